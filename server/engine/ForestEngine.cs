@@ -56,7 +56,7 @@ public sealed class ForestEngine : IForestEngine
 
     public ForestDescription Describe() => loop.Current.Description;
 
-    public int LiveSnapshots => loop.Current.Resources.Snapshots.Count;
+    public int LiveSnapshots => loop.Current.Resources.LiveSnapshots;
 
     /// <summary>Opens and checks what a change adds, beside the running forest. Slow; nothing changes until
     /// <see cref="SwapAsync"/>.</summary>

@@ -22,8 +22,7 @@ public sealed class ForestRegistry : IForestRegistry, IAsyncDisposable
         watching = Task.Run(WatchFilesAsync);
     }
 
-    /// <summary>The names that <see cref="RegistryOptions.InjectFault"/> is called with, the journal's first; then in order of a removal
-    /// with a purge.</summary>
+    /// <summary>The names that <see cref="RegistryOptions.InjectFault"/> is called with, the journal's first.</summary>
     public static IReadOnlyList<string> FaultPoints { get; } =
     [
         .. ChangeJournal.FaultPoints, "change:validated", "change:built", "change:committed", "change:swapped", "change:purging",
@@ -45,8 +44,7 @@ public sealed class ForestRegistry : IForestRegistry, IAsyncDisposable
 
     private Lock Gate => resources.Gate;
 
-    /// <summary>Takes a served forest's log, does what a server that died left to do, and starts the engine on the last committed
-    /// state.</summary>
+    /// <summary>Takes a served forest's log, does what a server that died left, and serves the last committed state.</summary>
     /// <exception cref="BtxException">Another server owns the forest, or a file, an option or the device is at fault.</exception>
     public static ForestRegistry Open(EngineOptions options, RegistryOptions registry)
     {
@@ -105,15 +103,9 @@ public sealed class ForestRegistry : IForestRegistry, IAsyncDisposable
             ? History.LastOrDefault(c => c.IsRemoval && experts.Any(c.Subjects.Contains)) : null;
         var state = removal is null ? State : resources.Log.StatesOf(removal.Id).Before;
         var source = resources.Source;
-        return ReplayRecipe.Of(state, RemovalPlan.Of(state, experts, LineagePolicy.Only), new ReplaySources
-        {
-            Forest = source,
-            Manifest = ForestManifest.Load(source),
-            Clean = Path.Combine(source, $"replay-{state.Revision}"),
-            Corpus = corpus,
-            Seed = seedModel,
-            Recorded = RecordedTraining.All(source),
-        });
+        var clean = Path.Combine(source, $"replay-{state.Revision}");
+        return ReplayRecipe.Of(state, RemovalPlan.Of(state, experts, LineagePolicy.Only),
+            new(source, ForestManifest.Load(source), clean, corpus, seedModel, RecordedTraining.All(source)));
     }
 
     public Task<ChangeResult> AddAsync(ExpertAddition addition, IProgress<ChangeProgress>? progress, CancellationToken cancellation) =>

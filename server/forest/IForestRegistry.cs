@@ -21,23 +21,20 @@ public interface IForestRegistry
     /// <summary>What a removal would do; nothing is changed.</summary>
     RemovalPlan Plan(IReadOnlyList<string> experts, string lineagePolicy);
 
-    /// <summary>Why the files of what a plan removes would not be deleted, one line; null: they would, unless the directory cannot be
-    /// written.</summary>
+    /// <summary>Why the files of what a plan removes would not be deleted, one line; null: nothing is known against it.</summary>
     string? PurgeObstacle(RemovalPlan plan);
 
     /// <summary>The commands that retrain the descendants of experts from clean ancestors.</summary>
     /// <param name="corpus">Directory of the text; null: as recorded.</param>
     ReplayRecipe Replay(IReadOnlyList<string> experts, string? corpus, string? seedModel);
 
-    /// <summary>Validates an expert beside the running forest and serves it: from a session without prepacked weights first, from a
-    /// prepacked one soon after.</summary>
+    /// <summary>Validates an expert beside the running forest and serves it, from a prepacked session soon after.</summary>
     /// <exception cref="BtxException">One clear line; the forest is as it was.</exception>
     Task<ChangeResult> AddAsync(ExpertAddition addition, IProgress<ChangeProgress>? progress, CancellationToken cancellation);
 
     /// <summary>Takes experts out. When this completes no token uses them; their sessions, KV caches, averages and priors are gone, and the
     /// certificate is on disk. A removal that is committed is final; cancelling it then has no effect.</summary>
-    /// <exception cref="BtxException">One clear line; before the commit: the forest is as it was. After it the message says what is left to
-    /// do.</exception>
+    /// <exception cref="BtxException">Before the commit: the forest is as it was. After it: what is left to do.</exception>
     Task<ChangeResult> RemoveAsync(ExpertRemoval removal, IProgress<ChangeProgress>? progress, CancellationToken cancellation);
 
     /// <summary>Undoes the last committed change, an addition, an average or a BTX model.</summary>
@@ -50,8 +47,7 @@ public interface IForestRegistry
     Task<ChangeResult> DropAverageAsync(string name, ChangeAuthor by, IProgress<ChangeProgress>? progress, CancellationToken cancellation);
 
     /// <summary>Every event from the call on, the changes under way among them.</summary>
-    /// <returns>Ends with the cancellation or with the server. A reader that is too slow loses the oldest events;
-    /// <see cref="ForestEvent.Number"/> shows it.</returns>
+    /// <returns>Too slow a reader loses the oldest events, as <see cref="ForestEvent.Number"/> shows.</returns>
     IAsyncEnumerable<ForestEvent> WatchAsync(CancellationToken cancellation);
 
     /// <exception cref="BtxException">No such change, it is no removal, or its certificate is not there.</exception>

@@ -47,6 +47,10 @@ internal sealed record RegistryResources(EngineOptions Serving, RegistryOptions 
     /// <summary>Absolute path of an expert's weights.</summary>
     public string DirectoryOf(RegisteredExpert expert) => expert.Directory(Directory, Served);
 
+    /// <summary>Why the served BTX model could not be re-mixed for a state; null: it can.</summary>
+    public string? MixObstacle(ForestState after, string present, ExpertAddition? added) =>
+        Options.Remix is { } remix ? remix.Obstacle(after, present, added) : "this server re-mixes none";
+
     /// <summary>The BTX model that is served with a state; null: none.</summary>
     public string? MoeOf(ForestState state) => new CommittedState(state, Log.Base).Moe(Directory, Serving.Moe).Directory;
 }

@@ -15,7 +15,7 @@ public sealed partial class HardLinkTests(ServedForest served)
 
     [Theory]
     [InlineData("link", "model.safetensors is a hard link: the file has a second name; replace it by a copy")]
-    [InlineData("cut", "model.safetensors: has other content than when it was opened")]
+    [InlineData("cut", "model.safetensors has 64 bytes instead of ")]
     [InlineData("tokenizer", "tokenizer.json")]
     [InlineData("config", "config.json")]
     [InlineData("graph", ".onnx")]

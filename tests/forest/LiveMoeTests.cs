@@ -146,7 +146,7 @@ public sealed class LiveMoeTests(ServedForest served, ServedBtx btx)
         var remix = new FakeRemix((_, _) => throw new BtxException("no room for it"));
         await using var f = Fixture(served, btx, remix);
         Assert.Equal("no room for it", (await Assert.ThrowsAsync<BtxException>(() => f.Remove("beta"))).Message);
-        Assert.Empty(Directory.GetDirectories(Path.Combine(f.Served, "mixtures")));
+        Assert.False(Directory.Exists(Path.Combine(f.Served, "mixtures")));
         Assert.Equal(3, f.Registry.Engine.Describe().Experts.Count);
         await AssertAnswers(f, true);
     }
@@ -174,7 +174,6 @@ public sealed class LiveMoeTests(ServedForest served, ServedBtx btx)
         public Task<string> MixAsync(ForestState after, string presentMoe, string output, ExpertAddition? added,
             IProgress<ChangeProgress>? progress, CancellationToken cancellation)
         {
-            Assert.True(Directory.Exists(Path.GetDirectoryName(output)));
             Assert.True(File.Exists(Path.Combine(presentMoe, ServedMoeManifest.FileName)));
             make(output, [.. after.Ready.Select(e => e.Name).Concat(["seed", "x", "y"]).Take(4)]);
             return Task.FromResult(output);

@@ -5,7 +5,25 @@ public sealed record ChangeRecord
     /// <summary><c>c000001</c> for 1.</summary>
     public static string IdOf(int number) => $"c{number:D6}";
 
-    /// <summary><c>c000001</c> …, counted over all changes that were begun.</summary>
+    internal static ChangeRecord Begun(string id, ChangeRequest request, DateTimeOffset time, string? undoes, long revision,
+        string beforeSha256, string afterSha256) => new()
+        {
+            Id = id,
+            Kind = request.Kind,
+            Author = request.Author,
+            Time = time,
+            Reason = request.Reason,
+            Subjects = request.Subjects,
+            Outcome = ChangeOutcome.Open,
+            Undoes = undoes,
+            Policy = request.Policy,
+            RevisionBefore = revision,
+            BeforeSha256 = beforeSha256,
+            AfterSha256 = afterSha256,
+            Purge = request.Purge,
+        };
+
+    /// <summary>Counted over all changes that were begun.</summary>
     public required string Id { get; init; }
 
     public required string Kind { get; init; }
@@ -53,8 +71,7 @@ public sealed record ChangeRecord
     /// <summary>The checksum of that line, which covers every line before it.</summary>
     public string? JournalSha256 { get; init; }
 
-    /// <summary>Of a removal: what its certificates say, oldest first; it gets another one when files are deleted only at a later
-    /// start.</summary>
+    /// <summary>Of a removal: what its certificates say, oldest first; another one where files are deleted only later.</summary>
     public IReadOnlyList<CertifiedFindings> Certified { get; init; } = [];
 }
 
@@ -64,9 +81,7 @@ public static class ChangeKind
     public const string Remove = "remove";
     public const string Average = "average";
     public const string DropAverage = "drop_average";
-
-    /// <summary>The BTX model alone was re-mixed.</summary>
-    public const string Moe = "mixture";
+    public const string Moe = "mixture"; // the BTX model alone was re-mixed
     public const string Rollback = "rollback";
 
     public static IReadOnlyList<string> Names { get; } = [Add, Remove, Average, DropAverage, Moe, Rollback];
@@ -77,15 +92,10 @@ public static class ChangeKind
 
 public static class ChangeOutcome
 {
-    /// <summary>Begun; neither committed nor given up yet.</summary>
-    public const string Open = "open";
+    public const string Open = "open"; // begun; neither committed nor given up yet
     public const string Committed = "committed";
-
-    /// <summary>Given up; the message says why.</summary>
-    public const string Aborted = "aborted";
-
-    /// <summary>The server ended before the commit.</summary>
-    public const string Interrupted = "interrupted";
+    public const string Aborted = "aborted"; // given up; the message says why
+    public const string Interrupted = "interrupted"; // the server ended before the commit
 }
 
 /// <summary>Who wants which change, and why.</summary>

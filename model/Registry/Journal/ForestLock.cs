@@ -2,9 +2,8 @@ using Btx.Model.Files;
 
 namespace Btx.Model.Registry;
 
-/// <summary>One owner of a served forest at a time: a lock on the directory itself, which no other spelling of its path and no removed file
-/// gets round, and <c>forest.lock</c> beside <c>served.json</c>, for file systems that cannot lock directories. The operating system drops
-/// both with the process.</summary>
+/// <summary>One owner of a served forest at a time: a lock on the directory itself, and <c>forest.lock</c> in it, for file systems that
+/// cannot lock directories. The operating system drops both with the process.</summary>
 public sealed class ForestLock : IDisposable
 {
     public const string FileName = "forest.lock";

@@ -1,8 +1,7 @@
 namespace Btx.Model.Registry;
 
-/// <summary>The record of a served forest's changes: a change is in it before it is built and committed before it is swapped in, so that a
-/// server that dies starts with the forest before or after it. Whatever a call records is durable when it returns. Thread-safe; one owner
-/// and one change at a time. Tests of changes have one in memory.</summary>
+/// <summary>The record of a served forest's changes: each is in it before it is built, and committed before it is swapped in. Whatever a
+/// call records is durable when it returns. Thread-safe; one owner and one change at a time. Tests of changes have one in memory.</summary>
 public interface IForestLog : IDisposable
 {
     /// <summary>Revision 0.</summary>
@@ -31,8 +30,7 @@ public interface IForestLog : IDisposable
         History.LastOrDefault(c => c.Outcome == ChangeOutcome.Committed) is { } last && ChangeKind.IsReversible(last.Kind) ? last : null;
 
     /// <summary>Records a change before it is built. Nothing of it counts until <see cref="Commit"/>.</summary>
-    /// <exception cref="BtxException">Another change is under way, the request or the state is not valid, or it cannot be recorded: then
-    /// nothing has changed.</exception>
+    /// <exception cref="BtxException">Another change is under way, request or state is not valid, or it cannot be recorded.</exception>
     ChangeRecord Begin(ChangeRequest request, ForestState after);
 
     /// <summary>Begins the rollback of <see cref="RollbackTarget"/>: a change of its own that restores what was before.</summary>
@@ -41,17 +39,14 @@ public interface IForestLog : IDisposable
 
     /// <summary>Makes the begun change the state, now and after every restart. Swap only after this.</summary>
     /// <param name="made">What the change was begun with and what building added, as the same revision; null: nothing was added.</param>
-    /// <exception cref="BtxException">It could not be recorded: the old state stands, and the change is to be given up by
-    /// <see cref="Abort"/>.</exception>
+    /// <exception cref="BtxException">It could not be recorded: the old state stands; call <see cref="Abort"/>.</exception>
     ChangeRecord Commit(string id, ForestState? made = null);
 
-    /// <summary>Gives the begun change up. Where that cannot be recorded it still counts as given up: a start finds it without a
-    /// commit.</summary>
+    /// <summary>Gives the begun change up; where that cannot be recorded, a start finds it without a commit.</summary>
     ChangeRecord Abort(string id, string message);
 
     /// <summary>Records that the files of a committed removal are gone.</summary>
-    /// <exception cref="BtxException">The change has no open purge, or this could not be recorded: then the next start purges
-    /// again.</exception>
+    /// <exception cref="BtxException">The change has no open purge, or it could not be recorded: the next start purges again.</exception>
     ChangeRecord Purged(string id);
 
     /// <summary>Records what the certificate of a committed removal will say; write the certificate only after this.</summary>
@@ -104,22 +99,8 @@ public sealed class ForestHistory
             throw new BtxException(ErrorKind.Conflict, $"the change was made for revision {after.Revision - 1}, but the forest is at "
                 + $"revision {current.Revision} now; look at it again and repeat the change");
         after.Checked();
-        return new ChangeRecord
-        {
-            Id = ChangeRecord.IdOf(changes.Count + 1),
-            Kind = request.Kind,
-            Author = request.Author,
-            Time = time,
-            Reason = request.Reason,
-            Subjects = request.Subjects,
-            Outcome = ChangeOutcome.Open,
-            Undoes = undoes,
-            RevisionBefore = current.Revision,
-            BeforeSha256 = current.Hash(),
-            AfterSha256 = after.Hash(),
-            Purge = request.Purge,
-            Policy = request.Policy,
-        };
+        var id = ChangeRecord.IdOf(changes.Count + 1);
+        return ChangeRecord.Begun(id, request, time, undoes, current.Revision, current.Hash(), after.Hash());
     }
 
     /// <summary>The last committed change, which a rollback undoes.</summary>

@@ -1,3 +1,4 @@
+using System.Runtime.InteropServices;
 using Btx.Model.Forests;
 
 namespace Btx.Model.Registry;
@@ -51,28 +52,16 @@ public sealed class JournalContents
     internal string? SignedBy { get; private set; }
 
     /// <summary>Reads <c>forest.journal</c> of a served forest; a journal that is not there reads as an empty one.</summary>
-    /// <exception cref="BtxException">The journal is damaged, its end was cut off, or it cannot be read; names file, line and
-    /// remedy.</exception>
-    public static JournalContents Read(string servedDirectory) => Read(servedDirectory, null);
-
-    /// <exception cref="BtxException">The journal is of another export.</exception>
-    public void RequireBase(string sha256)
+    /// <exception cref="BtxException">The journal is damaged, its end was cut off, or it cannot be read.</exception>
+    /// <param name="wanted">The change that <see cref="Wanted"/> is of; null: none.</param>
+    public static JournalContents Read(string servedDirectory, string? wanted = null)
     {
-        if (BaseSha256 is null || BaseSha256 == sha256) return;
-        throw new BtxException($"{path}: belongs to another export: {Serving.ServedForestManifest.FileName} or its source has changed "
-            + $"since; export to another directory, or move the journal away, with {JournalHead.Companions}, to serve without its changes");
-    }
-
-    /// <param name="wanted">The change that <see cref="Wanted"/> is of.</param>
-    internal static JournalContents Read(string servedDirectory, string? wanted)
-    {
-        var path = System.IO.Path.Combine(servedDirectory, ChangeJournal.FileName);
+        var path = Path.Combine(servedDirectory, ChangeJournal.FileName);
         try
         {
             var head = JournalHead.Read(servedDirectory); // before the journal, which a server may be writing
             using var stream = File.Exists(path)
-                ? new FileStream(path, FileMode.Open, FileAccess.Read, FileShare.ReadWrite, 1 << 16)
-                : Stream.Null;
+                ? new FileStream(path, FileMode.Open, FileAccess.Read, FileShare.ReadWrite, 1 << 16) : Stream.Null;
             var contents = Read(stream, path, wanted);
             JournalHead.Require(head, contents, servedDirectory, owned: false);
             contents.SignedBy = head?.KeyFingerprint;
@@ -82,6 +71,14 @@ public sealed class JournalContents
         {
             throw new BtxException($"{path}: cannot be read: {e.Message}", e);
         }
+    }
+
+    /// <exception cref="BtxException">The journal is of another export.</exception>
+    public void RequireBase(string sha256)
+    {
+        if (BaseSha256 is null || BaseSha256 == sha256) return;
+        throw new BtxException($"{path}: belongs to another export: {Serving.ServedForestManifest.FileName} or its source has changed "
+            + $"since; export to another directory, or move the journal away, with {JournalHead.Companions}, to serve without its changes");
     }
 
     internal static JournalContents Read(Stream stream, string path, string? wanted = null)
@@ -95,7 +92,7 @@ public sealed class JournalContents
             for (int end; (end = rest.IndexOf((byte)'\n')) >= 0; rest = rest[(end + 1)..])
             {
                 gathered.AddRange(rest[..end]);
-                contents.Whole(System.Runtime.InteropServices.CollectionsMarshal.AsSpan(gathered));
+                contents.Whole(CollectionsMarshal.AsSpan(gathered));
                 gathered.Clear();
             }
 
@@ -103,7 +100,7 @@ public sealed class JournalContents
             if (gathered.Count > LongestLine) throw contents.Damage($"has more than {LongestLine} bytes");
         }
 
-        if (gathered.Count > 0) contents.Tail(System.Runtime.InteropServices.CollectionsMarshal.AsSpan(gathered));
+        if (gathered.Count > 0) contents.Tail(CollectionsMarshal.AsSpan(gathered));
         return contents;
     }
 
@@ -142,7 +139,7 @@ public sealed class JournalContents
         JournalRecord record;
         try
         {
-            record = RegistryJson.Parse<JournalRecord>(json, "record", "a journal record");
+            record = ManifestJson.Read<JournalRecord>(json, "record", "a journal record");
         }
         catch (BtxException e)
         {
@@ -184,22 +181,9 @@ public sealed class JournalContents
             throw Damage("the change does not follow from the one before");
         Require(r.State, r.AfterSha256);
         if (r.Id == wanted) Wanted = (State, null);
-        Changes.Add(new ChangeRecord
-        {
-            Id = r.Id!,
-            Kind = r.Kind!,
-            Author = r.Author,
-            Time = r.Time,
-            Reason = r.Reason,
-            Subjects = r.Subjects ?? [],
-            Outcome = ChangeOutcome.Open,
-            Undoes = r.Undoes,
-            RevisionBefore = r.State.Revision - 1,
-            BeforeSha256 = current,
-            AfterSha256 = r.AfterSha256!,
-            Purge = r.Purge ?? [],
-            Policy = r.Policy,
-        }, r.State);
+        var request = new ChangeRequest
+        { Kind = r.Kind!, Author = r.Author, Reason = r.Reason, Subjects = r.Subjects ?? [], Policy = r.Policy, Purge = r.Purge ?? [] };
+        Changes.Add(ChangeRecord.Begun(r.Id, request, r.Time, r.Undoes, r.State.Revision - 1, current, r.AfterSha256!), r.State);
     }
 
     private void Require(ForestState after, string? sha256)

@@ -1,9 +1,9 @@
 using Btx.Model.Files;
+using Btx.Model.Forests;
 
 namespace Btx.Model.Registry;
 
-/// <summary>Appends lines to the journal's file, and signs after each how far it goes: both are on disk when a call returns, or taken
-/// back.</summary>
+/// <summary>Appends lines to the journal's file, and signs after each how far it goes: both are on disk, or taken back.</summary>
 internal sealed class JournalFile : IDisposable
 {
     private readonly string directory, path;
@@ -41,8 +41,7 @@ internal sealed class JournalFile : IDisposable
 
     public string LastSha256 { get; private set; }
 
-    /// <summary>Cuts a torn line off, completes a newline that is missing, makes what was read durable (a killed process may not have come
-    /// to that), and signs how far it goes.</summary>
+    /// <summary>Cuts a torn line off, completes a missing newline, makes what was read durable, and signs how far it goes.</summary>
     /// <returns>What a user should know of it, or null.</returns>
     public string? Repair(CertificateSigner key)
     {
@@ -61,8 +60,7 @@ internal sealed class JournalFile : IDisposable
             ? $"{path}: its end was signed by a key {old}; it is signed by {signer.Fingerprint} from here on, {Records} records" : null;
     }
 
-    /// <exception cref="BtxException">The disk is full, say; the file is as it was, or if that fails too nothing more is
-    /// written.</exception>
+    /// <exception cref="BtxException">The disk is full, say; the file is as it was, or nothing more is written.</exception>
     public void Append(JournalRecord record)
     {
         if (broken is not null) throw new BtxException(broken);
@@ -115,23 +113,11 @@ internal sealed class JournalFile : IDisposable
 
 /// <summary><c>forest.head</c>: how far the journal goes, signed. Written whole after every line, so that the journal is never shorter, and
 /// of a server that died between the two at most one line longer. A journal whose end was cut off is shorter.</summary>
-internal sealed record JournalHead
+/// <param name="Sha256">The checksum of the last of the records; empty before the first.</param>
+internal sealed record JournalHead(int Schema, long Records, string Sha256, string PublicKey, string KeyFingerprint, string Signature)
 {
     public const string FileName = "forest.head";
     public const int CurrentSchema = 1;
-
-    public int Schema { get; init; } = CurrentSchema;
-
-    public required long Records { get; init; }
-
-    /// <summary>The checksum of the last of them; empty before the first.</summary>
-    public required string Sha256 { get; init; }
-
-    public string PublicKey { get; init; } = "";
-
-    public string KeyFingerprint { get; init; } = "";
-
-    public string Signature { get; init; } = "";
 
     /// <summary>Null: there is none.</summary>
     /// <exception cref="BtxException">It is damaged, or signed by another key than the forest's.</exception>
@@ -140,7 +126,7 @@ internal sealed record JournalHead
         var path = Path.Combine(servedDirectory, FileName);
         if (!File.Exists(path)) return null;
         var bytes = BoundedFile.Read(path, 1 << 16);
-        var head = RegistryJson.Parse<JournalHead>(bytes, path, $"the signed end of {ChangeJournal.FileName}; {Remedy}");
+        var head = ManifestJson.Read<JournalHead>(bytes, path, $"the signed end of {ChangeJournal.FileName}; {Remedy}");
         var problem = head.Schema != CurrentSchema ? $"schema is {head.Schema}; this version reads {CurrentSchema}"
             : !bytes.AsSpan().SequenceEqual(head.ToJson()) ? "it is not as it was written"
             : P256Signature.Problem((head with { Signature = "" }).ToJson(), head.PublicKey, head.KeyFingerprint, head.Signature);
@@ -152,8 +138,7 @@ internal sealed record JournalHead
     /// <exception cref="BtxException">It cannot be written: the one before stands.</exception>
     public static void Write(string servedDirectory, CertificateSigner signer, long records, string sha256)
     {
-        var head = new JournalHead
-        { Records = records, Sha256 = sha256, PublicKey = signer.PublicKey, KeyFingerprint = signer.Fingerprint };
+        var head = new JournalHead(CurrentSchema, records, sha256, signer.PublicKey, signer.Fingerprint, "");
         head = head with { Signature = signer.SignBytes(head.ToJson()) };
         AtomicFile.Write(Path.Combine(servedDirectory, FileName), stream => stream.Write(head.ToJson()));
     }
@@ -166,11 +151,11 @@ internal sealed record JournalHead
         var path = Path.Combine(servedDirectory, ChangeJournal.FileName);
         var problem = head switch
         {
-            null when journal is { Schema: >= 2, Records: > 0 }
-                && HasKey(servedDirectory) => $"{FileName}, which says how far it goes, is gone",
+            null when journal is { Schema: >= 2, Records: > 0 } && HasKey(servedDirectory) =>
+                $"{FileName}, which says how far it goes, is gone",
             null => null,
-            _ when journal.Records
-                < head.Records => $"ends with record {journal.Records}, but {FileName} is signed for {head.Records}: its end was cut off",
+            _ when journal.Records < head.Records =>
+                $"ends with record {journal.Records}, but {FileName} is signed for {head.Records}: its end was cut off",
             _ when journal.ChecksumAt(head.Records) != head.Sha256 => $"is not the journal that {FileName} is signed for",
             _ when owned && journal.Records > head.Records + 1 =>
                 $"has {journal.Records} records, but {FileName} is signed for {head.Records}: no server wrote the rest",

@@ -4,10 +4,17 @@ using System.Text;
 namespace Btx.Model.Registry;
 
 /// <summary>What one line of the journal says.</summary>
-internal sealed record JournalRecord(string Type, DateTimeOffset Time)
+/// <param name="Schema">Of the first line, with <paramref name="BeforeSha256"/>: the hash of revision 0.</param>
+/// <param name="Message">Of an abort; null: the server ended before the commit.</param>
+/// <param name="Findings">Of a certified removal: what its certificate says that does not follow from the states.</param>
+/// <param name="State">Of a begin: the whole state after the change. Of a commit: the same where building made more of it. Of the first
+/// line: revision 0.</param>
+internal sealed record JournalRecord(string Type, DateTimeOffset Time, int? Schema = null, string? Id = null, string? Kind = null,
+    string? Author = null, string? Reason = null, IReadOnlyList<string>? Subjects = null, IReadOnlyList<PurgeTarget>? Purge = null,
+    string? Undoes = null, string? Policy = null, string? Message = null, CertifiedFindings? Findings = null, string? BeforeSha256 = null,
+    string? AfterSha256 = null, ForestState? State = null)
 {
-    /// <summary>From 2 on a journal has a <see cref="JournalHead"/> from its first line; 1 is read, and gets one when a server opens
-    /// it.</summary>
+    /// <summary>From 2 on a journal has a <see cref="JournalHead"/>; 1 is read, and gets one when a server opens it.</summary>
     public const int CurrentSchema = 2;
     public const string Opened = "open";
     public const string Begun = "begin";
@@ -16,53 +23,8 @@ internal sealed record JournalRecord(string Type, DateTimeOffset Time)
     public const string Purged = "purged";
     public const string Certified = "certified";
 
-    /// <summary>Of the first line, with <see cref="BeforeSha256"/>: the hash of revision 0.</summary>
-    public int? Schema { get; init; }
-
-    public string? Id { get; init; }
-
-    public string? Kind { get; init; }
-
-    public string? Author { get; init; }
-
-    public string? Reason { get; init; }
-
-    public IReadOnlyList<string>? Subjects { get; init; }
-
-    public IReadOnlyList<PurgeTarget>? Purge { get; init; }
-
-    public string? Undoes { get; init; }
-
-    public string? Policy { get; init; }
-
-    /// <summary>Of an abort; null: the server ended before the commit.</summary>
-    public string? Message { get; init; }
-
-    /// <summary>Of a certified removal: what its certificate says that does not follow from the states.</summary>
-    public CertifiedFindings? Findings { get; init; }
-
-    public string? BeforeSha256 { get; init; }
-
-    public string? AfterSha256 { get; init; }
-
-    /// <summary>Of a begin: the whole state after the change. Of a commit: the same where building made more of it. Of the first line:
-    /// revision 0.</summary>
-    public ForestState? State { get; init; }
-
-    public static JournalRecord Begin(ChangeRecord change, ForestState after) => new(Begun, change.Time)
-    {
-        Id = change.Id,
-        Kind = change.Kind,
-        Author = change.Author,
-        Reason = change.Reason,
-        Subjects = change.Subjects,
-        Undoes = change.Undoes,
-        Policy = change.Policy,
-        Purge = change.Purge.Count > 0 ? change.Purge : null,
-        BeforeSha256 = change.BeforeSha256,
-        AfterSha256 = change.AfterSha256,
-        State = after,
-    };
+    public static JournalRecord Begin(ChangeRecord c, ForestState after) => new(Begun, c.Time, null, c.Id, c.Kind, c.Author, c.Reason,
+        c.Subjects, c.Purge.Count > 0 ? c.Purge : null, c.Undoes, c.Policy, null, null, c.BeforeSha256, c.AfterSha256, after);
 }
 
 /// <summary>A line of the journal: <c>{"sha256":"…","record":{…}}</c>. The checksum is SHA-256 over the checksum of the line before

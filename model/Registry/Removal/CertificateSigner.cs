@@ -51,8 +51,7 @@ public sealed class CertificateSigner : IDisposable
         {
             key.Dispose();
             throw new BtxException($"{path}: not a P-256 private key ({BtxException.OneLine(e.Message)}); restore it from a copy, or "
-                + "move it away for a new one",
-                e);
+                + "move it away for a new one", e);
         }
     }
 
@@ -69,14 +68,12 @@ public sealed class CertificateSigner : IDisposable
         catch (Exception e) when (e is CryptographicException or ArgumentException)
         {
             throw new BtxException($"{path}: not a public key ({BtxException.OneLine(e.Message)}); the "
-                + "server writes it again when it starts",
-                e);
+                + "server writes it again when it starts", e);
         }
     }
 
     /// <summary>The certificate with public key, fingerprint and signature.</summary>
-    /// <exception cref="BtxException">It is not consistent, all problems in the one message: such a thing is not signed. A failed equality
-    /// check is signed, and shown by <see cref="CertificateVerifier"/>.</exception>
+    /// <exception cref="BtxException">It is not consistent. A failed equality check is signed, and shown by the verifier.</exception>
     public RemovalCertificate Sign(RemovalCertificate certificate)
     {
         var problems = CertificateRules.Problems(certificate)

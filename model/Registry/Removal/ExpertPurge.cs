@@ -19,8 +19,7 @@ public static class ExpertPurge
         }
     }
 
-    /// <summary>Refuses a purge that could not be done, by making and deleting an empty file. One that is done already can be
-    /// done.</summary>
+    /// <summary>Refuses a purge that could not be done, by making and deleting an empty file.</summary>
     public static void RequireDeletable(string directory)
     {
         if (!Directory.Exists(directory)) return;

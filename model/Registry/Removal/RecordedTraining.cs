@@ -5,36 +5,21 @@ using Btx.Model.Forests;
 namespace Btx.Model.Registry;
 
 /// <summary>How an expert was trained, as the trainer recorded it in <c>FOREST/runs/*/round.json</c>.</summary>
-public sealed record RecordedTraining
+/// <param name="Shards">Directory of token shards; null: inside the corpus.</param>
+/// <param name="Domains">Corpus domains that it was trained on; more than one for a random part of their union.</param>
+/// <param name="SeedModel">Directory of the seed model; null: it did not branch from the seed.</param>
+/// <param name="Flags">The flags that decide the weights, in the trainer's order; <c>--branch</c> and <c>--k</c> first.</param>
+public sealed record RecordedTraining(string Expert, string Corpus, string? Shards, IReadOnlyList<string> Domains, string? SeedModel,
+    IReadOnlyList<KeyValuePair<string, string>> Flags)
 {
-    private const string RunsDirectory = "runs";
-    private const string RoundFile = "round.json";
-
-    public required string Expert { get; init; }
-
-    public required string Corpus { get; init; }
-
-    /// <summary>Directory of token shards; null: inside the corpus.</summary>
-    public string? Shards { get; init; }
-
-    /// <summary>Corpus domains that it was trained on; more than one for a random part of their union.</summary>
-    public required IReadOnlyList<string> Domains { get; init; }
-
-    /// <summary>Directory of the seed model; null: it did not branch from the seed.</summary>
-    public string? SeedModel { get; init; }
-
-    /// <summary>The flags that decide the weights, with their values, in the trainer's order; <c>--branch</c> and <c>--k</c>
-    /// first.</summary>
-    public required IReadOnlyList<KeyValuePair<string, string>> Flags { get; init; }
-
     /// <summary>Every expert's record; of one that was trained twice, the last. Rounds without a record are left out.</summary>
     public static IReadOnlyDictionary<string, RecordedTraining> All(string forest)
     {
         var found = new Dictionary<string, RecordedTraining>(StringComparer.Ordinal);
-        var runs = Path.Combine(forest, RunsDirectory);
+        var runs = Path.Combine(forest, "runs");
         if (!Directory.Exists(runs)) return found;
-        foreach (var file in Directory.EnumerateDirectories(runs).Order(StringComparer.Ordinal).Select(d => Path.Combine(d, RoundFile))
-            .Where(File.Exists))
+        var files = Directory.EnumerateDirectories(runs).Order(StringComparer.Ordinal).Select(d => Path.Combine(d, "round.json"));
+        foreach (var file in files.Where(File.Exists))
         {
             try
             {
@@ -44,8 +29,7 @@ public sealed record RecordedTraining
             catch (Exception e) when (e is JsonException or KeyNotFoundException or InvalidOperationException or FormatException)
             {
                 throw new BtxException(ErrorKind.Precondition, $"{file}: not a record of a training round "
-                    + $"({BtxException.OneLine(e.Message)}); move it away, or give the recipe its corpus by --corpus",
-                    e);
+                    + $"({BtxException.OneLine(e.Message)}); move it away, or give the recipe its corpus by --corpus", e);
             }
         }
 
@@ -71,20 +55,14 @@ public sealed record RecordedTraining
 
         foreach (var job in round.GetProperty("experts").EnumerateArray())
         {
-            var seed = job.TryGetProperty("parents", out var parents)
-                ? parents.EnumerateArray().Where(p => p.GetProperty("name").GetString() == ForestState.Seed)
-                .Select(p => p.GetProperty("model").GetString()).FirstOrDefault() : null;
-            yield return new()
-            {
-                Expert = job.GetProperty("name").GetString() is { } name && ForestManifestRules.IsName(name) ? name
-                    : throw new FormatException("an expert has no valid name"),
-                Corpus = job.GetProperty("corpus").GetString()!,
-                Shards = job.TryGetProperty("shards", out var shards) ? shards.GetString() : null,
-                Domains = [.. job.GetProperty("sources").EnumerateArray().SelectMany(s => s.GetProperty("domains").EnumerateArray())
-                    .Select(d => d.GetString()!)],
-                SeedModel = seed,
-                Flags = flags,
-            };
+            if (job.GetProperty("name").GetString() is not { } name || !ForestManifestRules.IsName(name))
+                throw new FormatException("an expert has no valid name");
+            var seed = !job.TryGetProperty("parents", out var parents) ? null : parents.EnumerateArray()
+                .Where(p => p.GetProperty("name").GetString() == ForestState.Seed)
+                .Select(p => p.GetProperty("model").GetString()).FirstOrDefault();
+            var domains = job.GetProperty("sources").EnumerateArray().SelectMany(s => s.GetProperty("domains").EnumerateArray());
+            yield return new(name, job.GetProperty("corpus").GetString()!,
+                job.TryGetProperty("shards", out var shards) ? shards.GetString() : null, [.. domains.Select(d => d.GetString()!)], seed, flags);
         }
     }
 }

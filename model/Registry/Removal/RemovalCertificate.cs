@@ -5,8 +5,7 @@ using Btx.Model.Forests;
 
 namespace Btx.Model.Registry;
 
-/// <summary>What a removal dropped and what it did not, signed by the server that made it. The file's bytes are exactly
-/// <see cref="ToJson"/>: one that differs in any byte is not accepted.</summary>
+/// <summary>What a removal dropped and what it did not, signed by the server. The file's bytes are exactly <see cref="ToJson"/>.</summary>
 public sealed record RemovalCertificate
 {
     /// <summary>1, which says no <see cref="JournalRecords"/> and may have either s in its signature, is verified still.</summary>
@@ -99,17 +98,13 @@ public sealed record RemovalCertificate
             StateAfterSha256 = after.Hash(),
             JournalRecords = change.JournalRecords,
             JournalSha256 = change.JournalSha256,
-            Removed = [.. plan.Removed.Select(before.Expert).Select(e => new CertifiedExpert
-        {
-            Name = e.Name, Domain = e.Domain, Sha256 = e.Sha256, Root = e.Root, Path = e.Path, Parents = e.Parents,
-                CorpusSha256 = e.CorpusSha256, PriorDropped = e.Prior is not null, Files = findings.Files.GetValueOrDefault(e.Name) ?? [],
-        })],
+            Removed = [.. plan.Removed.Select(n => CertifiedExpert.Of(before.Expert(n), findings.Files.GetValueOrDefault(n) ?? []))],
             Quarantined = plan.Quarantined,
             DroppedAverages = plan.DroppedAverages,
             ReweightedAverages = plan.ReweightedAverages,
             ReweightedPriors = plan.ReweightedPriors,
-            Caches = findings.Caches,
             Residuals = plan.Residuals,
+            Caches = findings.Caches,
             Equality = findings.Equality,
             MoeBeforeSha256 = findings.MoeBeforeSha256,
             MoeAfterSha256 = findings.MoeAfterSha256,
@@ -125,7 +120,7 @@ public sealed record RemovalCertificate
 
     /// <summary>Reads the form alone; see <see cref="CertificateVerifier"/> for the rest.</summary>
     public static RemovalCertificate Parse(ReadOnlySpan<byte> json, string source) =>
-        RegistryJson.Parse<RemovalCertificate>(json, source, "a removal certificate");
+        ManifestJson.Read<RemovalCertificate>(json, source, "a removal certificate");
 
     public byte[] ToJson() => [.. JsonSerializer.SerializeToUtf8Bytes(this, ManifestJson.Options), (byte)'\n'];
 
@@ -136,8 +131,7 @@ public sealed record RemovalCertificate
 }
 
 /// <param name="Path">Relative to the expert's directory.</param>
-/// <param name="Deleted">True only if the file was seen to be gone: its last name was taken away. False: it was kept where it lies, and is
-/// not served, or <paramref name="Remains"/> says what is left.</param>
+/// <param name="Deleted">The file was seen to be gone. False: it was kept, or <paramref name="Remains"/> says what is left.</param>
 /// <param name="Remains">Null: nothing is left, or it lies where it lay and no deletion was asked for.</param>
 public sealed record CertifiedFile(string Path, long Bytes, bool Deleted, string? Remains = null);
 
@@ -163,6 +157,19 @@ public sealed record CertifiedExpert
     public bool PriorDropped { get; init; }
 
     public IReadOnlyList<CertifiedFile> Files { get; init; } = [];
+
+    internal static CertifiedExpert Of(RegisteredExpert e, IReadOnlyList<CertifiedFile> files) => new()
+    {
+        Name = e.Name,
+        Domain = e.Domain,
+        Sha256 = e.Sha256,
+        Root = e.Root,
+        Path = e.Path,
+        Parents = e.Parents,
+        CorpusSha256 = e.CorpusSha256,
+        PriorDropped = e.Prior is not null,
+        Files = files,
+    };
 }
 
 /// <summary>What of the removed experts was in the server's memory and was freed; counts as measured at the removal.</summary>
@@ -170,8 +177,7 @@ public sealed record CertifiedExpert
 public sealed record CertifiedCaches(long Sessions, long Averages, long KvSlots, long KvBytes, long PrefixEntries, long Centroids,
     long NativeBytes);
 
-/// <summary>What was found at a removal, and does not follow from the states before and after it: recorded in the journal before the
-/// certificate that says the same is written.</summary>
+/// <summary>What was found at a removal and does not follow from its states: in the journal before the certificate is written.</summary>
 public sealed record CertifiedFindings(IReadOnlyDictionary<string, IReadOnlyList<CertifiedFile>> Files, CertifiedCaches Caches,
     EqualityCheck Equality, [property: JsonPropertyName("mixture_before_sha256")] string? MoeBeforeSha256 = null,
     [property: JsonPropertyName("mixture_after_sha256")] string? MoeAfterSha256 = null);
@@ -179,8 +185,7 @@ public sealed record CertifiedFindings(IReadOnlyDictionary<string, IReadOnlyList
 /// <summary>The check that the forest after a removal equals one built from scratch without the experts.</summary>
 /// <param name="LargestDifference">Largest |difference| of a log-probability, nats.</param>
 /// <param name="Tolerance">Largest that passes, nats.</param>
-/// <param name="LeftOut">Survivors that were quarantined because of their files, and why: they answered in neither forest. Null:
-/// none.</param>
+/// <param name="LeftOut">Survivors that were quarantined because of their files, and why: not compared. Null: none.</param>
 public sealed record EqualityCheck(string ProbeSha256, long ProbeTokens, double LargestDifference, double Tolerance, bool Passed,
     IReadOnlyDictionary<string, string>? LeftOut = null)
 {

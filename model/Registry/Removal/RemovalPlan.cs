@@ -29,9 +29,8 @@ public sealed record RemovalPlan
     public IReadOnlyList<string> ReweightedPriors { get; init; } = [];
 
     /// <param name="adding">Experts that are being added at this moment.</param>
-    /// <exception cref="BtxException">The policy is unknown, a name is unknown, named twice or removed before, no expert would be left that
-    /// serves, a survivor has the weights of what goes, or under <see cref="LineagePolicy.Cascade"/> a descendant is being
-    /// added.</exception>
+    /// <exception cref="BtxException">The policy is unknown; a name is unknown, named twice or removed before; no expert would be left; a
+    /// survivor has the weights of what goes; or a descendant is being added.</exception>
     public static RemovalPlan Of(ForestState state, IReadOnlyCollection<string> names, string policy,
         IReadOnlyCollection<RegisteredExpert>? adding = null)
     {
@@ -112,14 +111,9 @@ public sealed record RemovalPlan
 
 public static class LineagePolicy
 {
-    /// <summary>Remove what is named; the residual ancestry of the others is reported.</summary>
-    public const string Only = "only";
-
-    /// <summary>Remove every descendant too.</summary>
-    public const string Cascade = "cascade";
-
-    /// <summary>Descendants stay listed, but get no traffic.</summary>
-    public const string Quarantine = "quarantine";
+    public const string Only = "only"; // remove what is named; the residual ancestry of the others is reported
+    public const string Cascade = "cascade"; // remove every descendant too
+    public const string Quarantine = "quarantine"; // descendants stay listed, but get no traffic
 
     public static IReadOnlyList<string> Names { get; } = [Only, Cascade, Quarantine];
 }

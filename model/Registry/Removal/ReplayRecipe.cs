@@ -4,19 +4,12 @@ using Btx.Model.Forests;
 
 namespace Btx.Model.Registry;
 
-/// <summary>The commands that retrain the descendants of removed experts from clean ancestors: those that have none of what was ever
-/// removed in them. A new forest of the clean experts is made, the descendants are branched and trained again in lineage order, then
-/// added.</summary>
-public sealed record ReplayRecipe
+/// <summary>The commands that retrain the descendants of removed experts from clean ancestors, which have none of what was ever removed in
+/// them: a new forest of the clean experts, the descendants trained again in lineage order, then added.</summary>
+/// <param name="Retrained">What is retrained, parents before children.</param>
+/// <param name="Clean">The experts that may be parents.</param>
+public sealed record ReplayRecipe(IReadOnlyList<string> Retrained, IReadOnlyList<string> Clean, IReadOnlyList<ReplayStep> Steps)
 {
-    /// <summary>What is retrained, parents before children.</summary>
-    public required IReadOnlyList<string> Retrained { get; init; }
-
-    /// <summary>The experts that may be parents.</summary>
-    public required IReadOnlyList<string> Clean { get; init; }
-
-    public required IReadOnlyList<ReplayStep> Steps { get; init; }
-
     /// <returns>Without steps if nothing descends from what is removed.</returns>
     /// <exception cref="BtxException">The corpus of a descendant, or the seed model where no clean expert is left to branch from, is
     /// neither recorded nor given; or a descendant was trained on a random part.</exception>
@@ -27,7 +20,7 @@ public sealed record ReplayRecipe
         RegisteredExpert[] retrained = [.. lineage.Descendants(plan.Requested).Where(listed.ContainsKey).Select(n => listed[n])];
         var unclean = lineage.Shares([.. plan.Requested, .. state.Absent.Where(a => a.RemovedIn is not null).Select(a => a.Name)]);
         RegisteredExpert[] clean = [.. state.Experts.Where(e => !unclean.ContainsKey(e.Name) && !retrained.Contains(e))];
-        if (retrained.Length == 0) return new() { Retrained = [], Clean = [.. clean.Select(e => e.Name)], Steps = [] };
+        if (retrained.Length == 0) return new([], [.. clean.Select(e => e.Name)], []);
 
         var steps = new List<ReplayStep>();
         if (clean.Length > 0) steps.AddRange(Copy(state, clean, sources));
@@ -44,9 +37,8 @@ public sealed record ReplayRecipe
         steps.AddRange(retrained.Select(e => new ReplayStep(
             $"add the clean {e.Name} to the running server", ["./btx", "experts", "add", Path.Combine(sources.Clean, "experts", e.Name),
                 "--name", Free(e.Name, taken), "--unless-served",
-                "--reason", $"{e.Name} trained again without {string.Join(", ", plan.Requested)}"])
-        { TakesArguments = true }));
-        return new() { Retrained = [.. retrained.Select(e => e.Name)], Clean = [.. clean.Select(e => e.Name)], Steps = steps };
+                "--reason", $"{e.Name} trained again without {string.Join(", ", plan.Requested)}"], TakesArguments: true)));
+        return new([.. retrained.Select(e => e.Name)], [.. clean.Select(e => e.Name)], steps);
     }
 
     /// <summary>A bash script; stopped, it goes on when run again.</summary>
@@ -119,7 +111,7 @@ public sealed record ReplayRecipe
 
     private static string Flags(RegisteredExpert e, ReplaySources sources) =>
         string.Join(' ', sources.Recorded.TryGetValue(e.Name, out var r)
-        ? r.Flags.Select(f => $"{f.Key} {f.Value}").Append(r.Shards).Append(sources.Corpus ?? r.Corpus) : [$"{e.Tokens}"]);
+            ? r.Flags.Select(f => $"{f.Key} {f.Value}").Append(r.Shards).Append(sources.Corpus ?? r.Corpus) : [$"{e.Tokens}"]);
 
     private static ReplayStep Train(int round, IReadOnlyList<RegisteredExpert> experts, bool parents, ReplaySources sources)
     {
@@ -165,30 +157,15 @@ public sealed record ReplayRecipe
         ? argument : $"'{argument.Replace("'", "'\\''", StringComparison.Ordinal)}'";
 }
 
-/// <param name="Input">Text that goes to <paramref name="Output"/>, unless that is there, instead of running a command; null: run the
-/// command.</param>
+/// <param name="Input">Text that goes to <paramref name="Output"/>, unless that is there; null: run the command.</param>
 /// <param name="Output">File that <paramref name="Input"/> is written to.</param>
-public sealed record ReplayStep(string Title, IReadOnlyList<string> Command, string? Input = null, string? Output = null)
-{
-    /// <summary>Whether what the script is called with goes to this command too.</summary>
-    public bool TakesArguments { get; init; }
-}
+/// <param name="TakesArguments">Whether what the script is called with goes to this command too.</param>
+public sealed record ReplayStep(string Title, IReadOnlyList<string> Command, string? Input = null, string? Output = null,
+    bool TakesArguments = false);
 
 /// <summary>Where a <see cref="ReplayRecipe"/> finds models and text.</summary>
-public sealed record ReplaySources
-{
-    public required string Forest { get; init; }
-
-    public required ForestManifest Manifest { get; init; }
-
-    /// <summary>New forest directory that the recipe makes.</summary>
-    public required string Clean { get; init; }
-
-    /// <summary>Corpus directory; null: the recorded one of each expert.</summary>
-    public string? Corpus { get; init; }
-
-    /// <summary>Directory of the seed model; null: the recorded one.</summary>
-    public string? Seed { get; init; }
-
-    public IReadOnlyDictionary<string, RecordedTraining> Recorded { get; init; } = new Dictionary<string, RecordedTraining>();
-}
+/// <param name="Clean">New forest directory that the recipe makes.</param>
+/// <param name="Corpus">Corpus directory; null: the recorded one of each expert.</param>
+/// <param name="Seed">Directory of the seed model; null: the recorded one.</param>
+public sealed record ReplaySources(string Forest, ForestManifest Manifest, string Clean, string? Corpus, string? Seed,
+    IReadOnlyDictionary<string, RecordedTraining> Recorded);

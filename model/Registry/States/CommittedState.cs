@@ -11,8 +11,7 @@ namespace Btx.Model.Registry;
 /// <param name="Base">Revision 0.</param>
 public sealed record CommittedState(ForestState State, ForestState Base)
 {
-    /// <exception cref="BtxException">A manifest or the journal is missing, damaged or of another export; or the journal lacks a removal
-    /// that was certified.</exception>
+    /// <exception cref="BtxException">A manifest or the journal is damaged or of another export, or lacks a certified removal.</exception>
     public static CommittedState Read(string servedDirectory)
     {
         var contents = JournalContents.Read(servedDirectory);

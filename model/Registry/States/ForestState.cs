@@ -32,8 +32,7 @@ public sealed record ForestState
 
     public IReadOnlyList<NamedAverage> Averages { get; init; } = [];
 
-    /// <summary>Directory of the served BTX model after a change made one, absolute or relative to the served forest; null: the one the
-    /// server was started with, if any.</summary>
+    /// <summary>Directory of the BTX model that a change made, absolute or relative to the served forest; null: none did.</summary>
     [JsonPropertyName("mixture")]
     public string? Moe { get; init; }
 
@@ -64,23 +63,15 @@ public sealed record ForestState
     {
         RegisteredExpert[] experts = [.. served.Experts.Select(e => (Served: e, Entry: source.Expert(e.Name)))
             .Select(e => new RegisteredExpert
-        {
-            Name = e.Served.Name, Domain = e.Served.Domain, Path = e.Served.Path,
-                Root = e.Served.InSource ? ExpertRoot.Source : ExpertRoot.Served, Sha256 = e.Served.Sha256,
-            Parents = Parents(e.Entry, served, source), Round = e.Entry.Round, CorpusSha256 = e.Entry.CorpusSha256, Tokens = e.Entry.Tokens,
-                Steps = e.Entry.Steps, Prior = e.Entry.Prior, Status = e.Entry.Status,
-        })];
+            {
+                Name = e.Served.Name, Domain = e.Served.Domain, Path = e.Served.Path, Sha256 = e.Served.Sha256,
+                Root = e.Served.InSource ? ExpertRoot.Source : ExpertRoot.Served, Parents = Parents(e.Entry, served, source),
+                Round = e.Entry.Round, CorpusSha256 = e.Entry.CorpusSha256, Tokens = e.Entry.Tokens, Steps = e.Entry.Steps,
+                Prior = e.Entry.Prior, Status = e.Entry.Status,
+            })];
         var names = experts.Select(e => e.Name).ToHashSet(StringComparer.Ordinal);
-        var absent = source.Experts.Where(e => names.Add(e.Name)).Select(e => new AbsentExpert
-        {
-            Name = e.Name,
-            Domain = e.Domain,
-            Sha256 = e.Sha256,
-            Parents = Parents(e, served, source),
-            CorpusSha256 = e.CorpusSha256,
-            Tokens = e.Tokens,
-            Steps = e.Steps,
-        }).ToList();
+        var absent = source.Experts.Where(e => names.Add(e.Name))
+            .Select(e => AbsentExpert.Of(e) with { Parents = Parents(e, served, source) }).ToList();
         names.Add(Seed);
         var parents = experts.SelectMany(e => e.Parents).Concat(absent.SelectMany(a => a.Parents)).ToList();
         // Parents that the forest itself does not list.
@@ -122,8 +113,7 @@ public sealed record ForestState
         return sum > 0 ? [.. weights.Select(w => w / sum)] : null;
     }
 
-    /// <summary>The named averages over the experts that serve: weights above 0 by expert; those that are left without any are not in
-    /// it.</summary>
+    /// <summary>The named averages over the experts that serve: weights above 0 by expert, where any are left.</summary>
     public IReadOnlyDictionary<string, IReadOnlyDictionary<string, double>> AverageWeights()
     {
         string[] names = [.. Ready.Select(e => e.Name)];
@@ -170,8 +160,7 @@ public sealed record ForestState
             + "were branched from it would seem to descend from this one; choose another --name");
     }
 
-    /// <summary>Removes experts: priors and averages are restricted to the others and rescaled; averages and priors of which nothing is
-    /// left are dropped.</summary>
+    /// <summary>Removes experts: priors and averages are restricted to the others and rescaled, or dropped where nothing is left.</summary>
     public ForestState Without(IReadOnlyCollection<string> names) => Change(names, []);
 
     /// <summary>Takes the traffic from experts: they stay listed, averages are restricted to the others.</summary>
@@ -193,9 +182,8 @@ public sealed record ForestState
         : throw new BtxException(ErrorKind.Missing, $"no average \"{BtxException.OneLine(name)}\"; there "
             + $"{(Averages.Count == 0 ? "are none" : $"is {Names(Averages.Select(a => a.Name))}")}");
 
-    // A parent is the expert of the source that has the recorded weights, by the name and the
-    // weights that are served; whoever has its name with
-    // other weights since then is somebody else.
+    // A parent is the expert of the source that has the recorded weights, by the name and the weights that are served; whoever has its
+    // name with other weights since then is somebody else.
     private static ParentEntry[] Parents(ExpertEntry child, ServedForestManifest served, ForestManifest source)
     {
         return [.. child.Parents.Select(Known)];
@@ -230,11 +218,8 @@ public sealed record ForestState
         {
             Experts = [.. Experts.Where(e => !gone.Contains(e.Name)).Select(e =>
                 e with { Prior = Restrict(e.Prior, gone), Status = held.Contains(e.Name) ? ExpertStatus.Quarantined : e.Status })],
-            Absent = [.. Absent, .. Experts.Where(e => gone.Contains(e.Name)).Select(e => new AbsentExpert
-            {
-                Name = e.Name, Domain = e.Domain, Sha256 = e.Sha256, Parents = e.Parents, CorpusSha256 = e.CorpusSha256, Tokens = e.Tokens,
-                    Steps = e.Steps, RemovedIn = Revision + 1,
-            })],
+            Absent = [.. Absent, .. Experts.Where(e => gone.Contains(e.Name))
+                .Select(e => AbsentExpert.Of(e.ToEntry()) with { RemovedIn = Revision + 1 })],
         };
         gone.UnionWith(held);
         string[] ready = [.. after.Ready.Select(e => e.Name)];

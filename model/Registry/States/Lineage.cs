@@ -2,9 +2,8 @@ using Btx.Model.Forests;
 
 namespace Btx.Model.Registry;
 
-/// <summary>Who was branched from whom, with which weights, over the experts of a state and their absent ancestors. The residual ancestry
-/// of Y in X is the sum over lineage paths from Y to X of the product of the branch weights. Whoever has the weights of X is X, under
-/// whatever name. The seed model is nobody else: an expert that an earlier version let in as <c>seed</c> is nobody's ancestor. Immutable;
+/// <summary>Who was branched from whom, with which weights. The residual ancestry of Y in X is the sum over lineage paths from Y to X of
+/// the product of the branch weights. Whoever has the weights of X is X, under whatever name; the seed model is nobody else. Immutable;
 /// linear in the number of branches.</summary>
 public sealed class Lineage
 {
@@ -70,8 +69,7 @@ public sealed class Lineage
         return names.Select((name, i) => (name, Share: shares[i])).Where(s => s.Share > 0).ToDictionary(s => s.name, s => s.Share);
     }
 
-    /// <summary>Everything known that was branched, directly or not, from one of <paramref name="ancestors"/> with a weight above 0;
-    /// parents before children, without the ancestors themselves.</summary>
+    /// <summary>Everything branched, directly or not, from <paramref name="ancestors"/> with a weight above 0; parents first.</summary>
     public IReadOnlyList<string> Descendants(IReadOnlyCollection<string> ancestors)
     {
         var reached = Given(ancestors);

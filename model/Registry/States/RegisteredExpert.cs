@@ -66,14 +66,9 @@ public sealed record RegisteredExpert
 /// <summary>Names of <see cref="RegisteredExpert.Root"/>: what <see cref="RegisteredExpert.Path"/> is relative to.</summary>
 public static class ExpertRoot
 {
-    /// <summary>The source forest's directory: the expert's own checkpoint.</summary>
-    public const string Source = "source";
-
-    /// <summary>The served forest's directory: weights that the exporter converted.</summary>
-    public const string Served = "served";
-
-    /// <summary>Nothing: the path is absolute. For experts added while serving.</summary>
-    public const string External = "external";
+    public const string Source = "source"; // the source forest's directory: the expert's own checkpoint
+    public const string Served = "served"; // the served forest's directory: weights that the exporter converted
+    public const string External = "external"; // nothing: the path is absolute, of an expert added while serving
 
     public static IReadOnlyList<string> Names { get; } = [Source, Served, External];
 }
@@ -98,4 +93,15 @@ public sealed record AbsentExpert
 
     /// <summary>The revision that no longer had it; null: it was never served.</summary>
     public long? RemovedIn { get; init; }
+
+    public static AbsentExpert Of(ExpertEntry e) => new()
+    {
+        Name = e.Name,
+        Domain = e.Domain,
+        Sha256 = e.Sha256,
+        Parents = e.Parents,
+        CorpusSha256 = e.CorpusSha256,
+        Tokens = e.Tokens,
+        Steps = e.Steps,
+    };
 }

@@ -12,16 +12,4 @@ internal static class RegistryJson
     public static byte[] Bytes<T>(T value) => JsonSerializer.SerializeToUtf8Bytes(value, Compact);
 
     public static string Hash(ReadOnlySpan<byte> bytes) => Convert.ToHexStringLower(SHA256.HashData(bytes));
-
-    public static T Parse<T>(ReadOnlySpan<byte> json, string source, string what)
-    {
-        try
-        {
-            return JsonSerializer.Deserialize<T>(json, Compact) ?? throw new BtxException($"{source}: is null; expected {what}");
-        }
-        catch (Exception e) when (e is JsonException or InvalidOperationException or NotSupportedException or FormatException)
-        {
-            throw new BtxException($"{source}: not {what} ({BtxException.OneLine(e.Message)})", e);
-        }
-    }
 }

@@ -14,16 +14,15 @@ internal static partial class BuildThread
 
     /// <summary>Waits for the work; throws what it threw.</summary>
     /// <param name="lowPriority">False for work that starts threads: sessions of more than one.</param>
-    public static T Run<T>(Func<T> work, bool lowPriority = true)
+    public static void Run(Action work, bool lowPriority = true)
     {
-        T result = default!;
         ExceptionDispatchInfo? error = null;
         var thread = new Thread(() =>
         {
             try
             {
                 if (lowPriority && OperatingSystem.IsLinux()) _ = Nice(Nicer); // where it is refused, the work is as urgent as any
-                result = work();
+                work();
             }
             catch (Exception e)
             {
@@ -34,6 +33,13 @@ internal static partial class BuildThread
         thread.Start();
         thread.Join();
         error?.Throw();
+    }
+
+    /// <inheritdoc cref="Run"/>
+    public static T Run<T>(Func<T> work, bool lowPriority = true)
+    {
+        T result = default!;
+        Run(() => { result = work(); }, lowPriority);
         return result;
     }
 
@@ -62,8 +68,7 @@ internal static partial class BuildThread
     private static partial int Nice(int increment);
 }
 
-/// <summary>Slow work beside a running engine, one piece after the other. To hand work in costs the caller little: the thread is there
-/// already.</summary>
+/// <summary>Slow work beside a running engine, one piece after the other. Handing it in costs the caller little.</summary>
 internal sealed class BuildQueue : IDisposable
 {
     private readonly bool lowPriority;
@@ -71,7 +76,7 @@ internal sealed class BuildQueue : IDisposable
     private readonly BlockingCollection<(Action Work, Action<Exception?> Done)> jobs = [];
     private int count;
 
-    /// <param name="lowPriority">As of <see cref="BuildThread.Run{T}"/>.</param>
+    /// <param name="lowPriority">As of <see cref="BuildThread.Run(Action, bool)"/>.</param>
     public BuildQueue(string name, bool lowPriority)
     {
         this.lowPriority = lowPriority;
@@ -93,8 +98,7 @@ internal sealed class BuildQueue : IDisposable
         jobs.Add((work, done));
     }
 
-    /// <summary>Does what was handed in, and waits for it: a process that ends while a session is made or freed ends by a fault of
-    /// memory.</summary>
+    /// <summary>Waits for what was handed in: a process that ends while a session is made or freed crashes.</summary>
     public void Dispose()
     {
         jobs.CompleteAdding();
@@ -117,13 +121,7 @@ internal sealed class BuildQueue : IDisposable
             Exception? error = null;
             try
             {
-                BuildThread.Run<object?>(
-                    () =>
-                    {
-                        work();
-                        return null;
-                    },
-                    lowPriority);
+                BuildThread.Run(work, lowPriority);
             }
             catch (Exception e)
             {

@@ -25,8 +25,7 @@ public sealed record ForestChange
     /// <summary>What leaves traffic because its files have changed; it stays listed, and its priors stay.</summary>
     internal ForestDamage Damage { get; init; } = ForestDamage.None;
 
-    /// <summary>All recorded priors there shall be; null: those there are, less those of experts that leave, and those of the added
-    /// ones.</summary>
+    /// <summary>All recorded priors there shall be; null: those there are, less those that leave, and the added ones.</summary>
     internal IReadOnlyList<RecordedPrior>? Priors { get; init; }
 
     /// <summary>All experts that shall be listed without traffic; null: those there are, and <see cref="Quarantine"/>.</summary>
@@ -64,9 +63,6 @@ public sealed record ExpertSource
 
     /// <summary>Directory of its weights, config and tokenizer, in the served precision.</summary>
     public required string Directory { get; init; }
-
-    /// <summary>SHA-256 (hex) that its weight files must have; null: not compared.</summary>
-    public string? Sha256 { get; init; }
 
     /// <summary>Its weights, if they were opened before; taken over by who opens the expert.</summary>
     internal Checkpoint? Weights { get; init; }

@@ -31,7 +31,7 @@ internal sealed class ForestLoader(EngineOptions options, string directory, Fore
         var config = LlamaConfig.Load(experts[0].Directory);
         var graphs = GraphFile.Read(directory, served.Graphs, config, served.Precision, options.VerifyHashes);
         config.RequireTokens(tokenizer.VocabSize, directory);
-        moe?.RequireFit(directory, tokenizer, config);
+        moe?.RequireFit(directory, tokenizer, config.VocabSize);
         var context = SnapshotLoader.Context(options, config, moe);
         var factory = new RunnerFactory(options, graphs, served, config, context, threads, experts.Count);
         var opener = new ModelOpener(options, directory, served, config, tokenizer, factory, new PrivateWeights(options), context, threads);
@@ -41,7 +41,7 @@ internal sealed class ForestLoader(EngineOptions options, string directory, Fore
         ServedMoe? loaded = null;
         try
         {
-            ForEach(opener, (checkpoint, j) => models[j] = opener.Open(experts[j].Entry.Name, checkpoint, prepack));
+            Open(opener, models);
             loaded = moe?.Create(context);
             var loadedExperts = experts.Select((e, j) => new SnapshotExpert(e.Entry.Name, e.Entry.Domain, models[j]!));
             return new ForestSnapshot(resources, [.. loadedExperts], RecordedPrior.Of(state), state.AverageWeights(), loaded,
@@ -61,19 +61,20 @@ internal sealed class ForestLoader(EngineOptions options, string directory, Fore
         FolderTree.Check(weights, $"expert \"{entry.Name}\"");
     }
 
-    private string InSource(ForestManifest source, string expert)
+    /// <summary>Directory with an expert's tokenizer: weights that the exporter converted have theirs in the source forest.</summary>
+    public static string TokenizerDirectory(RegisteredExpert expert, string servedDirectory, ServedForestManifest served)
     {
-        var found = ContainedPath.Resolve(served.SourceDirectory(directory), source.Expert(expert).Path, ForestManifest.FileName);
-        FolderTree.Check(found, $"expert \"{expert}\"");
+        if (expert.Root != ExpertRoot.Served) return expert.Directory(servedDirectory, served);
+        var source = served.SourceDirectory(servedDirectory);
+        var path = ForestManifest.Load(source, trees: false).Expert(expert.Name).Path;
+        var found = ContainedPath.Resolve(source, path, ForestManifest.FileName);
+        FolderTree.Check(found, expert.Name);
         return found;
     }
 
     private TextTokenizer LoadTokenizer()
     {
-        // Weights that the exporter converted have their tokenizer in the source.
-        var source = experts.Any(e => e.Entry.Root == ExpertRoot.Served)
-            ? ForestManifest.Load(served.SourceDirectory(directory), trees: false) : null;
-        var directories = experts.Select(e => e.Entry.Root == ExpertRoot.Served ? InSource(source!, e.Entry.Name) : e.Directory).ToList();
+        var directories = experts.Select(e => TokenizerDirectory(e.Entry, directory, served)).ToList();
         var tokenizer = TextTokenizer.Load(directories[0]);
         if (tokenizer.Hash != served.Tokenizer)
             throw new BtxException($"{directories[0]}: its tokenizer is not the one that the forest was exported with");
@@ -90,13 +91,14 @@ internal sealed class ForestLoader(EngineOptions options, string directory, Fore
     }
 
     // All weights are copied and compared with the state before the first session is made: a wrong file is named at once.
-    private void ForEach(ModelOpener opener, Action<Checkpoint, int> make)
+    private void Open(ModelOpener opener, ServedModel?[] models)
     {
         var checkpoints = new Checkpoint?[experts.Count];
         try
         {
             BuildThread.ForEach(experts.Count, threads, j => checkpoints[j] = Checked(opener, experts[j]));
-            BuildThread.ForEach(experts.Count, threads, j => make(Interlocked.Exchange(ref checkpoints[j], null)!, j));
+            BuildThread.ForEach(experts.Count, threads, j =>
+                models[j] = opener.Open(experts[j].Entry.Name, Interlocked.Exchange(ref checkpoints[j], null)!, prepack));
         }
         finally
         {

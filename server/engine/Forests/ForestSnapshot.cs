@@ -27,8 +27,7 @@ public sealed class ForestSnapshot
         EndTokens = [.. experts.SelectMany(e => e.Model.Checkpoint?.Config.EosTokenIds ?? []).Concat(moe?.EndTokens ?? []).Distinct()];
         if (EndTokens.Length == 0 && resources.Tokenizer.EosId is { } end) EndTokens = [end];
         this.priors = PriorsByDomain(experts, priors);
-        NamedAverages = named.Select(a => (a.Key, Value: Over(experts, a.Value))).Where(a => a.Value is not null).ToDictionary(a => a.Key,
-            a => named[a.Key], StringComparer.Ordinal);
+        NamedAverages = named.Where(a => Over(experts, a.Value) is not null).ToDictionary(StringComparer.Ordinal);
         this.named = NamedAverages.ToDictionary(a => a.Key, a => Over(experts, a.Value)!, StringComparer.Ordinal);
         Description = new ForestDescription
         {
@@ -48,7 +47,7 @@ public sealed class ForestSnapshot
             Memory = Models.Aggregate(default(ModelMemory), (sum, m) => sum + m.Runner.Memory),
         };
         foreach (var model in Models) model.Hold();
-        resources.Snapshots.Enter();
+        resources.Enter();
     }
 
     public ForestDescription Description { get; }
@@ -62,8 +61,7 @@ public sealed class ForestSnapshot
 
     internal TextTokenizer Tokenizer => Resources.Tokenizer;
 
-    /// <summary>The tokens that end a text: those of every model that is served, for any of them may have put most of the probability on
-    /// one; the tokenizer's where no model names any.</summary>
+    /// <summary>The tokens that end a text: those of every model that is served; the tokenizer's where no model names any.</summary>
     internal int[] EndTokens { get; }
 
     /// <summary>In the order of the description; none where only a BTX model is served.</summary>
@@ -125,7 +123,7 @@ public sealed class ForestSnapshot
             else model.Release();
         }
 
-        Resources.Snapshots.Leave();
+        Resources.Leave();
     }
 
     /// <summary>Lets go of the models, now or with the last lease. Idempotent.</summary>
@@ -180,28 +178,22 @@ internal sealed record RecordedPrior(string Domain, string Expert, IReadOnlyDict
 }
 
 /// <summary>What stays the same however a server's forest changes. Immutable, but for what it counts.</summary>
-/// <param name="BuildAverage">Makes the model of an average; slow, any thread. Throws <see cref="OperationCanceledException"/> when told to
-/// stop.</param>
+/// <param name="BuildAverage">Makes the model of an average; slow, any thread.</param>
 /// <param name="QuietBuilds">Models can be made on a thread of low priority: their sessions start no threads.</param>
 /// <param name="Opener">Opens what a change adds; null where only a BTX model is served.</param>
 internal sealed record ServingResources(TextTokenizer Tokenizer, int ContextLength, int VocabSize, string ForestSha256, string Precision,
     string Device, TimeProvider Time, Func<AverageRecipe, string, CancellationToken, IModelRunner> BuildAverage,
     IModelOpener? Opener = null, bool QuietBuilds = false)
 {
+    private int live;
+
     /// <summary>Whether a change can be prepared on a thread of low priority. A BTX model's sessions have threads of their own.</summary>
     public bool IsQuiet(ForestChange change) => QuietBuilds && change.Moe is null;
 
-    public LiveSnapshots Snapshots { get; } = new();
-}
+    /// <summary>Snapshots that something still holds. Any thread may read it.</summary>
+    public int LiveSnapshots => Volatile.Read(ref live);
 
-/// <summary>Counts an engine's snapshots that something still holds. Thread-safe.</summary>
-internal sealed class LiveSnapshots
-{
-    private int count;
+    public void Enter() => Interlocked.Increment(ref live);
 
-    public int Count => Volatile.Read(ref count);
-
-    public void Enter() => Interlocked.Increment(ref count);
-
-    public void Leave() => Interlocked.Decrement(ref count);
+    public void Leave() => Interlocked.Decrement(ref live);
 }

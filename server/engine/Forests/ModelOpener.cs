@@ -31,9 +31,6 @@ internal sealed class ModelOpener(EngineOptions options, string directory, Serve
             if (TextTokenizer.Load(expert.Directory).Hash != tokenizer.Hash)
                 throw new BtxException(
                     $"{expert.Directory}: another tokenizer than the served forest's; the experts of a forest share one");
-            if (expert.Sha256 is { } sha256 && PrivateWeights.Hash(checkpoint, cancellation) != sha256)
-                throw new BtxException($"{expert.Directory}: the weights of expert \"{expert.Name}\" are not "
-                    + "those that were named (SHA-256 differs)");
             checkpoint.CheckFinite(cancellation);
         }
         catch
@@ -58,7 +55,7 @@ internal sealed class ModelOpener(EngineOptions options, string directory, Serve
     public ServedMoe OpenMoe(string moeDirectory)
     {
         using var loader = BuildThread.Run(() => MoeLoader.Open(options, moeDirectory, threads, hashThreads: 1));
-        loader.RequireFit(directory, tokenizer, config);
+        loader.RequireFit(directory, tokenizer, config.VocabSize);
         if (loader.Config.MaxPositionEmbeddings < context)
             throw new BtxException($"{moeDirectory}: the BTX model was built for at most {loader.Config.MaxPositionEmbeddings} "
                 + $"tokens; the server's context is {context}");

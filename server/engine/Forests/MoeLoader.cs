@@ -7,23 +7,15 @@ using Btx.Model.Tokens;
 namespace Btx.Engine.Forests;
 
 /// <summary>Opens a served BTX model: reads and checks its manifest, config, tokenizer and hashes, then makes the sessions.</summary>
-internal sealed class MoeLoader : IDisposable
+internal sealed class MoeLoader(EngineOptions options, string directory, int threads, ServedMoeManifest served, LlamaConfig config,
+    TextTokenizer tokenizer) : IDisposable
 {
-    private readonly EngineOptions options;
-    private readonly string directory;
-    private readonly int threads;
-    private readonly ServedMoeManifest served;
     private IReadOnlyList<GraphFile> graphs = [];
     private SafetensorsFile?[] weights = []; // null: not opened
 
-    private MoeLoader(EngineOptions options, string directory, int threads, ServedMoeManifest served, LlamaConfig config,
-        TextTokenizer tokenizer) =>
-        (this.options, this.directory, this.threads, this.served, Config, Tokenizer) = (options, directory, threads, served,
-        config, tokenizer);
+    public LlamaConfig Config => config;
 
-    public LlamaConfig Config { get; }
-
-    public TextTokenizer Tokenizer { get; }
+    public TextTokenizer Tokenizer => tokenizer;
 
     /// <summary>Reads and checks everything but the graphs themselves.</summary>
     /// <param name="hashThreads">Threads that hash; null: as many.</param>
@@ -58,13 +50,13 @@ internal sealed class MoeLoader : IDisposable
     }
 
     /// <summary>Requests move between the two, so text must mean the same tokens to both.</summary>
-    public void RequireFit(string forest, TextTokenizer tokenizer, LlamaConfig config)
+    public void RequireFit(string forest, TextTokenizer theirs, int vocabSize)
     {
-        if (tokenizer.Hash != Tokenizer.Hash)
+        if (theirs.Hash != tokenizer.Hash)
             throw new BtxException($"{directory}: the BTX model has another tokenizer than the forest {forest}; serve them apart");
-        if (config.VocabSize != Config.VocabSize)
-            throw new BtxException($"{directory}: the BTX model has {Config.VocabSize} logits, the forest "
-                + $"{forest} {config.VocabSize}; serve them apart");
+        if (vocabSize != config.VocabSize)
+            throw new BtxException($"{directory}: the BTX model has {config.VocabSize} logits, the forest {forest} {vocabSize}; "
+                + "serve them apart");
     }
 
     public MoeDescription Describe() => new()
@@ -75,7 +67,7 @@ internal sealed class MoeLoader : IDisposable
         Choices = served.Graphs.Any(g => g.ExpertsPerToken is null)
             ? [.. Enumerable.Range(1, served.Experts.Count)]
             : [.. served.Graphs.Where(g => g.Form == ServedGraph.Ragged).Select(g => g.ExpertsPerToken!.Value).Distinct().Order()],
-        Layers = Config.NumHiddenLayers,
+        Layers = config.NumHiddenLayers,
         Router = served.Router.Kind,
         SoftLayers = served.Router.SoftLayers,
         Precision = served.Precision,

@@ -36,13 +36,12 @@ internal sealed unsafe class DecodeBinding : IDisposable
             ("total_sequence_length", Own(TensorViews.Cpu(total, TensorElementType.Int32))),
         ];
         BindInputs();
+        var (pastNames, presentNames) = (kv.Names("past_key_values"), kv.Names("present"));
         var view = kv.View(first, span);
         for (var i = 0; i < view.Length; i++)
         {
-            var part = i % 2 == 0 ? "key" : "value";
-            Own(view[i]);
-            io.BindInput($"past_key_values.{i / 2}.{part}", view[i]);
-            io.BindOutput($"present.{i / 2}.{part}", view[i]);
+            io.BindInput(pastNames[i], Own(view[i]));
+            io.BindOutput(presentNames[i], view[i]);
         }
 
         io.BindOutput("logits", Own(TensorViews.Cpu(logits, TensorElementType.Float, span, config.VocabSize)));
@@ -87,8 +86,7 @@ internal sealed unsafe class MoePorts(OrtIoBinding io, int layers, int experts, 
     private int boundTokens = -1;
     private float* boundGates;
 
-    /// <summary>k of each token, to be filled before a run; of tokens that nobody reads, anything in 1..N. Empty where k is built
-    /// in.</summary>
+    /// <summary>k of each token, to be filled before a run; at least 1. Empty where k is built in.</summary>
     public Span<long> ExpertsPerToken => choices.Span<long>(0, takesK ? maxTokens : 0);
 
     /// <summary>Before a run.</summary>

@@ -31,8 +31,7 @@ internal interface IModelRunner : IDisposable
 /// <param name="Wanted">How many of the last new positions need logits, 0..Count.</param>
 internal readonly record struct RunRow(int Slot, int Past, int Count, int Wanted, int ExpertsPerToken = 0);
 
-/// <summary>Sessions made beside a model's running ones, over the same weights and KV cache. Disposal frees whichever of the two do not
-/// run.</summary>
+/// <summary>Sessions made beside a model's running ones. Disposal frees whichever of the two do not run.</summary>
 internal interface IStagedSessions : IDisposable
 {
     /// <summary>Lets the two change places. Between two runs; what the slots hold stays.</summary>

@@ -56,12 +56,10 @@ internal sealed unsafe class KvCache : IDisposable
 
     private long SlotBytes => checked((long)config.NumKeyValueHeads * Context * config.HeadDim * TensorViews.Size(type));
 
-    /// <summary>Views over one slot, index layer·2 + (0: key, 1: value), shape [1, kv_heads, context, head_dim]. Made once and owned by the
-    /// cache.</summary>
+    /// <summary>Views over one slot, index layer·2 + (0: key, 1: value), [1, kv_heads, context, head_dim]. Owned by the cache.</summary>
     public OrtValue[] View(int slot) => views[slot] ??= View(slot, 1);
 
-    /// <summary>The same over slots slot … slot + count − 1, which are neighbours: made for the caller to free. There are too many ranges
-    /// to keep.</summary>
+    /// <summary>The same over <paramref name="count"/> neighbouring slots, made for the caller to free.</summary>
     public OrtValue[] View(int slot, int count)
     {
         var view = new OrtValue[buffers.Length];
@@ -70,6 +68,11 @@ internal sealed unsafe class KvCache : IDisposable
                 config.HeadDim);
         return view;
     }
+
+    /// <summary>A graph's names for a view: <c>past_key_values.0.key</c> and so on.</summary>
+    /// <param name="row">Of a ragged graph; null: it has one for all rows.</param>
+    public string[] Names(string kind, int? row = null) => [.. Enumerable.Range(0, buffers.Length)
+        .Select(i => $"{kind}.{i / 2}.{(i % 2 == 0 ? "key" : "value")}{(row is null ? "" : $".{row}")}")];
 
     public void Dispose()
     {
@@ -81,8 +84,7 @@ internal sealed unsafe class KvCache : IDisposable
     }
 }
 
-/// <summary>Native memory that the sequences of one model may take: a function of its configuration and of the options, known before any of
-/// it is asked for.</summary>
+/// <summary>Native memory that one model's sequences may take, known from configuration and options before any is asked for.</summary>
 internal sealed class SequenceMemory(LlamaConfig config, int slots, int context, int maxTokens, int bytes)
 {
     // What a process can address, with room for weights and sessions.

@@ -18,8 +18,7 @@ internal sealed class OnnxModelRunner : IModelRunner
     private ModelSessions? sessions;
     private bool staged;
 
-    /// <param name="settings">Without prepacking the sessions have no threads of their own, and <see cref="Stage"/> makes the prepacked
-    /// ones that do.</param>
+    /// <param name="settings">Without prepacking: no threads of their own; <see cref="Stage"/> makes the prepacked ones.</param>
     public OnnxModelRunner(LlamaConfig config, IReadOnlyList<GraphFile> graphFiles, WeightSet weights, SessionSettings settings,
         bool halfPrecision, int slots, int context, int maxTokens)
     {
@@ -97,8 +96,7 @@ internal sealed class RunnerFactory(EngineOptions options, IReadOnlyList<GraphFi
     public TensorDtype Dtype { get; } = served.Precision == "fp16" ? TensorDtype.F16 : TensorDtype.F32;
 
     /// <param name="weights">Taken over, also if this throws.</param>
-    /// <param name="prepack">False: starts at once, without threads of its own; <see cref="OnnxModelRunner.Stage"/> makes it fast
-    /// later.</param>
+    /// <param name="prepack">False: starts at once, without threads; <see cref="OnnxModelRunner.Stage"/> makes it fast later.</param>
     public OnnxModelRunner Create(WeightSet weights, bool prepack = true) =>
         new(config, graphs, weights, settings with { Prepack = prepack }, Dtype == TensorDtype.F16, options.Slots, context,
         options.MaxBatchTokens);

@@ -4,8 +4,7 @@ using Microsoft.ML.OnnxRuntime.Tensors;
 
 namespace Btx.Engine.Sessions;
 
-/// <summary>A ragged graph of R rows. Binds only what changed since its last run: slots, number of tokens, number of wanted
-/// logits.</summary>
+/// <summary>A ragged graph of R rows. Binds only what changed since its last run: slots, tokens, wanted logits.</summary>
 internal sealed unsafe class RaggedBinding : IDisposable
 {
     private readonly InferenceSession session;
@@ -14,7 +13,6 @@ internal sealed unsafe class RaggedBinding : IDisposable
     private readonly int vocabSize;
     private readonly bool rebind;
     private readonly NativeBuffer ids, index, lens, seqLens, totals;
-    private readonly List<OrtValue> values = [];
     private readonly List<(string Name, OrtValue Value)> fixedInputs = [];
     private readonly string[][] pastNames, presentNames; // [row][layer·2 + part]
     private readonly int[] boundSlots;
@@ -26,9 +24,8 @@ internal sealed unsafe class RaggedBinding : IDisposable
     public RaggedBinding(InferenceSession session, KvCache kv, LlamaConfig config, int rows, bool takesK, int maxTokens, bool rebind)
     {
         (this.session, this.kv, Rows, vocabSize, this.rebind) = (session, kv, rows, config.VocabSize, rebind);
-        var layers = config.NumHiddenLayers;
         io = session.CreateIoBinding();
-        if (config.Moe is { } m) moe = new MoePorts(io, layers, m.Experts, takesK, maxTokens + rows, rebind);
+        if (config.Moe is { } m) moe = new MoePorts(io, config.NumHiddenLayers, m.Experts, takesK, maxTokens + rows, rebind);
         ids = new NativeBuffer(8L * (maxTokens + rows));
         index = new NativeBuffer(8L * (maxTokens + rows));
         lens = new NativeBuffer(8L * rows);
@@ -41,18 +38,12 @@ internal sealed unsafe class RaggedBinding : IDisposable
         fixedInputs.Add(("lens", TensorViews.Cpu(lens.Pointer, TensorElementType.Int64, rows)));
         for (var r = 0; r < rows; r++)
         {
-            pastNames[r] = [.. Enumerable.Range(0, layers * 2)
-                .Select(i => $"past_key_values.{i / 2}.{(i % 2 == 0 ? "key" : "value")}.{r}")];
-            presentNames[r] = [.. Enumerable.Range(0, layers * 2).Select(i => $"present.{i / 2}.{(i % 2 == 0 ? "key" : "value")}.{r}")];
+            (pastNames[r], presentNames[r]) = (kv.Names("past_key_values", r), kv.Names("present", r));
             fixedInputs.Add(($"seqlens_k.{r}", TensorViews.Cpu(seqLens.Pointer + (4 * r), TensorElementType.Int32, 1)));
             fixedInputs.Add(($"total_sequence_length.{r}", TensorViews.Cpu(totals.Pointer + (4 * r), TensorElementType.Int32)));
         }
 
-        foreach (var (name, value) in fixedInputs)
-        {
-            values.Add(value);
-            io.BindInput(name, value);
-        }
+        foreach (var (name, value) in fixedInputs) io.BindInput(name, value);
     }
 
     public int Rows { get; }
@@ -79,12 +70,8 @@ internal sealed unsafe class RaggedBinding : IDisposable
         }
         else if (rebind) io.BindInput("logits_index", indexValue);
         if (rebind)
-        {
             foreach (var (name, value) in fixedInputs) io.BindInput(name, value);
-        }
-
-        boundTokens = count;
-        boundWanted = wanted;
+        (boundTokens, boundWanted) = (count, wanted);
         boundLogits = logits;
         session.RunWithBinding(options, io);
     }
@@ -96,7 +83,7 @@ internal sealed unsafe class RaggedBinding : IDisposable
         idsValue?.Dispose();
         indexValue?.Dispose();
         logitsValue?.Dispose();
-        foreach (var value in values) value.Dispose();
+        foreach (var (_, value) in fixedInputs) value.Dispose();
         foreach (var buffer in (NativeBuffer[])[ids, index, lens, seqLens, totals]) buffer.Dispose();
     }
 

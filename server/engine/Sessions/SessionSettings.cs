@@ -6,8 +6,7 @@ namespace Btx.Engine.Sessions;
 
 /// <summary>How sessions are made: device, threads, weights.</summary>
 /// <param name="Precision">The served forest's: <c>fp32</c> or <c>fp16</c>.</param>
-/// <param name="Prepack">Rearranges the weights for speed: a private copy and a slower start; without it, runs read the mapped
-/// file.</param>
+/// <param name="Prepack">Rearranges the weights for speed: a private copy and a slower start; else runs read the mapped file.</param>
 internal sealed record SessionSettings(DeviceSpec Device, int IntraOpThreads, bool AllowSpinning, string Precision, bool Prepack = true)
 {
     private static readonly string[] MemoryWords = ["allocate memory", "out of memory", "bad_alloc", "bad allocation",

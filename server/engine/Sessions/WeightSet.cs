@@ -6,14 +6,13 @@ using Microsoft.ML.OnnxRuntime.Tensors;
 
 namespace Btx.Engine.Sessions;
 
-/// <summary>A model's weights as tensors by their Hugging Face names: over the mapped checkpoint without a copy, or over an average. Must
-/// outlive the sessions that use them.</summary>
+/// <summary>A model's weights as tensors by their Hugging Face names: mapped, or an average. Must outlive the sessions.</summary>
 internal sealed unsafe class WeightSet : IDisposable
 {
-    private readonly IDisposable owner;
+    private readonly IReadOnlyList<IDisposable> owners;
     private readonly List<(string Name, OrtValue Value)> tensors = [];
 
-    private WeightSet(IDisposable owner) => this.owner = owner;
+    private WeightSet(params IReadOnlyList<IDisposable> owners) => this.owners = owners;
 
     public IReadOnlyList<(string Name, OrtValue Value)> Tensors => tensors;
 
@@ -33,7 +32,7 @@ internal sealed unsafe class WeightSet : IDisposable
                     + $"served forest needs {dtype}; export again");
             }
 
-            set.tensors.Add((name, TensorViews.Cpu(checkpoint.Pointer(name), ElementType(dtype), shape)));
+            set.tensors.Add((name, TensorViews.Cpu(checkpoint.Pointer(name), ElementTypeOf(dtype)!.Value, shape)));
             set.Bytes += info.ElementCount * dtype.Size();
         }
 
@@ -46,7 +45,7 @@ internal sealed unsafe class WeightSet : IDisposable
         var places = new Dictionary<string, (SafetensorsFile File, TensorInfo Info)>(StringComparer.Ordinal);
         foreach (var file in files)
             foreach (var info in file.Tensors.Values) places[info.Name] = (file, info);
-        var set = new WeightSet(new MappedFiles(files));
+        var set = new WeightSet(files);
         foreach (var (name, (file, info)) in places)
         {
             if (ElementTypeOf(info.Dtype) is not { } type) continue;
@@ -70,7 +69,7 @@ internal sealed unsafe class WeightSet : IDisposable
             {
                 var count = shape.Aggregate(1L, (n, d) => n * d);
                 fill(name, (nint)(buffer.Pointer + offset), count);
-                set.tensors.Add((name, TensorViews.Cpu(buffer.Pointer + offset, ElementType(dtype), shape)));
+                set.tensors.Add((name, TensorViews.Cpu(buffer.Pointer + offset, ElementTypeOf(dtype)!.Value, shape)));
                 offset = (offset + (count * dtype.Size()) + 63) / 64 * 64;
             }
 
@@ -87,7 +86,7 @@ internal sealed unsafe class WeightSet : IDisposable
     {
         foreach (var (_, value) in tensors) value.Dispose();
         tensors.Clear();
-        owner.Dispose();
+        foreach (var owner in owners) owner.Dispose();
     }
 
     // No graph reads a type that is not here: what was stored as bf16 was converted when it was exported.
@@ -101,17 +100,6 @@ internal sealed unsafe class WeightSet : IDisposable
         TensorDtype.I64 => TensorElementType.Int64,
         _ => null,
     };
-
-    private sealed class MappedFiles(IReadOnlyList<SafetensorsFile> files) : IDisposable
-    {
-        public void Dispose()
-        {
-            foreach (var file in files) file.Dispose();
-        }
-    }
-
-    private static TensorElementType ElementType(TensorDtype dtype) => dtype == TensorDtype.F16 ? TensorElementType.Float16
-        : TensorElementType.Float;
 }
 
 /// <summary>Opens weights for serving. What is mapped is a private copy: a mapped file that is cut ends the process, and one that is

@@ -123,19 +123,16 @@ internal sealed class AdditionChange(RegistryResources resources)
         if (addition.RouterStatistics is not { } statistics) return;
         var resolved = Blame.Given(() => resources.Roots.Resolve(statistics));
         if (resources.MoeOf(resources.State) is not { } present) session.Note("no BTX model is served: the router statistics are not used");
-        else if (Obstacle(addition with { RouterStatistics = resolved }, after, present) is { } obstacle)
+        else if (resources.MixObstacle(after, present, addition with { RouterStatistics = resolved }) is { } obstacle)
             throw new BtxException(ErrorKind.Precondition, obstacle);
     }
-
-    private string? Obstacle(ExpertAddition addition, ForestState after, string present) => resources.Options.Remix is { } remix
-        ? remix.Obstacle(after, present, addition) : "this server re-mixes none";
 
     private async Task<ForestState> MixAsync(ExpertAddition addition, ForestState made, ChangeSession session)
     {
         if (resources.MoeOf(resources.State) is not { } present) return made;
         if (addition.RouterStatistics is { } statistics)
             addition = addition with { RouterStatistics = Blame.Given(() => resources.Roots.Resolve(statistics)) };
-        if (Obstacle(addition, made, present) is { } obstacle)
+        if (resources.MixObstacle(made, present, addition) is { } obstacle)
         {
             if (addition.RouterStatistics is not null) throw new BtxException(ErrorKind.Precondition, obstacle);
             session.Note($"the BTX model stays as it is: {obstacle}");
@@ -143,10 +140,8 @@ internal sealed class AdditionChange(RegistryResources resources)
         }
 
         foreach (var note in resources.Options.Remix!.Notes(present)) session.Note(note);
-        session.Enter(ChangePhase.Mix, "re-mixing the BTX model");
         made = made with { Moe = MoeFolders.Of(session.Record!.Id), MoeDropped = false };
-        await resources.Options.Remix.MixAsync(made, present, resources.Moe.Make(made.Moe), addition, session.Progress,
-            session.Cancellation).ConfigureAwait(false);
+        await session.MixAsync(made, present, addition).ConfigureAwait(false);
         return made;
     }
 }

@@ -9,9 +9,7 @@ internal sealed class AverageChange(RegistryResources resources)
     public async Task<ChangeResult> CreateAsync(AverageCreation creation, ChangeSession session)
     {
         session.Enter(ChangePhase.Validate, $"average {BtxException.OneLine(creation.Name)}");
-        if (!ForestManifestRules.IsName(creation.Name))
-            throw new BtxException(ErrorKind.Precondition, $"\"{BtxException.OneLine(creation.Name)}\" is no name for an average: use "
-                + "lower-case letters, digits, \".\", \"_\" and \"-\", at most 64");
+        ExpertIntake.RequireName(creation.Name, "an average");
         if (new object?[] { creation.Weights, creation.Domain, creation.Sample }.Count(o => o is not null) != 1)
             throw new BtxException(ErrorKind.Precondition,
                 $"average \"{creation.Name}\": give weights, a domain or sample text, one of the three");

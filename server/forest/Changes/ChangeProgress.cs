@@ -5,30 +5,15 @@ public sealed record ChangeProgress(string Phase, double Fraction, string Messag
 /// <summary>Names of <see cref="ChangeProgress.Phase"/>, in order.</summary>
 public static class ChangePhase
 {
-    /// <summary>Paths, names, lineage, hashes.</summary>
-    public const string Validate = "validate";
-
-    /// <summary>The change is in the journal, not yet in force.</summary>
-    public const string Begin = "begin";
-
-    /// <summary>Weights, sessions, smoke logits beside the running forest.</summary>
-    public const string Build = "build";
-
+    public const string Validate = "validate"; // paths, names, lineage, hashes
+    public const string Begin = "begin"; // the change is in the journal, not yet in force
+    public const string Build = "build"; // weights, sessions, smoke logits beside the running forest
     public const string Prior = "prior";
-
     public const string Mix = "mix";
-
-    /// <summary>In force: now, and after every restart.</summary>
-    public const string Commit = "commit";
-
-    /// <summary>Requests go over to the new forest.</summary>
-    public const string Swap = "swap";
-
+    public const string Commit = "commit"; // in force: now, and after every restart
+    public const string Swap = "swap"; // requests go over to the new forest
     public const string Purge = "purge";
-
-    /// <summary>Compared with a forest built from scratch.</summary>
-    public const string Check = "check";
-
+    public const string Check = "check"; // compared with a forest built from scratch
     public const string Certify = "certify";
 
     public static IReadOnlyList<string> Names { get; } = [Validate, Begin, Build, Prior, Mix, Commit, Swap, Purge, Check, Certify];

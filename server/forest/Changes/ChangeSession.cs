@@ -1,7 +1,6 @@
 namespace Btx.Forest;
 
-/// <summary>One change from its validation to its end: the journal, the swap, progress, events. Before the commit whatever throws gives it
-/// up; after it every step is tried.</summary>
+/// <summary>One change from validation to end. Before the commit whatever throws gives it up; after it every step is tried.</summary>
 internal sealed class ChangeSession(RegistryResources resources, string kind, ChangeAuthor by, IProgress<ChangeProgress>? progress,
     CancellationToken cancellation, CancellationToken closing)
 {
@@ -19,8 +18,6 @@ internal sealed class ChangeSession(RegistryResources resources, string kind, Ch
     public CancellationToken Cancellation => cancellation;
 
     public CancellationToken Closing => closing;
-
-    public IProgress<ChangeProgress>? Progress => progress;
 
     public string Title => $"{(Record is { } r ? $"change {r.Id}" : "a change")} ({kind} by {BtxException.OneLine(by.Author)})";
 
@@ -55,6 +52,13 @@ internal sealed class ChangeSession(RegistryResources resources, string kind, Ch
         Record = resources.Log.BeginRollback(by.Author, by.Reason, out var after);
         Enter(ChangePhase.Begin, $"{Record.Id}: rollback of {Record.Undoes}");
         return after;
+    }
+
+    /// <summary>Makes the BTX model of a state from the present one, where nothing is an obstacle.</summary>
+    public Task<string> MixAsync(ForestState after, string present, ExpertAddition? added)
+    {
+        Enter(ChangePhase.Mix, "re-mixing the BTX model");
+        return resources.Options.Remix!.MixAsync(after, present, resources.Moe.PathOf(after.Moe!), added, progress, cancellation);
     }
 
     /// <summary>Makes the snapshot of a state beside the running forest.</summary>
@@ -101,8 +105,7 @@ internal sealed class ChangeSession(RegistryResources resources, string kind, Ch
         catch (RequestRejectedException e)
         {
             throw new BtxException(ErrorKind.Unavailable, $"change {Record.Id} is committed, but the server is shutting down: it "
-                + "is in force from the next start on",
-                e);
+                + "is in force from the next start on", e);
         }
 
         Try(() => resources.At("change:swapped"), "");

@@ -19,8 +19,7 @@ public sealed record ExpertAddition
     /// <summary>What it was branched from; null: as the forest it lies in lists it, else unknown.</summary>
     public IReadOnlyList<ParentEntry>? Parents { get; init; }
 
-    /// <summary>Sample text by domain: the cached prior of each is computed again, over the old experts and this one. A domain without text
-    /// keeps its prior.</summary>
+    /// <summary>Sample text by domain, whose cached prior is computed again. A domain without text keeps its prior.</summary>
     public IReadOnlyDictionary<string, string> Samples { get; init; } = new Dictionary<string, string>();
 
     /// <summary>Directory with this expert's router statistics, inside a root, for a served BTX model that is re-mixed with it; null:

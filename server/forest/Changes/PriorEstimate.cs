@@ -5,8 +5,7 @@ using Btx.Model.Tokens;
 
 namespace Btx.Forest;
 
-/// <summary>The cached prior of sample text over the served experts and one that is being added: DEMix's moving average of the sequence-end
-/// posterior.</summary>
+/// <summary>The cached prior of sample text, with an expert that is being added: DEMix's moving average of the posterior.</summary>
 internal sealed class PriorEstimate(ForestEngine engine, EngineOptions options)
 {
     /// <summary>Tokens that scoring adds to a step while requests run.</summary>
@@ -83,8 +82,7 @@ internal sealed class PriorEstimate(ForestEngine engine, EngineOptions options)
     }
 }
 
-/// <summary>Text of a domain as sequences for a cached prior: windows of equal length, spread evenly, each starting on a token that is not
-/// predicted.</summary>
+/// <summary>Text of a domain as windows of equal length, spread evenly, each starting on a token that is not predicted.</summary>
 internal static class SampleText
 {
     /// <summary>Predicted tokens of a sequence, where there is enough text.</summary>

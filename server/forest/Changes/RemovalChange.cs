@@ -26,13 +26,8 @@ internal sealed class RemovalChange(RegistryResources resources)
         var damage = resources.Engine.Describe().Damage.Experts;
         session.Begin(after, plan.Requested, purge, plan.Policy);
 
-        if (after.Moe != before.Moe && after.Moe is { } made)
-        {
-            session.Enter(ChangePhase.Mix, "re-mixing the BTX model");
-            await resources.Options.Remix!.MixAsync(after, resources.MoeOf(before)!, resources.Moe.Make(made), null, session.Progress,
-                session.Cancellation).ConfigureAwait(false);
-        }
-
+        if (after.Moe != before.Moe && after.Moe is not null)
+            await session.MixAsync(after, resources.MoeOf(before)!, null).ConfigureAwait(false);
         session.Enter(ChangePhase.Build, "making the next forest");
         var next = await session.BuildAsync(after).ConfigureAwait(false);
         var swap = await session.CommitAsync(next, null, removal.InFlight).ConfigureAwait(false);
@@ -86,8 +81,7 @@ internal sealed class RemovalChange(RegistryResources resources)
         if (!check.Passed)
             session.Try(() =>
                 throw new BtxException($"the forest differs from one built without {string.Join(", ", plan.Removed)} by "
-                    + $"{check.LargestDifference} nats, tolerance {check.Tolerance}; the certificate says so"),
-                "");
+                    + $"{check.LargestDifference} nats, tolerance {check.Tolerance}; the certificate says so"), "");
         return certificate;
     }
 
@@ -109,8 +103,7 @@ internal sealed class RemovalChange(RegistryResources resources)
             if (MemberOf(expert) is { } other && other != expert.Name)
                 throw new BtxException(ErrorKind.Precondition, $"the BTX model {present} holds {expert.Name} under the name {other}, and "
                     + "is re-mixed by names; remove with --drop-btx to stop serving it");
-        var obstacle = resources.Options.Remix is { } remix ? remix.Obstacle(after, present, null) : "this server re-mixes none";
-        if (obstacle is not null)
+        if (resources.MixObstacle(after, present, null) is { } obstacle)
             throw new BtxException(ErrorKind.Precondition, $"the BTX model {present} holds {string.Join(", ", held)}: {obstacle}; remove "
                 + "with --drop-btx to stop serving it");
         foreach (var note in resources.Options.Remix!.Notes(present)) session.Note(note);

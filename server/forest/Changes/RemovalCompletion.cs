@@ -2,8 +2,7 @@ using Btx.Model.Serving;
 
 namespace Btx.Forest;
 
-/// <summary>What follows the swap of a removal: files are deleted, the forest is compared, the certificate is signed. A start does what a
-/// server that died left.</summary>
+/// <summary>What follows the swap of a removal: purge, comparison, certificate. A start does what a server that died left.</summary>
 internal sealed class RemovalCompletion(RegistryResources resources)
 {
     /// <summary>Files of the removed as they lie there, by expert, and those that do not lie there any more.</summary>
@@ -48,15 +47,6 @@ internal sealed class RemovalCompletion(RegistryResources resources)
     private RemovalCertificate Write(RemovalCertificate certificate, Action<RemovalCertificate>? record = null)
     {
         var path = RemovalCertificate.FileOf(resources.Directory, certificate.ChangeId);
-        try
-        {
-            Directory.CreateDirectory(Path.GetDirectoryName(path)!);
-        }
-        catch (Exception e) when (e is IOException or UnauthorizedAccessException)
-        {
-            throw new BtxException($"{path}: cannot be written: {BtxException.OneLine(e.Message)}", e);
-        }
-
         certificate = resources.Log.Signer.Sign(certificate);
         record?.Invoke(certificate);
         certificate.Save(path);
@@ -90,8 +80,7 @@ internal sealed class RemovalCompletion(RegistryResources resources)
         return found;
     }
 
-    /// <summary>Makes the certificate of a removal that was committed last and died before its end; brings one up to date whose files are
-    /// deleted only now.</summary>
+    /// <summary>Makes the certificate that the last removal lacks; brings one up to date whose files are deleted only now.</summary>
     /// <returns>Why the last one that could not be written was not; null: there was none.</returns>
     public async Task<string?> FinishAsync(
         IReadOnlyDictionary<string, Dictionary<string, IReadOnlyList<CertifiedFile>>> purged, CancellationToken cancellation)

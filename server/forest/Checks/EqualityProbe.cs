@@ -6,8 +6,7 @@ using Btx.Model.Tokens;
 
 namespace Btx.Forest;
 
-/// <summary>What two forests are asked to see whether they are the same: a text, and every way in which a request can be
-/// answered.</summary>
+/// <summary>What two forests are asked to see whether they are equal: a text, in every way that a request can be answered.</summary>
 internal sealed class EqualityProbe
 {
     /// <summary>Tokens that are looked at, of a text that is longer.</summary>
@@ -37,9 +36,8 @@ internal sealed class EqualityProbe
 
     public long Tokens => windows.Sum(w => w.Length - 1L);
 
-    /// <summary>Largest |difference| in nats that counts as equal. A matrix product rounds otherwise for prepacked weights and for other
-    /// numbers of rows, and what is rounded are logits, which are as large as the log-probabilities of improbable tokens: so the tolerance
-    /// is relative to these.</summary>
+    /// <summary>Largest |difference| in nats that counts as equal. Products of prepacked weights and of other numbers of rows round
+    /// otherwise, and what is rounded are logits: so the tolerance is relative to the largest.</summary>
     /// <param name="largest">Of the |log-probabilities|, nats.</param>
     public static double Tolerance(string precision, double largest) => (precision == "fp16" ? 2e-3 : 2e-5) * Math.Max(1, largest);
 
@@ -114,11 +112,9 @@ internal sealed class EqualityComparison(RegistryResources resources)
             ContextLength = running.ContextLength,
         };
         if (running.Damage.Moe is not null) (options, state) = (options with { Moe = null }, state with { Moe = null });
-        state = state with
-        {
-            Experts = [
-            .. state.Experts.Select(e => running.Damage.Experts.ContainsKey(e.Name) ? e with { Status = ExpertStatus.Quarantined } : e)]
-        };
+        var damaged = running.Damage.Experts;
+        var experts = state.Experts.Select(e => damaged.ContainsKey(e.Name) ? e with { Status = ExpertStatus.Quarantined } : e);
+        state = state with { Experts = [.. experts] };
         var engine = SnapshotLoader.Start(options, new CommittedState(state, resources.Log.Base), prepack: false);
         try
         {

@@ -55,10 +55,10 @@ internal sealed class RebuildCheck(RegistryResources resources)
                 var directory = resources.DirectoryOf(expert);
                 if (!Directory.Exists(directory)) throw new BtxException($"{directory}: not found; put it back");
                 FolderTree.Check(directory, expert.Name, cancellation);
-                RequireWeights(directory, models[expert.Name].Copies, cancellation);
+                RequireSame(CheckpointFiles.Weights(directory), directory, models[expert.Name].Copies, cancellation);
                 if (LlamaConfig.Load(directory).Fingerprint() != resources.Served.Architecture)
                     throw new BtxException($"{Path.Combine(directory, LlamaConfig.FileName)}: has another architecture by now");
-                tokenizer = RequireTokenizer(expert, directory, tokenizer);
+                tokenizer = RequireTokenizer(expert, tokenizer);
             });
             if (problem is not null) problems[expert.Name] = problem;
         }
@@ -91,22 +91,13 @@ internal sealed class RebuildCheck(RegistryResources resources)
             GraphFile.Read(directory, served.Graphs, LlamaConfig.Load(directory), served.Precision, resources.Serving.VerifyHashes);
             if (TextTokenizer.Load(directory).Hash != served.Tokenizer)
                 throw new BtxException($"{directory}: its tokenizer is not the one that the BTX model was exported with");
-            RequireSame([.. served.Weights.Select(w => Path.GetFullPath(served.WeightsFile(directory, w)))], directory,
-                present.Model.Copies, cancellation);
+            RequireSame(served.Weights.Select(w => served.WeightsFile(directory, w)), directory, present.Model.Copies, cancellation);
         });
     }
 
-    private byte[] RequireTokenizer(RegisteredExpert expert, string directory, byte[]? known)
+    private byte[] RequireTokenizer(RegisteredExpert expert, byte[]? known)
     {
-        if (expert.Root == ExpertRoot.Served)
-        {
-            // Weights that the exporter converted have their tokenizer in the source.
-            var source = resources.Source;
-            directory = ContainedPath.Resolve(source, ForestManifest.Load(source, trees: false).Expert(expert.Name).Path,
-                ForestManifest.FileName);
-            FolderTree.Check(directory, expert.Name);
-        }
-
+        var directory = ForestLoader.TokenizerDirectory(expert, resources.Directory, resources.Served);
         var path = Path.Combine(directory, "tokenizer.json");
         var bytes = BoundedFile.Read(path);
         if (known is not null && bytes.AsSpan().SequenceEqual(known)) return known;
@@ -114,40 +105,26 @@ internal sealed class RebuildCheck(RegistryResources resources)
             : throw new BtxException($"{path}: is not the tokenizer that the forest was exported with");
     }
 
-    private static void RequireWeights(string directory, IReadOnlyList<PrivateCopy> copies, CancellationToken cancellation) =>
-        RequireSame([.. CheckpointFiles.Weights(directory).Select(Path.GetFullPath)], directory, copies, cancellation);
-
-    private static void RequireSame(IReadOnlyList<string> files, string directory, IReadOnlyList<PrivateCopy> copies,
+    private static void RequireSame(IEnumerable<string> files, string directory, IReadOnlyList<PrivateCopy> copies,
         CancellationToken cancellation)
     {
-        if (!files.ToHashSet(StringComparer.Ordinal).SetEquals(copies.Select(c => Path.GetFullPath(c.Path))))
+        if (!files.Select(Path.GetFullPath).ToHashSet(StringComparer.Ordinal).SetEquals(copies.Select(c => Path.GetFullPath(c.Path))))
             throw new BtxException($"{directory}: its weights lie in other files than those that are served");
         foreach (var copy in copies)
         {
-            using var folder = OpenFolder.At(Path.GetDirectoryName(Path.GetFullPath(copy.Path))!);
-            using var file = folder.Read(Path.GetFileName(copy.Path));
-            var now = FileStat.Of(file);
-            if (now == copy.Stat) continue;
-            if (now.Problem is { } problem) throw new BtxException($"{copy.Path}: {problem}; replace it by a copy");
-            if (now.Length != copy.Stat.Length
-                || CheckpointFiles.HashFiles([copy.Path], cancellation) != CheckpointFiles.HashCopies([copy], cancellation))
-                throw new BtxException($"{copy.Path}: has other content than when it was opened");
+            if (FileStat.Of(copy.Path)?.Problem is { } problem) throw new BtxException($"{copy.Path}: {problem}; replace it by a copy");
+            if (FileWatch.Difference(copy, cancellation) is { } difference) throw new BtxException($"{difference} since it was opened");
         }
     }
 
-    // A device that fails says nothing of the file: that is thrown.
     private static string? Problem(Action read)
     {
         try
         {
-            Blame.Given(() =>
-            {
-                read();
-                return true;
-            });
+            read();
             return null;
         }
-        catch (BtxException e) when (e.Kind != ErrorKind.Internal)
+        catch (BtxException e) when (!Blame.IsOfServer(e))
         {
             return e.Message;
         }

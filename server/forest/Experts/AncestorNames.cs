@@ -40,11 +40,7 @@ internal sealed class AncestorNames(
                 + "wrong; name the parents");
         if (here is null && known.All(k => k.Name != name))
         {
-            var absent = new AbsentExpert { Name = name, Sha256 = sha256 };
-            if (entry is not null)
-                absent = absent with
-                { Domain = entry.Domain, CorpusSha256 = entry.CorpusSha256, Tokens = entry.Tokens, Steps = entry.Steps };
-            found.Add((absent, entry?.Parents ?? []));
+            found.Add((entry is null ? new() { Name = name, Sha256 = sha256 } : AbsentExpert.Of(entry), entry?.Parents ?? []));
         }
 
         return named[(name, sha256)] = here ?? name;

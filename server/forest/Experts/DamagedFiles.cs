@@ -1,7 +1,6 @@
 namespace Btx.Forest;
 
-/// <summary>The weight files of experts that are quarantined because of them, wherever they were moved: a removal says what became of them.
-/// Used by one change, or one look at the files, at a time.</summary>
+/// <summary>The weight files of quarantined experts, wherever they were moved. Used by one change or one look at a time.</summary>
 internal sealed class DamagedFiles : IDisposable
 {
     private readonly Dictionary<string, FileTrace[]> byExpert = [];
@@ -45,8 +44,7 @@ internal sealed class HeldCopies(RegistryResources resources, IReadOnlyList<stri
     private readonly Dictionary<string, FileTrace[]> byExpert = resources.Engine.Current.Experts.Where(e => experts.Contains(e.Name))
         .ToDictionary(e => e.Name, e => e.Model.Copies.Select(c => c.Trace()).ToArray());
 
-    /// <summary>Of one that was quarantined because of its files they are those that it was served from. None of an expert that this server
-    /// did not open, or after <see cref="Dispose"/>.</summary>
+    /// <summary>None of an expert that this server did not open, or after <see cref="Dispose"/>.</summary>
     public IReadOnlyList<FileTrace> this[string expert] => byExpert.GetValueOrDefault(expert) ?? resources.Damaged[expert];
 
     public void Dispose()

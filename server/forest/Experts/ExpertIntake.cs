@@ -5,20 +5,14 @@ using Btx.Model.Tokens;
 
 namespace Btx.Forest;
 
-/// <summary>Finds out what an expert to be added is, and whether it may and can be served. Reads its small files; weights it does not
-/// read.</summary>
+/// <summary>Finds out what an expert to be added is, and whether it can be served. Reads no weights.</summary>
 internal sealed class ExpertIntake(ExpertRoots roots, string servedDirectory, ServedForestManifest served)
 {
-    /// <returns>The expert as the state would have it, its hash still to be filled in unless one is expected, and what its own forest says
-    /// of ancestors that are unknown here.</returns>
+    /// <returns>The expert, its hash still empty unless one is expected, and ancestors that are unknown here.</returns>
     public (RegisteredExpert Expert, IReadOnlyList<AbsentExpert> Ancestors) Look(ExpertAddition addition, ForestState state)
     {
-        if (!ForestManifestRules.IsName(addition.Name))
-            throw new BtxException(ErrorKind.Precondition, $"\"{BtxException.OneLine(addition.Name)}\" is no name for an expert: use "
-                + "lower-case letters, digits, \".\", \"_\" and \"-\", at most 64");
-        if (addition.Domain is { } domain && !ForestManifestRules.IsName(domain))
-            throw new BtxException(ErrorKind.Precondition, $"\"{BtxException.OneLine(domain)}\" is no name for a domain: use lower-case "
-                + "letters, digits, \".\", \"_\" and \"-\", at most 64");
+        RequireName(addition.Name, "an expert");
+        if (addition.Domain is { } domain) RequireName(domain, "a domain");
         if (addition.Sha256 is { } sha256 && !ForestManifestRules.IsHash(sha256))
             throw new BtxException(ErrorKind.Precondition, $"\"{BtxException.OneLine(sha256)}\" is not a SHA-256 in lower-case hex");
         state.RequireFree(addition.Name);
@@ -44,8 +38,14 @@ internal sealed class ExpertIntake(ExpertRoots roots, string servedDirectory, Se
         return (expert, ancestors);
     }
 
-    // FOREST/experts/NAME is described by FOREST/forest.json, converted weights by
-    // SERVED/served.json and its source; as far as these may be read.
+    public static void RequireName(string name, string what)
+    {
+        if (ForestManifestRules.IsName(name)) return;
+        throw new BtxException(ErrorKind.Precondition, $"\"{BtxException.OneLine(name)}\" is no name for {what}: use lower-case letters, "
+            + "digits, \".\", \"_\" and \"-\", at most 64");
+    }
+
+    // FOREST/experts/NAME is described by FOREST/forest.json, converted weights by SERVED/served.json and its source, if these may be read.
     private ((ForestManifest Manifest, string Path)? Forest, ExpertEntry? Entry) Listed(string directory)
     {
         if (Path.GetDirectoryName(Path.GetDirectoryName(directory)) is not { } forest || !roots.Holds(forest)) return (null, null);
@@ -106,8 +106,7 @@ internal sealed class ExpertIntake(ExpertRoots roots, string servedDirectory, Se
         return sum > 0 ? known.ToDictionary(k => k.Key, k => k.Value / sum) : null;
     }
 
-    // Who is known here, by the hashes of their weights: as they are served and, where they
-    // were converted for that, as the source has them.
+    // Who is known here, by the hashes of their weights: as served and, where they were converted for that, as the source has them.
     private List<(string Name, string? Sha256, string? Original)> Identities(ForestState state)
     {
         var source = Blame.Served(() => ForestManifest.Load(served.SourceDirectory(servedDirectory)));
@@ -124,15 +123,14 @@ internal static class Blame
 {
     private const int NameTooLong = 36, TooManyLinks = 40; // ENAMETOOLONG, ELOOP
 
-    /// <summary>Reads files that the request names: what is wrong with them is a reason not to make the change; a device that fails is the
-    /// server's fault.</summary>
+    /// <summary>Reads files that the request names: their faults refuse the change; a failing device is the server's fault.</summary>
     public static T Given<T>(Func<T> read)
     {
         try
         {
             return read();
         }
-        catch (BtxException e) when (e.Kind == ErrorKind.Internal && !IsOfDevice(e))
+        catch (BtxException e) when (e.Kind == ErrorKind.Internal && !IsOfServer(e))
         {
             throw new BtxException(ErrorKind.Precondition, e.Message, e);
         }
@@ -150,6 +148,9 @@ internal static class Blame
             throw new BtxException(e.Message, e);
         }
     }
+
+    /// <summary>A device that fails says nothing of the file.</summary>
+    public static bool IsOfServer(BtxException e) => e.Kind == ErrorKind.Internal && IsOfDevice(e);
 
     private static bool IsOfDevice(Exception? e) => e switch
     {

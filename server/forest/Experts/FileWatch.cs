@@ -3,9 +3,8 @@ using Btx.Model.Tensors;
 
 namespace Btx.Forest;
 
-/// <summary>Compares the files that weights were copied from with what they were. What is served comes from the copies and stays right; but
-/// a forest whose files are others would not start again, and its records would be of weights that are nowhere. So such an expert gets no
-/// traffic until they are back.</summary>
+/// <summary>Compares the files that weights were copied from with what they were. The copies stay right, but the forest would not start
+/// again: such an expert gets no traffic until its files are back.</summary>
 internal sealed class FileWatch(RegistryResources resources)
 {
     private readonly Dictionary<PrivateCopy, FileStat> accepted = []; // touched, and found equal
@@ -54,7 +53,11 @@ internal sealed class FileWatch(RegistryResources resources)
     {
         try
         {
-            return Difference(copy, cancellation);
+            var now = FileStat.Of(copy.Path);
+            if (accepted.TryGetValue(copy, out var seen) && now == seen) return null;
+            var difference = Difference(copy, cancellation);
+            if (difference is null && now != copy.Stat) accepted[copy] = now!.Value;
+            return difference;
         }
         catch (BtxException e)
         {
@@ -64,21 +67,19 @@ internal sealed class FileWatch(RegistryResources resources)
         }
     }
 
-    private string? Difference(PrivateCopy copy, CancellationToken cancellation)
+    /// <summary>How the file that a copy was made of differs from it, to be followed by "since it was opened"; null: it does not.</summary>
+    public static string? Difference(PrivateCopy copy, CancellationToken cancellation)
     {
         if (FileStat.Of(copy.Path) is not { } now) return $"{copy.Path} was deleted or moved";
-        if (now == copy.Stat || (accepted.TryGetValue(copy, out var seen) && now == seen)) return null;
+        if (now == copy.Stat) return null;
         if (now.Kind != FileKind.File) return $"{copy.Path} {now.Problem ?? "became a directory"}";
         if (now.Length != copy.Stat.Length) return $"{copy.Path} has {now.Length} bytes instead of {copy.Stat.Length}";
-        if (CheckpointFiles.HashFiles([copy.Path], cancellation) != CheckpointFiles.HashCopies([copy], cancellation))
-            return $"{copy.Path} has other content (SHA-256 differs)";
-        accepted[copy] = now;
-        return null;
+        return CheckpointFiles.HashFiles([copy.Path], cancellation) == CheckpointFiles.HashCopies([copy], cancellation) ? null
+            : $"{copy.Path} has other content (SHA-256 differs)";
     }
 }
 
-/// <summary>The files of an expert as they were when they were read, to see before a commit whether they lie there still: the next start
-/// reads them again.</summary>
+/// <summary>The files of an expert as they were when read, to see before a commit whether they lie there still.</summary>
 internal sealed class ExpertFiles
 {
     private static readonly string[] Others = [LlamaConfig.FileName, "tokenizer.json", "tokenizer_config.json", CheckpointFiles.IndexFile];

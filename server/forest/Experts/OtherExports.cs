@@ -2,8 +2,7 @@ using Btx.Model.Serving;
 
 namespace Btx.Forest;
 
-/// <summary>Other served forests that use the files of an expert here: of the same source, or of the forest that the files lie
-/// in.</summary>
+/// <summary>Other served forests that use the files of an expert here: of the same source, or of the one they lie in.</summary>
 internal static class OtherExports
 {
     /// <summary>Refuses to delete files that another one would miss at its next start.</summary>

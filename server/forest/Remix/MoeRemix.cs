@@ -4,10 +4,9 @@ using Btx.Model.Serving;
 
 namespace Btx.Forest;
 
-/// <summary>Re-mixes a served BTX model (Branch-Train-MiX, arXiv 2403.07816, section 3.2): what the members share is averaged without those
-/// that leave, the feed-forwards are the experts', router rows are fitted to the statistics kept of each domain. Then the exporter makes
-/// graphs of it, in the precision and form of the present one. The Mixtral checkpoint lies in <c>model/</c> of the served
-/// directory.</summary>
+/// <summary>Re-mixes a served BTX model (Branch-Train-MiX, arXiv 2403.07816, section 3.2): shared weights are averaged over who stays,
+/// router rows fitted to the statistics kept of each domain; then the exporter makes graphs in the present one's precision and form. The
+/// Mixtral checkpoint lies in <c>model/</c> of the served directory.</summary>
 /// <param name="exporter">Path of the exporter's program; null: as BTX_EXPORTER says, else beside the server.</param>
 public sealed class MoeRemix(EngineOptions options, string? exporter = null) : IMoeRemix
 {
@@ -112,24 +111,20 @@ public sealed class MoeRemix(EngineOptions options, string? exporter = null) : I
     }
 }
 
-/// <summary>Re-mixes the served BTX model beside the running one, for a change of its experts. Works in directories alone; touches nothing
-/// that is served. Its work is done at low priority, on threads of its own. Tests have a fake.</summary>
+/// <summary>Re-mixes the served BTX model beside the running one, in directories alone, at low priority. Tests have a fake.</summary>
 public interface IMoeRemix
 {
-    /// <summary>Why <see cref="MixAsync"/> could not do this, as one line with a remedy; null: it can. Reads manifests, mixes
-    /// nothing.</summary>
-    /// <param name="after">The state to mix for: the new model holds those experts of the present one that are ready in it, and the added
-    /// one.</param>
+    /// <summary>Why <see cref="MixAsync"/> could not do this, one line; null: it can. Reads manifests alone.</summary>
+    /// <param name="after">The state to mix for: the members that are ready in it stay, and the added one joins.</param>
     /// <param name="presentMoe">Directory of the BTX model that is served now (<c>served-btx.json</c>).</param>
     /// <param name="added">With absolute directories that were checked; null: experts only leave.</param>
     string? Obstacle(ForestState after, string presentMoe, ExpertAddition? added);
 
-    /// <summary>What the model loses by being re-mixed, one line each, for <see cref="ChangeResult.Notes"/>: a removal may not keep a
-    /// fine-tuned router.</summary>
+    /// <summary>What the model loses by being re-mixed, one line each: a removal may not keep a fine-tuned router.</summary>
     /// <exception cref="BtxException">Its <c>btx.json</c> is damaged.</exception>
     IReadOnlyList<string> Notes(string presentMoe) => [];
 
-    /// <param name="output">A directory that is not there yet; its parent is. What fails or is cancelled leaves nothing there.</param>
+    /// <param name="output">A directory that is not there yet. What fails or is cancelled leaves nothing there.</param>
     /// <returns>The new served directory: <paramref name="output"/>, durable, complete with the statistics for the next change.</returns>
     Task<string> MixAsync(ForestState after, string presentMoe, string output, ExpertAddition? added,
         IProgress<ChangeProgress>? progress, CancellationToken cancellation);
@@ -143,21 +138,8 @@ internal sealed class MoeFolders(string servedDirectory, Action<string>? report)
     /// <summary>As a state names it.</summary>
     public static string Of(string changeId) => $"{Name}/{changeId}";
 
-    /// <summary>Absolute path; its parent is there.</summary>
-    public string Make(string moe)
-    {
-        var path = Path.GetFullPath(Path.Combine(servedDirectory, moe));
-        try
-        {
-            Directory.CreateDirectory(Path.GetDirectoryName(path)!);
-        }
-        catch (Exception e) when (e is IOException or UnauthorizedAccessException)
-        {
-            throw new BtxException($"{path}: cannot be made: {BtxException.OneLine(e.Message)}", e);
-        }
-
-        return path;
-    }
+    /// <summary>Absolute path of the folder that a state names.</summary>
+    public string PathOf(string moe) => Path.GetFullPath(Path.Combine(servedDirectory, moe));
 
     /// <summary>Deletes those that neither the state nor a rollback needs.</summary>
     public void Sweep(IForestLog log)

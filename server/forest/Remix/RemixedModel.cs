@@ -6,8 +6,7 @@ using Btx.Model.Tokens;
 
 namespace Btx.Forest;
 
-/// <summary>Writes the Mixtral directory of a <see cref="RemixPlan"/>: the one that <c>btx train mix</c> makes from the same experts and
-/// statistics, bit for bit.</summary>
+/// <summary>Writes the Mixtral directory that <c>btx train mix</c> makes from the same experts and statistics, bit for bit.</summary>
 internal static class RemixedModel
 {
     public static void Write(RemixPlan plan, ForestState after, string directory, PrivateWeights opener, Action<double, string> report,

@@ -9,39 +9,8 @@ namespace Btx.Engine.Tests.Swaps;
 
 public sealed class SnapshotBuilderTests
 {
-    public static TheoryData<string, string> Bad { get; } = new()
-    {
-        { "unknown", "no expert \"zzz\" in the forest; it has expert-0, expert-1, expert-2" }, { "twice", "named twice" },
-            { "taken", "an expert \"expert-0\" is in the forest already" }, { "last", "the last expert cannot be removed" },
-        { "average", "average \"a\": no expert \"expert-1\" in the forest" }, { "weights", "average \"a\": weights must be finite" },
-            { "mixture", "both dropped and named" },
-    };
-
-    private static ForestChange Make(string problem) => problem switch
-    {
-        "unknown" => new() { Remove = ["zzz"] },
-        "twice" => new() { Remove = ["expert-0"], Quarantine = ["expert-0"] },
-        "taken" => new() { Add = [FakeOpener.Source("expert-0", 9)] },
-        "last" => new() { Remove = ["expert-0", "expert-1", "expert-2"] },
-        "average" => new() { Remove = ["expert-1"], Averages = Named("a", ("expert-1", 1)) },
-        "weights" => new() { Averages = Named("a", ("expert-1", double.NaN)) },
-        _ => new() { DropMoe = true, Moe = "78" },
-    };
-
     private static Dictionary<string, IReadOnlyDictionary<string, double>> Named(string name,
         params (string Expert, double Weight)[] weights) => new() { [name] = weights.ToDictionary(w => w.Expert, w => w.Weight) };
-
-    [Theory]
-    [MemberData(nameof(Bad))]
-    public async Task A_change_that_cannot_be_made_changes_nothing(string problem, string expected)
-    {
-        await using var forest = new FakeForest();
-        var e = Assert.Throws<BtxException>(() => forest.Engine.Prepare(Make(problem)));
-        Assert.Contains(expected, e.Message, StringComparison.Ordinal);
-        Assert.Same(forest.Snapshot, forest.Engine.Current);
-        Assert.Equal(12, (await forest.Engine.Run(Request(new Routing()))).Count);
-        Assert.Equal(4, forest.Opener.Live);
-    }
 
     [Fact]
     public async Task An_expert_that_cannot_be_opened_takes_what_was_opened_before_it_along()

@@ -17,13 +17,8 @@ public sealed class ReplayRecipeTests
            "parents": [{"name": "seed", "weight": 1, "model": "/seed", "sha256": "0"}]}]}
         """;
 
-    private static ReplaySources Sources(TemporaryDirectory directory) => new()
-    {
-        Forest = directory["forest"],
-        Manifest = SampleForest.Manifest,
-        Clean = directory["clean forest"],
-        Recorded = RecordedTraining.All(directory["forest"]),
-    };
+    private static ReplaySources Sources(TemporaryDirectory directory) => new(directory["forest"], SampleForest.Manifest,
+        directory["clean forest"], null, null, RecordedTraining.All(directory["forest"]));
 
     private static ReplayRecipe Of(ReplaySources sources, params string[] removed) =>
         ReplayRecipe.Of(State, RemovalPlan.Of(State, removed, LineagePolicy.Only), sources);
