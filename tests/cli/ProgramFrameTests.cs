@@ -52,7 +52,8 @@ public sealed class ProgramFrameTests
     {
         Assert.Equal((2, "error: --k \"x\": expected a whole number\nsee: btx outer verb inner --help\n"),
             Run(() => { }, "verb", "inner", "--k", "x"));
-        Assert.Equal((2, "error: --one \"c\": use a, b\nsee: btx outer verb inner --help\n"), Run(() => { }, "verb", "inner", "--one", "c"));
+        Assert.Equal((2, "error: --one \"c\": use a, b\nsee: btx outer verb inner --help\n"),
+            Run(() => { }, "verb", "inner", "--one", "c"));
         var (code, errors) = Run(() => { }, "verb", "inner", "--kk");
         Assert.Equal(2, code);
         Assert.StartsWith("error: unknown option \"--kk\"; a text that begins with - goes behind --\n", errors, StringComparison.Ordinal);

@@ -11,7 +11,8 @@ public sealed class HeatMapTests
     [Fact]
     public void It_prints_every_value_and_marks_the_best_of_each_row()
     {
-        var map = Map(["novels", "bible"], ["seed", "dense", "ensemble"], ("", new[,] { { 2.31, 2.094, 2.001 }, { 2.082, double.NaN, 1.843 } }));
+        var map = Map(["novels", "bible"], ["seed", "dense", "ensemble"],
+            ("", new[,] { { 2.31, 2.094, 2.001 }, { 2.082, double.NaN, 1.843 } }));
         var read = new Picture((map with { Caption = "bits per byte", LowerIsBetter = true }).ToSvg());
         string[] texts = [.. read.Xml.Descendants().Where(e => e.Name.LocalName == "text").Select(t => t.Value)];
         Assert.All(["2.31", "2.09", "2.00", "2.08", "1.84", "novels", "bible", "seed", "ensemble", "bits per byte"],

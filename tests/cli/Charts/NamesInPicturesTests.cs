@@ -77,7 +77,8 @@ public sealed class NamesInPicturesTests
         var read = new Picture(svg);
         var (_, _, width, height) = read.Bounds;
         Assert.DoesNotContain("NaN", string.Concat(read.Xml.Descendants().SelectMany(e => e.Attributes()).Where(a =>
-            a.Name.LocalName is "x" or "y" or "x1" or "y1" or "points" or "d" or "transform").Select(a => a.Value)), StringComparison.Ordinal);
+            a.Name.LocalName is "x" or "y" or "x1" or "y1" or "points" or "d" or "transform")
+            .Select(a => a.Value)), StringComparison.Ordinal);
         Assert.All(read.Markers().Select(Picture.Place), p =>
         {
             Assert.InRange(p.X, 0, width);

@@ -45,7 +45,8 @@ public sealed class ServeProcessTests(ServedForestFixture tiny) : IClassFixture<
             (new[] { "--mode", "ensemble" }, "error: only a BTX model is loaded, no forest; use mode moe\n"),
             (["--mode", "moe", "--k", "5"], "error: k is 5; expected 1..4, the number of the mixture's experts\n"),
             (["--mode", "moe", "--posterior", "fixed"],
-                "error: posterior does not apply to mode moe: it is for ensemble and top_k and top_p; leave it out or choose another mode\n"),
+                "error: posterior does not apply to mode moe: it is for ensemble and top_k and top_p; "
+                + "leave it out or choose another mode\n"),
         })
         {
             var refused = await Run(["generate", "The cat", "--btx", tiny.ServedMoe, "--threads", "1", .. arguments]);

@@ -34,7 +34,8 @@ public sealed partial class HygieneTests
             var text = Repository.Read(document);
             var links = Link().Matches(text).Select(m => Path.Combine(Path.GetDirectoryName(document)!, m.Groups["to"].Value));
             var paths = SourcePath().Matches(text).Select(m => m.Groups["path"].Value);
-            problems.AddRange(links.Concat(paths).Where(p => !Path.Exists(Path.Combine(Repository.Root, p))).Select(p => $"{document}: {p}"));
+            problems.AddRange(links.Concat(paths).Where(p => !Path.Exists(Path.Combine(Repository.Root, p)))
+                .Select(p => $"{document}: {p}"));
         }
 
         Assert.Empty(problems);

@@ -107,7 +107,8 @@ public sealed class LoadRunTests
         var file = new RecordFile("/dev/full");
         LoadOutcome outcome;
         await using (file)
-            outcome = await (Plans.Run(new FakeClient(), Plans.Of("closed:4"), new() { Requests = 50 }) with { File = file }).RunAsync(s_never);
+            outcome = await (Plans.Run(new FakeClient(), Plans.Of("closed:4"), new() { Requests = 50 }) with { File = file })
+            .RunAsync(s_never);
         Assert.Equal(50, outcome.Summarise().Requests);
         Assert.Contains("/dev/full cannot be written any further", file.Problem);
     }

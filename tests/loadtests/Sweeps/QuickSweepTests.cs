@@ -115,7 +115,8 @@ public sealed class QuickSweepTests(SweepProgram program) : IClassFixture<SweepP
             "sweep", "--quick", "--forest", served.Served, "--corpus", program.At("corpus"), "--out", run, "--modes", "expert:alpha",
             "--concurrency", "2", "--rate", "5", "--rate-modes", "ensemble", "--repeats", "1", "--requests", "6", "--duration", "20",
             "--warm-up", "0", "--server-warm-up", "0.1", "--change", "none", "--peer", $"dense={served.Served}", "--peer",
-            $"llama.cpp={Path.Combine(served.Forest, "experts", "alpha")}", "--peer", $"genai={Path.Combine(served.Served, "weights", "alpha")}");
+            $"llama.cpp={Path.Combine(served.Forest, "experts", "alpha")}",
+                "--peer", $"genai={Path.Combine(served.Served, "weights", "alpha")}");
         Assert.True(exit == 0, errors + output);
         var points = RunJson.ReadLines<PointResult>(Path.Combine(run, RunDirectory.Points)).Where(p => !p.Reference)
             .OrderBy(p => p.Settings.Mode, StringComparer.Ordinal).ToArray();

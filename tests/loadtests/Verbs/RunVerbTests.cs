@@ -96,7 +96,8 @@ public sealed class RunVerbTests : IClassFixture<TinyServer>, IDisposable
         var usage = await Run(["run", "--nonsense"]);
         Assert.Equal(2, usage.Code);
         usage = await Run(["report", "--jsn=x"]); // the parser takes it for the run's directory
-        Assert.Equal((2, "error: unknown option \"--jsn=x\"; a text that begins with - goes behind --"), (usage.Code, usage.Errors.Split('\n')[0]));
+        Assert.Equal((2, "error: unknown option \"--jsn=x\"; a text that begins with - goes behind --"),
+            (usage.Code, usage.Errors.Split('\n')[0]));
     }
 
     [Fact]

@@ -7,7 +7,8 @@ namespace Btx.Model.Tests.Files;
 /// <summary>Whatever is no file of its own is refused wherever it lies, and nobody waits for it.</summary>
 public sealed class FolderTreeTests
 {
-    private static string Problem(string directory) => Assert.Throws<BtxException>(() => FolderTree.Check(directory, "expert \"x\"")).Message;
+    private static string Problem(string directory) =>
+        Assert.Throws<BtxException>(() => FolderTree.Check(directory, "expert \"x\"")).Message;
 
     [Theory]
     [MemberData(nameof(HostileEntry.All), MemberType = typeof(HostileEntry))]

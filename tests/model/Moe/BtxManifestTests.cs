@@ -114,7 +114,8 @@ public sealed class BtxManifestTests
             Problem(Manifest with { Experts = [Manifest.Experts[0] with { Source = "" }] }), StringComparison.Ordinal);
         Assert.Contains("ridge_lambda is -1; expected a number above 0",
             Problem(Manifest with { Router = Manifest.Router with { RidgeLambda = -1 } }), StringComparison.Ordinal);
-        Assert.Contains("negative", Problem(Manifest with { Router = Manifest.Router with { SoftLayers = [-1] } }), StringComparison.Ordinal);
+        Assert.Contains("negative", Problem(Manifest with { Router = Manifest.Router with { SoftLayers = [-1] } }),
+            StringComparison.Ordinal);
         Assert.Contains("without", Problem(Manifest with { Without = ["/"] }), StringComparison.Ordinal);
     }
 

@@ -115,7 +115,8 @@ public sealed class ForestStateTests
             StringComparison.Ordinal);
         Assert.Contains("root \"home\"", Problem(() => State.WithExpert(SampleForest.Expert("e") with { Root = "home" })),
             StringComparison.Ordinal);
-        Assert.Contains("sha256", Problem(() => State.WithExpert(SampleForest.Expert("e") with { Sha256 = "x" })), StringComparison.Ordinal);
+        Assert.Contains("sha256", Problem(() => State.WithExpert(SampleForest.Expert("e") with { Sha256 = "x" })),
+            StringComparison.Ordinal);
         Assert.Contains("reserved", Problem(() =>
             State.WithAverage(NamedAverage.Of("posterior", new Dictionary<string, double> { ["a"] = 1 }))), StringComparison.Ordinal);
         Assert.Contains("known are a, b", Problem(() => State.WithAverage(new() { Name = "x", Domain = "c" })), StringComparison.Ordinal);

@@ -58,7 +58,8 @@ public sealed class ServedForestManifestTests
         Assert.Contains("source is empty or has", Problem(Served with { Source = "a\0b" }), StringComparison.Ordinal);
         Assert.Contains("SHA-256", Problem(Served with { SourceSha256 = "x" }), StringComparison.Ordinal);
         Assert.Contains("0 experts", Problem(Served with { Experts = [] }), StringComparison.Ordinal);
-        Assert.Contains("listed twice", Problem(Served with { Experts = [Served.Experts[0], Served.Experts[0]] }), StringComparison.Ordinal);
+        Assert.Contains("listed twice", Problem(Served with { Experts = [Served.Experts[0], Served.Experts[0]] }),
+            StringComparison.Ordinal);
         Assert.Contains("name or domain", Problem(Served with { Experts = [Served.Experts[0] with { Name = "A" }] }),
             StringComparison.Ordinal);
         Assert.Contains("unknown form", Problem(Served with { Graphs = [new("prefill", 1, "p.onnx", Hash)] }), StringComparison.Ordinal);
