@@ -94,7 +94,8 @@ public static class RunComparer
             : new Estimate(Math.Exp(difference), End(difference - half), End(difference + half), a.Length + b.Length);
         return new(of, noise.Metric.Name, noise.Metric.Unit, Back(a.Average()), Back(b.Average()), a.Length, b.Length, ratio,
             noise.Degrees > 0 ? P(difference, error, noise.Degrees) : null,
-            RankP: a.Length >= 4 && b.Length >= 4 ? MannWhitney.Test(a, b).P : null) { MoreIsBetter = noise.Metric.MoreIsBetter };
+            RankP: a.Length >= 4 && b.Length >= 4 ? MannWhitney.Test(a, b).P : null)
+        { MoreIsBetter = noise.Metric.MoreIsBetter };
     }
 
     /// <summary>The larger deviation of all repeats and of the reference point's, on a scale where it is alike at every size: logarithms,

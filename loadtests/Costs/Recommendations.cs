@@ -66,7 +66,8 @@ public static class Recommendations
         {
             var nearest = frontier.Points.MinBy(Loss)!;
             return new(Recommendation.WithinEnsemble, frontier.Where, $"{frontier.Where}: nothing measured is {limit} bits per byte "
-                + $"({full:F3}); the nearest is {nearest.Name}, {Wording.More(1 + Loss(nearest))}") { WithinPercent = percent };
+                + $"({full:F3}); the nearest is {nearest.Name}, {Wording.More(1 + Loss(nearest))}")
+            { WithinPercent = percent };
         }
 
         FrontierPoint[] qualify = within.All(p => IsTold(p.Mode)) ? [within[0]] : [.. within.Where(p => !IsTold(p.Mode))];
@@ -81,7 +82,8 @@ public static class Recommendations
             WithinPercent: percent, Cost: best.Cost.Value, OfEnsemblesCost: best.Cost.Value / own?.Cost.Value,
             RunnerUpCost: next?.Cost.Value, Loss: Loss(best),
             Told: within.FirstOrDefault(p => IsTold(p.Mode) && p != best && p.Cost.Value < best.Cost.Value)?.Name,
-            Undecided: undecided, Qualifying: qualify.Length) { CostsAlike = [.. ties.Select(p => p.Name)] };
+            Undecided: undecided, Qualifying: qualify.Length)
+        { CostsAlike = [.. ties.Select(p => p.Name)] };
         return found with
         {
             Sentence = $"{frontier.Where}: " + (undecided

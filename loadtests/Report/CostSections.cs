@@ -164,7 +164,8 @@ internal static class CostSections
         var most = Math.Max(2, union.Points.Max(p => p.Batch));
         var what = union.Form == CostLine.Mixture ? "of the BTX model, a layer" : "of the forest";
         var measured = groups.Select((g, i) => new Series($"k = {g.Key.K} of {g.Key.Experts}, measured",
-            [.. g.OrderBy(p => p.Batch).Select(p => Amount.At(p.Batch, p.Distinct))], SeriesStyle.Of(i)) { Joined = false });
+            [.. g.OrderBy(p => p.Batch).Select(p => Amount.At(p.Batch, p.Distinct))], SeriesStyle.Of(i))
+        { Joined = false });
         var formula = groups.Select((g, i) => new Series($"k = {g.Key.K} of {g.Key.Experts}, formula",
             [.. Enumerable.Range(0, 41).Select(n => 1 + ((most - 1) * n * n / 1600))
                 .Select(batch => new Datum(batch, UnionFitting.Formula(g.Key.Experts, g.Key.K, batch)))], SeriesStyle.Of(i))
@@ -181,10 +182,11 @@ internal static class CostSections
                     Amount.Of(p.Formula), p.FormulaHolds ? "yes" : "no"])]));
         var steps = groups.Select((g, i) => new Series($"k = {g.Key.K}, measured",
             [.. g.Select(p => Amount.At(p.Distinct.Value, p.Seconds, 1e3) with { Left = p.Distinct.Low, Right = p.Distinct.High })],
-            SeriesStyle.Of(i)) { Joined = false });
+            SeriesStyle.Of(i))
+        { Joined = false });
         var fitted = groups.Where(_ => union.PerExpert is not null).Select((g, i) => new Series($"k = {g.Key.K}, fitted",
             [.. g.Select(p => new Datum(p.Distinct.Value, p.Fitted!.Value * 1e3))], SeriesStyle.Of(i) with { Hollow = true })
-            { Joined = false });
+        { Joined = false });
         yield return Figure.Of(
             new Chart($"union-cost-{index + 1}", $"Step time against distinct experts {what}: {union.Where}",
                 new Axis("distinct experts a step"),
