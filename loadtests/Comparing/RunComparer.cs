@@ -44,21 +44,11 @@ public static class RunComparer
             measured[i] = change with { Verdict = Judge(change, tolerance) };
         }
 
-        return new RunComparison
-        {
-            First = Side(first),
-            Second = Side(second),
-            Caveats = [.. Caveats(first, second)],
-            OnlyInFirst = [.. a.Except(b)],
-            OnlyInSecond = [.. b.Except(a)],
-            Tolerance = tolerance,
-            Changes = [.. measured, .. Quality(first.Quality, second.Quality)],
-        };
+        static RunSide Side(MeasuredRun run) => new(run.Directory, run.Description.Started, run.Description.Version,
+            run.Description.Machine, run.Description.Load, run.Points.Count);
+        return new(RunComparison.CurrentSchema, Side(first), Side(second), [.. Caveats(first, second)], [.. a.Except(b)], [.. b.Except(a)],
+            tolerance, [.. measured, .. Quality(first.Quality, second.Quality)]);
     }
-
-    private static RunSide Side(MeasuredRun run) =>
-        new(run.Directory, run.Description.Started, run.Description.Version, run.Description.Machine,
-        run.Description.Load, run.Points.Count);
 
     private static string Judge(Change change, double tolerance)
     {
@@ -100,27 +90,16 @@ public static class RunComparer
         double difference = b.Average() - a.Average(), error = noise.Deviation * Math.Sqrt((1.0 / a.Length) + (1.0 / b.Length));
         var half = noise.Degrees > 0 ? error * StudentT.InvCDF(0, 1, noise.Degrees, 0.975) : (double?)null;
         double? End(double? at) => at is { } value ? Math.Exp(value) : null;
-        return new Change
-        {
-            Of = of,
-            Metric = noise.Metric.Name,
-            Unit = noise.Metric.Unit,
-            MoreIsBetter = noise.Metric.MoreIsBetter,
-            First = Back(a.Average()),
-            Second = Back(b.Average()),
-            P = noise.Degrees > 0 ? P(difference, error, noise.Degrees) : null,
-            RankP = a.Length >= 4 && b.Length >= 4 ? MannWhitney.Test(a, b).P : null,
-            FirstRepeats = a.Length,
-            SecondRepeats = b.Length,
-            Ratio = noise.IsShare ? null : new(Math.Exp(difference), End(difference - half), End(difference + half), a.Length + b.Length),
-        };
+        var ratio = noise.IsShare ? null
+            : new Estimate(Math.Exp(difference), End(difference - half), End(difference + half), a.Length + b.Length);
+        return new(of, noise.Metric.Name, noise.Metric.Unit, Back(a.Average()), Back(b.Average()), a.Length, b.Length, ratio,
+            noise.Degrees > 0 ? P(difference, error, noise.Degrees) : null,
+            RankP: a.Length >= 4 && b.Length >= 4 ? MannWhitney.Test(a, b).P : null)
+        { MoreIsBetter = noise.Metric.MoreIsBetter };
     }
 
-    /// <summary>
-    /// How repeats of both runs scatter, on a scale where the scatter is alike at every size: logarithms, and the arcsine of the root for
-    /// shares. The repeat is the unit: requests of one run share its luck. Of all repeats' and the reference points' deviation the larger
-    /// one counts.
-    /// </summary>
+    /// <summary>The larger deviation of all repeats and of the reference point's, on a scale where it is alike at every size: logarithms,
+    /// and the arcsine of the root for shares. The repeat is the unit: requests of one run share its luck.</summary>
     private sealed class RepeatNoise
     {
         public RepeatNoise(CostMetric metric, params IEnumerable<PointResult>[] runs)
@@ -132,13 +111,12 @@ public static class RunComparer
             (Deviation, Degrees) = reference.Degrees >= 2 && reference.Deviation > all.Deviation ? reference : all;
             // Shares that never varied still are of so many requests.
             if (IsShare && Degrees > 0)
-                Deviation = Math.Max(Deviation, Math.Sqrt(1 / (4 * Math.Max(1,
-                    settings.SelectMany(s => s).Average(p => (double)p.Summary.Requests)))));
+                Deviation = Math.Max(Deviation,
+                    Math.Sqrt(1 / (4 * Math.Max(1, settings.SelectMany(s => s).Average(p => (double)p.Summary.Requests)))));
         }
 
         public CostMetric Metric { get; }
 
-        /// <summary>Standard deviation on that scale.</summary>
         public double Deviation { get; }
 
         /// <summary>Of freedom; 0: nothing was measured twice.</summary>
@@ -169,16 +147,7 @@ public static class RunComparer
 
     private static Change Compare(string of, string name, Estimate first, Estimate second)
     {
-        var change = new Change
-        {
-            Of = of,
-            Metric = name,
-            Unit = "s",
-            First = first.Value,
-            Second = second.Value,
-            FirstRepeats = first.Count,
-            SecondRepeats = second.Count,
-        };
+        var change = new Change(of, name, "s", first.Value, second.Value, first.Count, second.Count);
         var degrees = first.Count + second.Count - 4;
         if (degrees < 1 || Error(first) is not { } a || Error(second) is not { } b) return change;
         change = change with { P = P(second.Value - first.Value, Math.Sqrt((a * a) + (b * b)), degrees) };
@@ -192,27 +161,17 @@ public static class RunComparer
     private static double? Error(Estimate e) =>
         e is { High: { } high, Count: > 2 } ? (high - e.Value) / StudentT.InvCDF(0, 1, e.Count - 2, 0.975) : null;
 
-    /// <summary>Bits per byte, domain by domain. The same text gives the same figure: there is no noise, and no p-value. Of other text
-    /// nothing is said.</summary>
+    /// <summary>Bits per byte by domain: the same text gives the same figure, without a p-value; of other text nothing is said.</summary>
     private static IEnumerable<Change> Quality(QualityTable? first, QualityTable? second) => first is null || second is null ? [] :
         from row in first.BitsPerByte.OrderBy(row => row.Key, StringComparer.Ordinal)
         from domain in row.Value.OrderBy(d => d.Key, StringComparer.Ordinal)
         let other = second.BitsPerByte.GetValueOrDefault(row.Key)?.TryGetValue(domain.Key, out var value) == true ? value : (double?)null
         where other is not null
         let ratio = other.Value / domain.Value
-        select new Change
-        {
-            Of = row.Key,
-            Metric = $"bits per byte of {domain.Key}",
-            Unit = "bits/byte",
-            First = domain.Value,
-            Second = other.Value,
-            Ratio = new Estimate(ratio, ratio, ratio, 1),
-            FirstRepeats = 1,
-            SecondRepeats = 1,
-            Verdict = first.Source != second.Source ? Verdict.CannotTell
-                : Math.Abs(ratio - 1) <= Rounding ? Verdict.Same : ratio < 1 ? Verdict.Better : Verdict.Worse,
-        };
+        let verdict = first.Source != second.Source ? Verdict.CannotTell
+            : Math.Abs(ratio - 1) <= Rounding ? Verdict.Same : ratio < 1 ? Verdict.Better : Verdict.Worse
+        select new Change(row.Key, $"bits per byte of {domain.Key}", "bits/byte", domain.Value, other.Value, 1, 1,
+            new(ratio, ratio, ratio, 1), Verdict: verdict);
 
     /// <summary>What makes two runs hard to compare.</summary>
     private static IEnumerable<string> Caveats(MeasuredRun first, MeasuredRun second)
@@ -240,8 +199,8 @@ public static class RunComparer
         if (first.Quality is { } q && second.Quality is { } r && q.Source != r.Source)
             yield return $"quality of other text or by another way: \"{q.Source}\" and \"{r.Source}\"; its changes are not judged";
         // The reference point is there to show the machine: of the same version its shift is the machine's.
-        var (ours, theirs) = (first.Points.Where(p => p.Reference).ToLookup(p => p.Settings.Name), second.Points.Where(p => p.Reference)
-            .ToLookup(p => p.Settings.Name));
+        static ILookup<string, PointResult> Reference(MeasuredRun run) => run.Points.Where(p => p.Reference).ToLookup(p => p.Settings.Name);
+        var (ours, theirs) = (Reference(first), Reference(second));
         var noise = new RepeatNoise(CostMetric.InterToken, ours.SelectMany(p => p), theirs.SelectMany(p => p));
         var drift = ours.Select(o => Compare(o.Key, noise, o, theirs[o.Key])).FirstOrDefault(c => c is { P: < Level, Ratio: not null });
         if (drift is not null)

@@ -6,28 +6,13 @@ using Btx.LoadTests.Records;
 namespace Btx.LoadTests.Comparing;
 
 /// <summary>What changed from the first run to the second.</summary>
-public sealed record RunComparison
+/// <param name="Caveats">What else is not the same, so that a change may come from it: machine, version, load. A sentence each.</param>
+/// <param name="Tolerance">A difference below this share is none that matters.</param>
+/// <param name="Changes">Points, then fitted coefficients, then quality.</param>
+public sealed record RunComparison(int Schema, RunSide First, RunSide Second, IReadOnlyList<string> Caveats,
+    IReadOnlyList<string> OnlyInFirst, IReadOnlyList<string> OnlyInSecond, double Tolerance, IReadOnlyList<Change> Changes)
 {
     public const int CurrentSchema = 1;
-
-    public int Schema { get; init; } = CurrentSchema;
-
-    public required RunSide First { get; init; }
-
-    public required RunSide Second { get; init; }
-
-    /// <summary>What else is not the same, so that a change below may come from it: machine, version, load. A sentence each.</summary>
-    public required IReadOnlyList<string> Caveats { get; init; }
-
-    public required IReadOnlyList<string> OnlyInFirst { get; init; }
-
-    public required IReadOnlyList<string> OnlyInSecond { get; init; }
-
-    /// <summary>A difference below this share is none that matters.</summary>
-    public required double Tolerance { get; init; }
-
-    /// <summary>Points, then fitted coefficients, then quality.</summary>
-    public required IReadOnlyList<Change> Changes { get; init; }
 
     public int Count(string verdict) => Changes.Count(c => c.Verdict == verdict);
 }
@@ -52,42 +37,16 @@ public static class Verdict
 }
 
 /// <summary>One figure in both runs.</summary>
-public sealed record Change
+/// <param name="Of">Name of settings, of a line (<c>a + b·k, concurrency 4, fp32</c>) or of the model (<c>top_k:k=2@fp32</c>).</param>
+/// <param name="First">Geometric mean of the first run's repeats; of shares the mean.</param>
+/// <param name="Ratio">Second over first with its uncorrected 95 % interval. Null of shares and of coefficients about zero.</param>
+/// <param name="P">Chance of a difference as large if nothing had changed; null if nothing was measured twice.</param>
+/// <param name="AdjustedP">P corrected for the number of comparisons (Holm).</param>
+/// <param name="RankP">Of the rank test (Mann-Whitney) from four repeats on each side on; beside, not in, the verdict.</param>
+/// <param name="Verdict">One of <see cref="Comparing.Verdict"/>.</param>
+public sealed record Change(string Of, string Metric, string Unit, double First, double Second, int FirstRepeats, int SecondRepeats,
+    Estimate? Ratio = null, double? P = null, double? AdjustedP = null, double? RankP = null, string Verdict = Comparing.Verdict.CannotTell)
 {
-    /// <summary>Name of the settings, of the line (<c>a + b·k, concurrency 4, fp32</c>) or of the model (<c>top_k:k=2@fp32</c>).</summary>
-    public required string Of { get; init; }
-
-    public required string Metric { get; init; }
-
-    public required string Unit { get; init; }
-
-    /// <summary>Geometric mean of the first run's repeats; of shares the mean.</summary>
-    public required double First { get; init; }
-
-    public required double Second { get; init; }
-
-    /// <summary>Second over first with its 95 % interval, which is not corrected for the number of comparisons. Null where a ratio says
-    /// nothing: shares, coefficients about zero.</summary>
-    public Estimate? Ratio { get; init; }
-
-    /// <summary>Chance of a difference as large if nothing had changed; null if nothing was measured twice.</summary>
-    public double? P { get; init; }
-
-    /// <summary><see cref="P"/> corrected for the number of comparisons (Holm).</summary>
-    public double? AdjustedP { get; init; }
-
-    /// <summary>Of the rank test (Mann-Whitney), which needs four repeats on each side and assumes no distribution; beside, not in, the
-    /// verdict.</summary>
-    public double? RankP { get; init; }
-
-    public required int FirstRepeats { get; init; }
-
-    public required int SecondRepeats { get; init; }
-
-    /// <summary>One of <see cref="Comparing.Verdict"/>.</summary>
-    public string Verdict { get; init; } = Comparing.Verdict.CannotTell;
-
-    /// <summary>More of it is better.</summary>
     [JsonIgnore]
     public bool MoreIsBetter { get; init; }
 }
@@ -114,11 +73,10 @@ public static class ComparisonReport
         foreach (var line in table.Append("").Where(_ => shown.Length > 0)) yield return line;
         yield return $"{comparison.Changes.Count} comparisons: {comparison.Count(Verdict.Worse)} worse, "
             + $"{comparison.Count(Verdict.Better)} better, {comparison.Count(Verdict.Same)} the same within "
-            + $"{Quantity.Percent(comparison.Tolerance)}, {comparison.Count(Verdict.CannotTell)} that cannot be "
-                + $"told{(all ? "" : " (--all shows them)")}";
+            + $"{Quantity.Percent(comparison.Tolerance)}, {comparison.Count(Verdict.CannotTell)} that cannot be told"
+            + (all ? "" : " (--all shows them)");
         yield return comparison.Changes.Any(c => c.P is not null)
-            ? "p: Student's t over repeats with the noise of both runs, corrected for all comparisons (Holm); intervals: 95 %, not "
-                + "corrected"
+            ? "p: Student's t over repeats with both runs' noise, corrected for all comparisons (Holm); intervals: 95 %, not corrected"
             : "no point was measured twice in either run: nothing can be called significant; sweep with --repeats 3 or more";
     }
 

@@ -1,39 +1,21 @@
+using Btx.Cli;
 using Btx.LoadTests.Records;
 
 namespace Btx.LoadTests.Costs;
 
 /// <summary>What a run's points say together: <see cref="RunDirectory.Fits"/>.</summary>
-public sealed record CostAnalysis
+/// <param name="Frontiers">One for each load; empty without quality.</param>
+/// <param name="Notes">What could not be said, and why: a sentence each.</param>
+public sealed record CostAnalysis(int Schema, IReadOnlyList<NoiseFigure> Noise, IReadOnlyList<CostLine> Lines,
+    IReadOnlyList<UnionFit> Unions, IReadOnlyList<LoadCurve> Curves, IReadOnlyList<Frontier> Frontiers,
+    IReadOnlyList<Recommendation> Recommendations, IReadOnlyList<string> Notes)
 {
     public const int CurrentSchema = 1;
-
-    public int Schema { get; init; } = CurrentSchema;
-
-    /// <summary>How much each figure varies between repeats.</summary>
-    public required IReadOnlyList<NoiseFigure> Noise { get; init; }
-
-    /// <summary>a + b·k and A + k·F, one for each load, precision and set of options, and for each quantity.</summary>
-    public required IReadOnlyList<CostLine> Lines { get; init; }
-
-    /// <summary>Step time against the experts that a batch touches together.</summary>
-    public required IReadOnlyList<UnionFit> Unions { get; init; }
-
-    /// <summary>Load against throughput and latency, up to saturation.</summary>
-    public required IReadOnlyList<LoadCurve> Curves { get; init; }
-
-    /// <summary>One for each load; empty without quality.</summary>
-    public required IReadOnlyList<Frontier> Frontiers { get; init; }
-
-    public required IReadOnlyList<Recommendation> Recommendations { get; init; }
-
-    /// <summary>What could not be said, and why: a sentence each.</summary>
-    public required IReadOnlyList<string> Notes { get; init; }
 }
 
 public sealed record AnalysisOptions
 {
-    /// <summary>How far a point may lie from a model before the model is said to break there, as a share; twice the noise is allowed where
-    /// that is more.</summary>
+    /// <summary>How far a point may lie from a model that holds, as a share; twice the noise is allowed where that is more.</summary>
     public double Tolerance { get; init; } = 0.05;
 
     /// <summary>What to recommend settings for; null: for none.</summary>
@@ -42,8 +24,7 @@ public sealed record AnalysisOptions
     /// <summary>Per cent of the full ensemble's bits per byte that a cheaper model may lose.</summary>
     public IReadOnlyList<double> WithinPercent { get; init; } = [1];
 
-    /// <summary>Share of a point's requests that met the objective; null where that is not known. Unless set: from the point's goodput,
-    /// which is of the run's own objective.</summary>
+    /// <summary>Share of a point's requests that met the objective, by default from the goodput; null where it is not known.</summary>
     public Func<PointResult, double?> ShareMet { get; init; } = p => p.Summary is { GoodputPerSecond: { } goodput, Requests: > 0 } s
         ? Math.Min(1, goodput * s.Seconds / s.Requests) : null;
 }
@@ -66,28 +47,19 @@ public static class CostModel
         Recommendation[] recommendations = [.. Recommendations.ForObjective(measured, quality, options, notes),
             .. options.WithinPercent.Where(_ => quality is not null)
                 .SelectMany((percent, i) => Recommendations.Within(frontiers, quality!, percent, i == 0 ? notes : []))];
-        return new CostAnalysis
-        {
-            Noise = noise,
-            Lines = lines,
-            Unions = UnionFitting.Fit(measured, noise, options.Tolerance),
-            Curves = LoadCurves.Of(measured, options),
-            Frontiers = frontiers,
-            Recommendations = recommendations,
-            Notes = notes,
-        };
+        return new(CostAnalysis.CurrentSchema, noise, lines, UnionFitting.Fit(measured, noise, options.Tolerance),
+            LoadCurves.Of(measured, options), frontiers, recommendations, notes);
     }
 }
 
-/// <summary>Loads and builds in words.</summary>
 internal static class Wording
 {
     /// <summary>A ratio as a difference: <c>12 % more</c>.</summary>
-    public static string More(double ratio) => $"{Cli.Quantity.Percent(Math.Abs(ratio - 1))} {(ratio >= 1 ? "more" : "less")}";
+    public static string More(double ratio) => $"{Quantity.Percent(Math.Abs(ratio - 1))} {(ratio >= 1 ? "more" : "less")}";
 
     /// <summary><c>concurrency 4</c> or <c>1.5 requests/s</c>.</summary>
-    public static string Load(PointSettings s) => s.Rate is { } r ? $"{Cli.Quantity.Figures(r)} requests/s"
-        : $"concurrency {s.Concurrency}";
+    public static string Load(PointSettings s) =>
+        s.Rate is { } rate ? $"{Quantity.Figures(rate)} requests/s" : $"concurrency {s.Concurrency}";
 
     /// <summary><c>fp32, --intra-op-threads 2</c>.</summary>
     public static string Build(string precision, IReadOnlyDictionary<string, string> options) => string.Join(", ",

@@ -5,9 +5,16 @@ using Btx.LoadTests.Statistics;
 
 namespace Btx.LoadTests.Costs;
 
-/// <summary>Seconds against experts a token, as a straight line. Fitted to every repeat, weighted by 1/seconds² (the noise is
-/// relative).</summary>
-public sealed record CostLine
+/// <summary>Seconds against experts a token: a line through every repeat, weighted by 1/seconds² (the noise is relative).</summary>
+/// <param name="Form"><see cref="Forest"/> or <see cref="Mixture"/>.</param>
+/// <param name="Quantity">Name of the <see cref="CostMetric"/>: <c>decode_step</c> or <c>inter_token</c>.</param>
+/// <param name="Where">What all its points share, in words: <c>concurrency 4, fp32</c>.</param>
+/// <param name="Held">Through the points at which the model holds; null if it breaks nowhere or everywhere.</param>
+/// <param name="Points">In ascending order of k.</param>
+/// <param name="Breaks">Where the model breaks, a sentence each; empty if it holds.</param>
+public sealed record CostLine(string Form, string Quantity, string Where, int? Concurrency, double? Rate, string Precision,
+    IReadOnlyDictionary<string, string> Options, LineFigures Fit, LineFigures? Held, IReadOnlyList<CostLinePoint> Points,
+    IReadOnlyList<string> Breaks)
 {
     /// <summary>a + b·k: experts of the forest.</summary>
     public const string Forest = "a + b·k";
@@ -15,64 +22,24 @@ public sealed record CostLine
     /// <summary>A + k·F: experts of the BTX model.</summary>
     public const string Mixture = "A + k·F";
 
-    /// <summary><see cref="Forest"/> or <see cref="Mixture"/>.</summary>
-    public required string Form { get; init; }
-
-    /// <summary>Name of the <see cref="CostMetric"/> on the y axis: <c>decode_step</c> (the server's clock) or <c>inter_token</c> (the
-    /// client's). Seconds.</summary>
-    public required string Quantity { get; init; }
-
-    /// <summary>What all its points share, in words: <c>concurrency 4, fp32</c>.</summary>
-    public required string Where { get; init; }
-
-    /// <summary>Closed loop: requests in flight. Null in the open loop.</summary>
-    public int? Concurrency { get; init; }
-
-    /// <summary>Open loop: requests a second.</summary>
-    public double? Rate { get; init; }
-
-    public required string Precision { get; init; }
-
-    public required IReadOnlyDictionary<string, string> Options { get; init; }
-
-    /// <summary>Through all points.</summary>
-    public required LineFigures Fit { get; init; }
-
-    /// <summary>Through the points at which the model holds; null if it breaks nowhere or everywhere.</summary>
-    public LineFigures? Held { get; init; }
-
-    /// <summary>In ascending order of k.</summary>
-    public required IReadOnlyList<CostLinePoint> Points { get; init; }
-
-    /// <summary>Where the model breaks, a sentence each; empty if it holds.</summary>
-    public required IReadOnlyList<string> Breaks { get; init; }
-
     /// <summary>The line to trust: without the points that break it.</summary>
     public LineFigures Best() => Held ?? Fit;
 }
 
-/// <param name="Name">Of the settings: <see cref="PointSettings.Name"/>.</param>
-/// <param name="K">Experts a token.</param>
-/// <param name="Seconds">Median of the repeats; the bounds are the smallest and the largest.</param>
 /// <param name="Fitted">By the line through all points, with the 95 % interval of the line.</param>
 /// <param name="Deviation">Measured over what the trusted line says, less 1.</param>
-/// <param name="Breaks">Farther from it than noise and tolerance allow.</param>
 public sealed record CostLinePoint(string Name, double K, Estimate Seconds, Estimate Fitted, double Deviation, bool Breaks);
 
 /// <param name="Intercept">a: seconds that no expert takes.</param>
 /// <param name="Slope">b: seconds for one expert more.</param>
-/// <param name="R2">Share of the (weighted) variance that the line explains.</param>
-/// <param name="MisfitP">Chance of a misfit as large as this beside the repeats' scatter if the line were right; null without repeats or
-/// with two places only.</param>
+/// <param name="MisfitP">Chance of such a misfit if the line were right; null without repeats or a third k.</param>
 /// <param name="From">Smallest k that it was fitted to.</param>
-/// <param name="To">Largest.</param>
 public sealed record LineFigures(Estimate Intercept, Estimate Slope, double R2, double? MisfitP, double From, double To)
 {
     public double At(double x) => Intercept.Value + (Slope.Value * x);
 }
 
-/// <summary>a + b·k of a forest (<c>top_k</c>, and <c>ensemble</c> as k = all) and A + k·F of a BTX model, at each load with each
-/// build.</summary>
+/// <summary>The lines of a forest (<c>top_k</c>, and <c>ensemble</c> as k = all) and of a BTX model, at each load and build.</summary>
 public static class LineFitting
 {
     public static IReadOnlyList<CostLine> Fit(IReadOnlyList<MeasuredSettings> measured, IReadOnlyList<NoiseFigure> noise, double tolerance,
@@ -119,20 +86,8 @@ public static class LineFitting
                 broken?.Contains(i) ?? Math.Abs(deviation) > allowed[i]);
         }).ToArray();
         var shared = places[0].Settings;
-        return new CostLine
-        {
-            Form = form,
-            Quantity = metric.Name,
-            Where = where,
-            Concurrency = shared.Concurrency,
-            Rate = shared.Rate,
-            Precision = shared.Precision,
-            Options = shared.Options,
-            Fit = fit,
-            Held = held,
-            Points = points,
-            Breaks = [.. Sentences(points, trusted, broken is null, noise)],
-        };
+        return new CostLine(form, metric.Name, where, shared.Concurrency, shared.Rate, shared.Precision, shared.Options, fit, held, points,
+            [.. Sentences(points, trusted, broken is null, noise)]);
     }
 
     private static (LeastSquares Fit, LineFigures Figures) Line(MeasuredSettings[] places, CostMetric metric)
@@ -144,13 +99,9 @@ public static class LineFitting
         return (fit, new(fit.Coefficient(0), fit.Coefficient(1), fit.R2, LackOfFit.Test(fit, x, y, weights)?.P, x.Min(), x.Max()));
     }
 
-    /// <summary>
-    /// Which places a straight line does not hold at: the fewest whose removal leaves a line that all others are on, where those at the
-    /// upper end (a line that holds up to some k) may be one more than others; among equals those that leave the smallest residuals. Three
-    /// places at least are left.
-    /// </summary>
+    /// <summary>The fewest places whose removal leaves a line that all others, three at least, are on; a line that holds up to some k may
+    /// lose one more. Among equals those that leave the smallest residuals; null if no such line holds.</summary>
     /// <param name="allowed">How far each place may lie from the line, as a share of it.</param>
-    /// <returns>Places that break it, none if it holds; null if no line holds for three places or more.</returns>
     internal static IReadOnlyList<int>? Broken(double[] x, double[] y, double[] allowed)
     {
         var n = x.Length;

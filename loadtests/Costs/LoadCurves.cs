@@ -4,32 +4,15 @@ using Btx.LoadTests.Records;
 namespace Btx.LoadTests.Costs;
 
 /// <summary>One model under growing load.</summary>
-public sealed record LoadCurve
-{
-    public required string Mode { get; init; }
-
-    public int? K { get; init; }
-
-    public required string Precision { get; init; }
-
-    public required IReadOnlyDictionary<string, string> Options { get; init; }
-
-    /// <summary><c>open</c>: the load is requests a second; <c>closed</c>: requests in flight.</summary>
-    public required string Load { get; init; }
-
-    /// <summary>In ascending order of load; two or more.</summary>
-    public required IReadOnlyList<LoadCurvePoint> Points { get; init; }
-
-    /// <summary>Null if it was not reached or cannot be told.</summary>
-    public Knee? Knee { get; init; }
-
-    /// <summary>What was found, in a sentence, whether or not there is a knee.</summary>
-    public required string Finding { get; init; }
-}
+/// <param name="Load"><c>open</c>: the load is requests a second; <c>closed</c>: requests in flight.</param>
+/// <param name="Points">In ascending order of load; two or more.</param>
+/// <param name="Knee">Null if it was not reached or cannot be told.</param>
+/// <param name="Finding">A sentence, whether or not there is a knee.</param>
+public sealed record LoadCurve(string Mode, int? K, string Precision, IReadOnlyDictionary<string, string> Options, string Load,
+    IReadOnlyList<LoadCurvePoint> Points, Knee? Knee, string Finding);
 
 /// <summary>Medians of the repeats with the smallest and the largest; seconds.</summary>
 /// <param name="Load">Requests offered a second (as they really fell due), or requests in flight.</param>
-/// <param name="RequestsPerSecond">Achieved.</param>
 /// <param name="Failed">Share of requests that failed.</param>
 /// <param name="Saturated">Achieved less than 95 % of what was offered; always false in the closed loop.</param>
 public sealed record LoadCurvePoint(string Name, double Load, Estimate RequestsPerSecond, Estimate TokensPerSecond,
@@ -37,11 +20,8 @@ public sealed record LoadCurvePoint(string Name, double Load, Estimate RequestsP
     double Failed, bool Saturated);
 
 /// <summary>Where more load brings waiting instead of throughput.</summary>
-/// <param name="Load">On the curve's own axis.</param>
 /// <param name="Low">The measured load below it; 0 if the first one was beyond it.</param>
 /// <param name="High">The measured load above it.</param>
-/// <param name="RequestsPerSecond">Throughput there.</param>
-/// <param name="Method">In words.</param>
 public sealed record Knee(double Load, double Low, double High, double RequestsPerSecond, string Method);
 
 /// <summary>Throughput and latency against load, for each model that was measured under two loads or more.</summary>
@@ -69,33 +49,21 @@ public static class LoadCurves
             .OrderBy(p => p.Load).ToArray();
         HashSet<string> missed = [.. group.Where(m => m.Middle(options.ShareMet)?.Value < options.Objective?.Share).Select(m => m.Name)];
         var (knee, finding) = open ? Open(points, missed) : Closed(points);
-        return new LoadCurve
-        {
-            Mode = settings.Mode,
-            K = settings.K,
-            Precision = settings.Precision,
-            Options = settings.Options,
-            Load = open ? "open" : "closed",
-            Points = points,
-            Knee = knee,
-            Finding = finding,
-        };
+        return new(settings.Mode, settings.K, settings.Precision, settings.Options, open ? "open" : "closed", points, knee, finding);
     }
 
     private static LoadCurvePoint Point(MeasuredSettings m, bool open)
     {
         var load = open ? m.Middle(p => p.Summary.OfferedPerSecond)!.Value : m.Settings.Concurrency!.Value;
         var achieved = m.Middle(p => p.Summary.RequestsPerSecond)!;
-        var requests = m.Repeats.Sum(r => (double)r.Summary.Requests);
         Estimate? Latency(Func<LoadSummary, Estimate?> of) => m.Middle(p => of(p.Summary)?.Value);
         return new(m.Name, load, achieved, m.Middle(p => p.Summary.TokensPerSecond)!, Latency(s => s.TimeToFirstToken?.P50),
             Latency(s => s.TimeToFirstToken?.P99), Latency(s => s.InterToken?.P50), Latency(s => s.EndToEnd?.P50),
-                Latency(s => s.EndToEnd?.P99),
-            requests > 0 ? m.Repeats.Sum(r => (double)r.Summary.Failed) / requests : 0, open && achieved.Value < Sustained * load);
+            Latency(s => s.EndToEnd?.P99), m.Requests > 0 ? m.Failed / (double)m.Requests : 0, open && achieved.Value < Sustained * load);
     }
 
-    /// <summary>Open loop: the knee lies between the last rate that is sustained and the first that is not, or at which the objective is
-    /// missed. Its place between them is the throughput that was achieved beyond it.</summary>
+    /// <summary>Open loop: the knee lies between the last rate that is sustained and meets the objective and the first that does not,
+    /// at the throughput that was achieved beyond it.</summary>
     /// <param name="missed">Names of the points that miss the objective.</param>
     private static (Knee? Knee, string Finding) Open(LoadCurvePoint[] points, HashSet<string> missed)
     {
@@ -107,8 +75,8 @@ public static class LoadCurves
         double low = first > 0 ? points[first - 1].Load : 0, high = beyond.Load, served = beyond.RequestsPerSecond.Value;
         var load = !beyond.Saturated ? (low + high) / 2
             : Math.Clamp(points.Skip(first).Where(p => p.Saturated).Max(p => p.RequestsPerSecond.Value), low, high);
-        var (method, reason) = beyond.Saturated ? ("first rate of which less than 95 % is served",
-            $"{Quantity.Percent(served / high)} is served")
+        var (method, reason) = beyond.Saturated
+            ? ("first rate of which less than 95 % is served", $"{Quantity.Percent(served / high)} is served")
             : ("first rate that misses the objective", "the objective is missed");
         var between = first > 0 ? $"between {Quantity.Figures(low)} and {Quantity.Figures(high)}"
             : $"below {Quantity.Figures(high)}, the lowest rate measured,";
@@ -116,8 +84,7 @@ public static class LoadCurves
             $"the knee lies {between} requests/s (about {Quantity.Figures(load)}): at {Quantity.Figures(high)} {reason}");
     }
 
-    /// <summary>Closed loop: the point farthest above the line from the first to the last one, in the unit square (Kneedle: Satopaa et al.
-    /// 2011). Three points at least.</summary>
+    /// <summary>Closed loop: farthest above the line from the first point to the last, in the unit square (Satopaa et al. 2011).</summary>
     private static (Knee? Knee, string Finding) Closed(LoadCurvePoint[] points)
     {
         if (points.Length < 3) return (null, "two loads do not show a knee");
@@ -132,8 +99,8 @@ public static class LoadCurves
             return (null, $"throughput still grows in proportion at {points[^1].Load} requests in flight: no knee was reached");
         var at = Array.IndexOf(points, knee);
         double low = at > 0 ? points[at - 1].Load : 0, high = at + 1 < points.Length ? points[at + 1].Load : knee.Load;
-        return (new(knee.Load, low, high, knee.RequestsPerSecond.Value, Kneedle), $"the knee is at {Quantity.Figures(knee.Load)} requests "
-            + $"in flight (neighbours {Quantity.Figures(low)} and {Quantity.Figures(high)}), "
-                + $"{Quantity.Figures(knee.TokensPerSecond.Value)} tokens/s");
+        return (new(knee.Load, low, high, knee.RequestsPerSecond.Value, Kneedle),
+            $"the knee is at {Quantity.Figures(knee.Load)} requests in flight (neighbours {Quantity.Figures(low)} and "
+            + $"{Quantity.Figures(high)}), {Quantity.Figures(knee.TokensPerSecond.Value)} tokens/s");
     }
 }

@@ -12,8 +12,7 @@ public sealed record MeasuredRun(string Directory, RunDescription Description, I
     /// <summary>Points that are damaged and were left out, and why.</summary>
     public IReadOnlyList<string> Faults { get; init; } = [];
 
-    /// <exception cref="LoadTestException">No directory, no run in it, no point that can be read, other damage, or a run of a later
-    /// program.</exception>
+    /// <exception cref="LoadTestException">No run, no point that can be read, other damage, or a run of a later program.</exception>
     public static MeasuredRun Load(string directory)
     {
         if (!System.IO.Directory.Exists(directory))
@@ -43,7 +42,7 @@ public sealed record MeasuredRun(string Directory, RunDescription Description, I
         CostModel.Analyse(Points, Quality, ObjectiveShare.With(options, Directory, Description.Objective));
 }
 
-/// <summary>Whether what was read from a file has everything that is computed with: what parses can still lack half of it.</summary>
+/// <summary>Whether what was read has everything that is computed with: what parses can still lack half of it.</summary>
 internal static class WholeRecord
 {
     public static bool Is(QualityTable quality) => quality is { BitsPerByte: not null, Perplexity: not null }
@@ -68,7 +67,6 @@ internal static class WholeRecord
     private static bool Numbers(params double?[] values) => values.All(v => v is null || (double.IsFinite(v.Value) && v >= 0 && v < 1e100));
 }
 
-/// <summary>How many of a point's requests met an objective.</summary>
 public static class ObjectiveShare
 {
     /// <summary>For the objective that is asked for, or the run's own; another one than that is counted in the request records.</summary>
@@ -76,7 +74,7 @@ public static class ObjectiveShare
         (options.Objective ?? own) is not { } objective ? options : objective == own ? options with { Objective = objective }
         : options with { Objective = objective, ShareMet = FromRecords(directory, objective) };
 
-    /// <summary>From the run's request records; null where a point's records are not there.</summary>
+    /// <summary>Null where a point's request records are not there.</summary>
     public static Func<PointResult, double?> FromRecords(string directory, ServiceObjective objective) => point =>
     {
         var file = Path.Combine(directory, RunDirectory.Requests, $"{point.Settings.Name}-r{point.Repeat}.jsonl");
@@ -102,11 +100,14 @@ public sealed record MeasuredSettings(PointSettings Settings, IReadOnlyList<Poin
     /// <summary>How many experts there are: of the forest, or of the BTX model.</summary>
     public int? Experts => (Settings.Mode == "moe" ? Repeats[0].MixtureExperts : Repeats[0].Experts) is { } n and > 0 ? n : null;
 
+    public int Requests => Repeats.Sum(p => p.Summary.Requests);
+
+    public int Failed => Repeats.Sum(p => p.Summary.Failed);
+
     /// <summary>Mean distinct experts a decode step.</summary>
     public Estimate? Distinct => Middle(DistinctOf);
 
-    /// <summary>By settings, in the order of their first measurement. The reference point's measurements count only where nothing else was
-    /// measured with its settings: it has far more of them.</summary>
+    /// <summary>By first measurement; the reference point's many measurements count only where there are no others.</summary>
     public static IReadOnlyList<MeasuredSettings> Group(IEnumerable<PointResult> points) =>
         [.. points.GroupBy(p => p.Settings.Name).Select(g => (All: g.ToArray(), Grid: g.Where(p => !p.Reference).ToArray()))
             .Select(g => new MeasuredSettings(g.All[0].Settings, g.Grid.Length > 0 ? g.Grid : g.All))];
@@ -114,15 +115,23 @@ public sealed record MeasuredSettings(PointSettings Settings, IReadOnlyList<Poin
     public static double? DistinctOf(PointResult p) =>
         p.Settings.Mode == "moe" ? p.Server?.DistinctMixtureExperts : p.Server?.DistinctExperts;
 
-    /// <summary>The metric's value of each repeat that has it.</summary>
     public double[] Values(CostMetric metric) => Values(metric.Of);
 
-    /// <summary>Median of the repeats with the smallest and the largest; null if none has it.</summary>
     public Estimate? Middle(CostMetric metric) => Middle(metric.Of);
 
-    /// <summary>The same of any figure of a point.</summary>
+    /// <summary>Median of the repeats with the smallest and the largest; null if none has the figure.</summary>
     public Estimate? Middle(Func<PointResult, double?> of) => Values(of) is { Length: > 0 } values
         ? new Estimate(values.Median(), values.Min(), values.Max(), values.Length) : null;
+
+    /// <summary>The same of a figure with an interval of its own, which stands where there is one repeat only.</summary>
+    public Estimate? Of(Func<LoadSummary, Estimate?> figure)
+    {
+        Estimate[] estimates = [.. Repeats.Select(p => figure(p.Summary)).OfType<Estimate>().Where(e => double.IsFinite(e.Value))];
+        return estimates.Length < 2 ? estimates.FirstOrDefault() : Middle(p => figure(p.Summary)?.Value);
+    }
+
+    /// <inheritdoc cref="Of(Func{LoadSummary, Estimate})"/>
+    public Estimate? Of(Func<LoadSummary, double?> figure) => Of(s => figure(s) is { } value ? new Estimate(value, null, null, 1) : null);
 
     private double[] Values(Func<PointResult, double?> of) => [.. Repeats.Select(of).OfType<double>().Where(double.IsFinite)];
 }
@@ -132,15 +141,14 @@ public sealed record MeasuredSettings(PointSettings Settings, IReadOnlyList<Poin
 /// <param name="MoreIsBetter">True for throughputs.</param>
 public sealed record CostMetric(string Name, string Unit, bool MoreIsBetter, Func<PointResult, double?> Of)
 {
-    /// <summary>Mean seconds between two tokens of a request, as the client sees them. The mean and not the median: steps shorter than the
-    /// way to the client arrive in bunches, and the median is then that of tokens that came together.</summary>
+    /// <summary>As the client sees it. The mean and not the median: steps shorter than the way to the client arrive in bunches.</summary>
     public static CostMetric InterToken { get; } = new("inter_token", "s", false, p => p.Summary.InterToken?.Mean);
 
     /// <summary>Mean seconds of a step that only decodes, by the server's own clock.</summary>
     public static CostMetric DecodeStep { get; } = new("decode_step", "s", false,
         p => p.Server is { DecodeSteps: > 0, DecodeSeconds: > 0 } s ? s.DecodeSeconds / s.DecodeSteps : null);
 
-    /// <summary>Seconds of the server's time that a completion token takes, prompts included: one over the throughput.</summary>
+    /// <summary>Of the server's time, prompts included: one over the throughput.</summary>
     public static CostMetric SecondsPerToken { get; } = new("seconds_per_token", "s", false,
         p => p.Summary.TokensPerSecond > 0 ? 1 / p.Summary.TokensPerSecond : null);
 
@@ -164,26 +172,20 @@ public sealed record CostMetric(string Name, string Unit, bool MoreIsBetter, Fun
 }
 
 /// <summary>How much a figure varies from one measurement of the same settings to the next.</summary>
-/// <param name="Metric">Name of a <see cref="CostMetric"/>.</param>
 /// <param name="RelativeDeviation">Standard deviation of its logarithm: 0.02 is 2 %.</param>
-/// <param name="DegreesOfFreedom">Measurements less their settings.</param>
 /// <param name="Source"><c>reference</c>: the point that is measured again and again, which sees the whole run's drift; <c>repeats</c>: all
 /// closed-loop points' repeats together (all points' in a run without).</param>
 public sealed record NoiseFigure(string Metric, double RelativeDeviation, int DegreesOfFreedom, string Source);
 
-/// <summary>The machine's noise, from what was measured more than once.</summary>
 public static class NoiseFigures
 {
-    /// <summary>Of every metric that some settings have two or more values of; both sources where both are there.</summary>
+    /// <summary>Of every metric that was measured more than once; both sources where both are there.</summary>
     public static IReadOnlyList<NoiseFigure> Of(IReadOnlyList<PointResult> points)
     {
         // Open loops near saturation scatter far more; what is fitted is closed.
         var closed = points.Any(p => p is { Reference: false, Settings.Load: "closed" });
-        var sources = new[]
-        {
-            ("reference", points.Where(p => p.Reference)),
-            ("repeats", points.Where(p => !p.Reference && (p.Settings.Load == "closed" || !closed))),
-        };
+        var sources = new[] { ("reference", points.Where(p => p.Reference)),
+            ("repeats", points.Where(p => !p.Reference && (p.Settings.Load == "closed" || !closed))) };
         return [.. from metric in CostMetric.All
                    from source in sources
                    let pooled = Pooled(source.Item2.GroupBy(p => p.Settings.Name), of =>
@@ -192,12 +194,11 @@ public static class NoiseFigures
                    select new NoiseFigure(metric.Name, pooled.Deviation, pooled.Degrees, source.Item1)];
     }
 
-    /// <summary>A metric's noise: the reference point's if it was measured three times or more, else that of all repeats; null if neither
-    /// is known.</summary>
+    /// <summary>The reference point's if it was measured three times or more, else that of all repeats; null without both.</summary>
     public static NoiseFigure? Figure(this IReadOnlyList<NoiseFigure> noise, string metric) =>
         noise.Where(n => n.Metric == metric).OrderBy(n => n.Source != "reference" ? 1 : n.DegreesOfFreedom >= 2 ? 0 : 2).FirstOrDefault();
 
-    /// <summary>Standard deviation of a metric's logarithm between measurements, of <see cref="Figure"/>; 0 if that is not known.</summary>
+    /// <summary>Deviation of <see cref="Figure"/>; 0 if that is not known.</summary>
     public static double Relative(this IReadOnlyList<NoiseFigure> noise, string metric) => noise.Figure(metric)?.RelativeDeviation ?? 0;
 
     /// <summary>Standard deviation of values within their settings, and its degrees of freedom; 0 if nothing was measured twice.</summary>

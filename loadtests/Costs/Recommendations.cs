@@ -3,8 +3,25 @@ using Btx.LoadTests.Records;
 
 namespace Btx.LoadTests.Costs;
 
-/// <summary>Which settings to run, and how sure that is.</summary>
-public sealed record Recommendation
+/// <summary>Which settings to run, and how sure that is. From <c>WithinPercent</c> on: of <see cref="WithinEnsemble"/> only.</summary>
+/// <param name="Kind"><see cref="ForObjective"/> or <see cref="WithinEnsemble"/>.</param>
+/// <param name="Where">The load that it was found at, in words.</param>
+/// <param name="Point">Name of the settings; null if nothing meets what was asked.</param>
+/// <param name="BitsPerByte">Mean over the domains, where it is known.</param>
+/// <param name="RunnerUp">Name of the settings that come next, if any do.</param>
+/// <param name="WithinNoise">It and the runner-up cannot be told apart; for an objective: some repeat missed it.</param>
+/// <param name="ShareMet">Share of requests that met the objective.</param>
+/// <param name="Cost">Seconds a token.</param>
+/// <param name="OfEnsemblesCost">Cost over the full ensemble's, where that was measured at this load and is not alike.</param>
+/// <param name="Loss">Bits per byte over the full ensemble's, less 1.</param>
+/// <param name="Told">Settings of mode <c>expert</c> that cost less, for callers that name the domain.</param>
+/// <param name="Undecided">Most of the settings that qualify cost alike beside the noise: the point is then that with the fewest experts,
+/// and the runner-up the cheapest of the others.</param>
+/// <param name="Qualifying">How many settings qualify; those of mode <c>expert</c> count only where they alone do.</param>
+public sealed record Recommendation(string Kind, string Where, string Sentence, string? Point = null, string? Mode = null, int? K = null,
+    double? BitsPerByte = null, string? RunnerUp = null, bool WithinNoise = false, double? ShareMet = null,
+    double? RequestsPerSecond = null, double? WithinPercent = null, double? Cost = null, double? OfEnsemblesCost = null,
+    double? RunnerUpCost = null, double? Loss = null, string? Told = null, bool Undecided = false, int Qualifying = 0)
 {
     /// <summary>The best quality among the points that meet the service objective.</summary>
     public const string ForObjective = "objective";
@@ -12,63 +29,7 @@ public sealed record Recommendation
     /// <summary>The lowest cost within some per cent of the full ensemble's quality.</summary>
     public const string WithinEnsemble = "within";
 
-    /// <summary><see cref="ForObjective"/> or <see cref="WithinEnsemble"/>.</summary>
-    public required string Kind { get; init; }
-
-    /// <summary>Name of the settings; null if nothing meets what was asked.</summary>
-    public string? Point { get; init; }
-
-    public string? Mode { get; init; }
-
-    public int? K { get; init; }
-
-    /// <summary>The load that it was found at, in words.</summary>
-    public required string Where { get; init; }
-
-    /// <summary>Mean over the domains, where it is known.</summary>
-    public double? BitsPerByte { get; init; }
-
-    /// <summary>Name of the settings that come next, if any do.</summary>
-    public string? RunnerUp { get; init; }
-
-    /// <summary>Whether it and the runner-up cannot be told apart; for an objective: whether some repeat missed it.</summary>
-    public bool WithinNoise { get; init; }
-
-    /// <summary>What was found, for people.</summary>
-    public required string Sentence { get; init; }
-
-    /// <summary>For an objective: share of requests that met it, and what is served there.</summary>
-    public double? ShareMet { get; init; }
-
-    /// <inheritdoc cref="ShareMet"/>
-    public double? RequestsPerSecond { get; init; }
-
-    /// <summary>Within some per cent of the ensemble (as the rest is): the per cent.</summary>
-    public double? WithinPercent { get; init; }
-
-    /// <summary>Seconds a token.</summary>
-    public double? Cost { get; init; }
-
-    /// <summary>Cost over the full ensemble's, where that was measured at this load and is not alike.</summary>
-    public double? OfEnsemblesCost { get; init; }
-
-    public double? RunnerUpCost { get; init; }
-
-    /// <summary>Bits per byte over the full ensemble's, less 1.</summary>
-    public double? Loss { get; init; }
-
-    /// <summary>Settings of mode <c>expert</c> that cost less, for callers that name the domain.</summary>
-    public string? Told { get; init; }
-
-    /// <summary>Most of the settings that qualify cost alike beside the noise, so that the run cannot tell which costs least. The point is
-    /// then the one of them with the fewest experts, and the runner-up the one whose figure is the lowest of the others.</summary>
-    public bool Undecided { get; init; }
-
-    /// <summary>How many settings qualify; those of mode <c>expert</c> count only where they alone do.</summary>
-    public int Qualifying { get; init; }
-
-    /// <summary>Names of those that qualify and whose cost cannot be told from the lowest, in ascending order of cost; that one
-    /// first.</summary>
+    /// <summary>Those that qualify and whose cost cannot be told from the lowest, which comes first.</summary>
     public IReadOnlyList<string> CostsAlike { get; init; } = [];
 
     /// <summary><c>all 4</c> or <c>3 of the 5</c> that qualify.</summary>
@@ -100,22 +61,13 @@ public static class Recommendations
         var full = Frontiers.Mean(ensemble, domains);
         double Loss(FrontierPoint p) => (Frontiers.Mean(p.BitsPerByteOfDomains, domains) / full) - 1;
         var limit = $"within {percent:0.##} % of the full ensemble's";
-        var found = new Recommendation
-        {
-            Kind = Recommendation.WithinEnsemble,
-            Where = frontier.Where,
-            WithinPercent = percent,
-            Sentence = "",
-        };
         FrontierPoint[] within = [.. frontier.Points.Where(p => Loss(p) <= percent / 100)];
         if (within.Length == 0)
         {
             var nearest = frontier.Points.MinBy(Loss)!;
-            return found with
-            {
-                Sentence = $"{frontier.Where}: nothing measured is {limit} bits per byte ({full:F3}); the nearest is {nearest.Name}, "
-                    + Wording.More(1 + Loss(nearest)),
-            };
+            return new(Recommendation.WithinEnsemble, frontier.Where, $"{frontier.Where}: nothing measured is {limit} bits per byte "
+                + $"({full:F3}); the nearest is {nearest.Name}, {Wording.More(1 + Loss(nearest))}")
+            { WithinPercent = percent };
         }
 
         FrontierPoint[] qualify = within.All(p => IsTold(p.Mode)) ? [within[0]] : [.. within.Where(p => !IsTold(p.Mode))];
@@ -125,23 +77,13 @@ public static class Recommendations
         var next = undecided ? ties.First(p => p != best) : qualify.Skip(1).FirstOrDefault();
         var own = frontier.Points.FirstOrDefault(p => p.Mode == "ensemble" && p.Precision == precision && p != best
             && !(undecided && ties.Contains(p)));
-        found = found with
-        {
-            Point = best.Name,
-            Mode = best.Mode,
-            K = best.K,
-            BitsPerByte = full * (1 + Loss(best)),
-            RunnerUp = next?.Name,
-            WithinNoise = undecided || (next is not null && best.CostsAlike.Contains(next.Name)),
-            Cost = best.Cost.Value,
-            OfEnsemblesCost = best.Cost.Value / own?.Cost.Value,
-            RunnerUpCost = next?.Cost.Value,
-            Loss = Loss(best),
-            Told = within.FirstOrDefault(p => IsTold(p.Mode) && p != best && p.Cost.Value < best.Cost.Value)?.Name,
-            Undecided = undecided,
-            Qualifying = qualify.Length,
-            CostsAlike = [.. ties.Select(p => p.Name)],
-        };
+        var found = new Recommendation(Recommendation.WithinEnsemble, frontier.Where, "", best.Name, best.Mode, best.K,
+            full * (1 + Loss(best)), next?.Name, undecided || (next is not null && best.CostsAlike.Contains(next.Name)),
+            WithinPercent: percent, Cost: best.Cost.Value, OfEnsemblesCost: best.Cost.Value / own?.Cost.Value,
+            RunnerUpCost: next?.Cost.Value, Loss: Loss(best),
+            Told: within.FirstOrDefault(p => IsTold(p.Mode) && p != best && p.Cost.Value < best.Cost.Value)?.Name,
+            Undecided: undecided, Qualifying: qualify.Length)
+        { CostsAlike = [.. ties.Select(p => p.Name)] };
         return found with
         {
             Sentence = $"{frontier.Where}: " + (undecided
@@ -151,7 +93,7 @@ public static class Recommendations
         };
     }
 
-    /// <summary>The mode finds nothing out by itself: a request has to name the expert, and the quality is that of the right one.</summary>
+    /// <summary>The mode finds nothing out by itself: a request has to name the right expert.</summary>
     private static bool IsTold(string mode) => mode == "expert";
 
     /// <summary>The best quality among the points that meet the objective: over all loads, then for each load that was measured.</summary>
@@ -161,10 +103,9 @@ public static class Recommendations
         if (options.Objective is not { } objective) return [];
         double? Quality(MeasuredSettings m) => quality?.BitsPerByte.GetValueOrDefault(QualityKey.Of(m.Settings)) is { Count: > 0 } of
             ? of.Values.Average() : null;
-        Candidate[] all = [.. from m in measured
-                              let share = m.Middle(options.ShareMet)
-                              where share is not null
-                              select new Candidate(m, share, Quality(m), m.Middle(p => p.Summary.RequestsPerSecond)!.Value)];
+        Candidate[] all = [.. measured.Select(m => (Measured: m, Share: m.Middle(options.ShareMet))).Where(m => m.Share is not null)
+            .Select(m => new Candidate(m.Measured, m.Share!, Quality(m.Measured),
+                m.Measured.Middle(p => p.Summary.RequestsPerSecond)!.Value))];
         if (all.Length == 0)
             notes.Add("how many requests met the objective is not known: the run was made without one and its request records are gone");
         var loads = all.GroupBy(c => Wording.Load(c.Measured.Settings)).ToArray();
@@ -183,37 +124,22 @@ public static class Recommendations
         if (meet.Length == 0)
         {
             var nearest = candidates.MaxBy(c => c.Share.Value)!;
-            string[] missed = [.. limits.Select(l => (l.Name, l.Limit,
-                P99: nearest.Measured.Middle(p => l.Of(p.Summary)?.P99.Value)?.Value))
+            string[] missed = [.. limits
+                .Select(l => (l.Name, l.Limit, P99: nearest.Measured.Middle(p => l.Of(p.Summary)?.P99.Value)?.Value))
                 .Where(l => l.P99 > l.Limit)
                 .Select(l => $"p99 of the {l.Name} is {Quantity.Seconds(l.P99!.Value)} against {Quantity.Seconds(l.Limit)}")];
-            return new()
-            {
-                Kind = Recommendation.ForObjective,
-                Where = where,
-                Sentence = $"{where}: nothing meets {words}; the nearest is {nearest.Measured.Name} with "
-                    + $"{Quantity.Percent(nearest.Share.Value)} of requests, {(objective.Share - nearest.Share.Value) * 100:0.#} points "
-                        + $"short"
-                    + (missed.Length == 0 ? "" : $": {string.Join(", ", missed)}"),
-            };
+            return new(Recommendation.ForObjective, where, $"{where}: nothing meets {words}; the nearest is {nearest.Measured.Name} with "
+                + $"{Quantity.Percent(nearest.Share.Value)} of requests, {(objective.Share - nearest.Share.Value) * 100:0.#} points short"
+                + (missed.Length == 0 ? "" : $": {string.Join(", ", missed)}"));
         }
 
-        var best = meet[0];
-        return new Recommendation
-        {
-            Kind = Recommendation.ForObjective,
-            Point = best.Measured.Name,
-            Mode = best.Measured.Settings.Mode,
-            K = best.Measured.Settings.K,
-            Where = where,
-            BitsPerByte = best.BitsPerByte,
-            RunnerUp = meet.FirstOrDefault(c => QualityKey.Of(c.Measured.Settings) != QualityKey.Of(best.Measured.Settings))?.Measured.Name,
-            WithinNoise = best.Share.Low < objective.Share,
-            ShareMet = best.Share.Value,
-            RequestsPerSecond = best.RequestsPerSecond,
-            Sentence = $"{where}: of {meet.Length} of {candidates.Length} settings that meet {words}, {best.Measured.Name} has "
-                + (best.BitsPerByte is null ? "the highest throughput (no quality is known)" : "the best quality"),
-        };
+        var (best, settings) = (meet[0], meet[0].Measured.Settings);
+        var what = best.BitsPerByte is null ? "the highest throughput (no quality is known)" : "the best quality";
+        var next = meet.FirstOrDefault(c => QualityKey.Of(c.Measured.Settings) != QualityKey.Of(settings));
+        return new(Recommendation.ForObjective, where,
+            $"{where}: of {meet.Length} of {candidates.Length} settings that meet {words}, {settings.Name} has {what}", settings.Name,
+            settings.Mode, settings.K, best.BitsPerByte, next?.Measured.Name, best.Share.Low < objective.Share, best.Share.Value,
+            best.RequestsPerSecond);
     }
 
     private static IEnumerable<(string Name, double Limit, Func<LoadSummary, LatencyFigures?> Of)> Limits(ServiceObjective objective)

@@ -5,58 +5,25 @@ using Btx.LoadTests.Statistics;
 namespace Btx.LoadTests.Costs;
 
 /// <summary>A step's seconds explained by the weights that it reads and the rows that it computes: a + b·distinct + c·rows.</summary>
-public sealed record UnionFit
-{
-    /// <summary><see cref="CostLine.Forest"/>: distinct experts of the forest; <see cref="CostLine.Mixture"/>: of the BTX model, mean over
-    /// layers.</summary>
-    public required string Form { get; init; }
+/// <param name="Form"><see cref="CostLine.Forest"/>, or <see cref="CostLine.Mixture"/> with a mean over layers.</param>
+/// <param name="Step">Seconds a step that depend on neither; null like the others if there are too few points.</param>
+/// <param name="PerExpert">Seconds for each distinct expert: reading its weights.</param>
+/// <param name="PerRow">Seconds for each token on each of its experts; null if rows and distinct experts cannot be told apart.</param>
+/// <param name="Breaks">Where the formula of the distinct experts, or this fit, breaks; a sentence each.</param>
+public sealed record UnionFit(string Form, string Where, string Precision, IReadOnlyDictionary<string, string> Options, string Quantity,
+    Estimate? Step, Estimate? PerExpert, Estimate? PerRow, double? R2, IReadOnlyList<UnionPoint> Points, IReadOnlyList<string> Breaks);
 
-    /// <summary>What all its points share: precision and options.</summary>
-    public required string Where { get; init; }
-
-    public required string Precision { get; init; }
-
-    public required IReadOnlyDictionary<string, string> Options { get; init; }
-
-    /// <summary>Name of the metric in <see cref="UnionPoint.Seconds"/>.</summary>
-    public required string Quantity { get; init; }
-
-    /// <summary>Seconds a step that depend on neither. Null like the others if there are too few points.</summary>
-    public Estimate? Step { get; init; }
-
-    /// <summary>Seconds for each distinct expert: reading its weights.</summary>
-    public Estimate? PerExpert { get; init; }
-
-    /// <summary>Seconds for each row on an expert (a token of the batch counts once for every expert that it runs on): computing it. Null
-    /// if rows and distinct experts cannot be told apart.</summary>
-    public Estimate? PerRow { get; init; }
-
-    public double? R2 { get; init; }
-
-    public required IReadOnlyList<UnionPoint> Points { get; init; }
-
-    /// <summary>Where the formula of the distinct experts, or this fit, breaks; a sentence each.</summary>
-    public required IReadOnlyList<string> Breaks { get; init; }
-}
-
-/// <param name="Name">Of the settings.</param>
 /// <param name="Batch">Mean tokens a decode step.</param>
-/// <param name="K">Experts a token.</param>
-/// <param name="Experts">E: how many there are.</param>
-/// <param name="Distinct">Measured: mean distinct experts a decode step; median of the repeats with the smallest and the largest.</param>
-/// <param name="Formula">E·(1 - (1 - k/E)^batch): tokens that choose independently and evenly.</param>
-/// <param name="Seconds">Of a decode step, likewise.</param>
-/// <param name="Fitted">By the fit; null without one.</param>
-/// <param name="FormulaHolds">Measured and formula differ by no more than the tolerance.</param>
+/// <param name="Distinct">Measured: mean distinct experts a decode step.</param>
+/// <param name="Formula">The same by <see cref="UnionFitting.Formula"/>.</param>
+/// <param name="Seconds">Of a decode step.</param>
 public sealed record UnionPoint(string Name, double Batch, int K, int Experts, Estimate Distinct, double Formula, Estimate Seconds,
     double? Fitted, bool FormulaHolds);
 
-/// <summary>Distinct experts that a batch touches, beside the formula, and what a step's time owes to them. Closed loops only: in open ones
-/// the batch varies too much for its mean.</summary>
+/// <summary>What a step's time owes to distinct experts. Closed loops only: in open ones the batch varies too much for its mean.</summary>
 public static class UnionFitting
 {
-    /// <summary>E·(1 - (1 - k/E)^batch): the expected number of distinct experts if every token of the batch chooses k of E independently
-    /// and evenly.</summary>
+    /// <summary>E·(1 - (1 - k/E)^batch): expected distinct experts if every token chooses k of E independently and evenly.</summary>
     public static double Formula(int experts, double k, double batch) => experts * (1 - Math.Pow(Math.Max(0, 1 - (k / experts)), batch));
 
     public static IReadOnlyList<UnionFit> Fit(IReadOnlyList<MeasuredSettings> measured, IReadOnlyList<NoiseFigure> noise,
@@ -89,20 +56,9 @@ public static class UnionFitting
             return new UnionPoint(p.Name, batch, p.K!.Value, p.Experts!.Value, distinct, formula, p.Middle(CostMetric.DecodeStep)!,
                 fit?.At(row[..columns]).Value, Math.Abs((distinct.Value / formula) - 1) <= tolerance);
         }).OrderBy(p => p.Batch).ThenBy(p => p.K).ToArray();
-        return new UnionFit
-        {
-            Form = form,
-            Where = where,
-            Precision = places[0].Settings.Precision,
-            Options = places[0].Settings.Options,
-            Quantity = CostMetric.DecodeStep.Name,
-            Step = fit?.Coefficient(0),
-            PerExpert = fit?.Coefficient(1),
-            PerRow = columns == 3 ? fit!.Coefficient(2) : null,
-            R2 = fit?.R2,
-            Points = points,
-            Breaks = [.. Sentences(form, points, fit, noise, tolerance)],
-        };
+        return new(form, where, places[0].Settings.Precision, places[0].Settings.Options, CostMetric.DecodeStep.Name, fit?.Coefficient(0),
+            fit?.Coefficient(1), columns == 3 ? fit!.Coefficient(2) : null, fit?.R2, points,
+            [.. Sentences(form, points, fit, noise, tolerance)]);
     }
 
     private static IEnumerable<string> Sentences(string form, UnionPoint[] points, LeastSquares? fit, double noise, double tolerance)

@@ -28,11 +28,9 @@ public sealed record MachineSpec
     [JsonPropertyName("memory_gib")]
     public required double Memory { get; init; }
 
-    /// <summary>In a machine.</summary>
     public int Devices { get; init; } = 1;
 
-    /// <summary>Of a device in the precision that is served, 10¹² operations a second; null: rows are taken as free beside reading
-    /// weights.</summary>
+    /// <summary>Of a device in the precision that is served; null: rows are taken as free beside reading weights.</summary>
     public double? Teraflops { get; init; }
 
     /// <exception cref="LoadTestException">A file that cannot be read, or figures that no machine has.</exception>
@@ -52,9 +50,7 @@ public sealed record MachineSpec
     }
 }
 
-/// <summary>What is asked of the service.</summary>
-/// <param name="PromptTokens">Mean.</param>
-/// <param name="OutputTokens">Mean.</param>
+/// <summary>What is asked of the service; tokens are means.</summary>
 /// <param name="Mix">In the form of <see cref="DomainShares"/>.</param>
 /// <param name="InterTokenLimit">Seconds between two tokens that a batch may take; null: none.</param>
 public sealed record PlannedLoad(double RequestsPerSecond, double PromptTokens, double OutputTokens, string Mix, double? InterTokenLimit);
@@ -73,7 +69,6 @@ public sealed record PlannedRouting(string Mode, int K, string Choice)
 
     public bool IsMixture => Mode == "moe";
 
-    /// <summary>Whether every expert reads every prompt, also those that will not run.</summary>
     internal bool Gathers => Mode == "top_k" && Choice == ByPrompt;
 
     /// <summary>Experts that run a token.</summary>
@@ -83,13 +78,9 @@ public sealed record PlannedRouting(string Mode, int K, string Choice)
     public int Prefilled(int experts) => Gathers ? experts : Active(experts);
 }
 
-/// <summary>What the plan leaves free.</summary>
-/// <param name="Utilisation">Highest share of time that a device may be busy.</param>
-/// <param name="MemoryShare">Share of memory that may be used.</param>
-/// <param name="Slots">Requests at a time that a server has caches for.</param>
+/// <summary>Shares of time and of memory that may be used, and the requests at a time that a server has caches for.</summary>
 public sealed record ServiceRules(double Utilisation = 0.7, double MemoryShare = 0.9, int Slots = 16);
 
-/// <summary>What an expert takes.</summary>
 /// <param name="KvBytesPerToken">Keys and values of one token.</param>
 public sealed record ExpertSize(double Parameters, string Precision, double KvBytesPerToken)
 {
@@ -100,7 +91,7 @@ public sealed record ExpertSize(double Parameters, string Precision, double KvBy
     public double WeightBytes => Parameters * BytesPerParameter[Precision];
 
     /// <summary>A Llama of usual proportions: parameters ≈ 12·layers·width², a layer for every 64 of width, as many heads of keys and
-    /// values as of queries; keys and values in fp16, of fp32 weights in fp32.</summary>
+    /// values as of queries, in fp16 but for fp32 weights.</summary>
     public static double UsualKvBytesPerToken(double parameters, string precision)
     {
         var width = Math.Cbrt(parameters * 64 / 12);
@@ -118,7 +109,7 @@ public sealed record ExpertSize(double Parameters, string Precision, double KvBy
     }
 }
 
-/// <summary>Which share of requests is of which domain, one domain an expert, the largest first.</summary>
+/// <summary>Shares of requests by domain, one domain an expert, the largest first.</summary>
 public static class DomainShares
 {
     public const string Forms = "uniform, zipf:EXPONENT or a weight for each expert: 0.5,0.3,0.2";
@@ -128,16 +119,15 @@ public static class DomainShares
     {
         static bool Number(string text, out double value) =>
             double.TryParse(text, NumberStyles.Float, CultureInfo.InvariantCulture, out value) && double.IsFinite(value);
+        var zipf = text.StartsWith("zipf:", StringComparison.Ordinal);
         double exponent = 0;
-        if (text.StartsWith("zipf:", StringComparison.Ordinal) && (!Number(text[5..], out exponent) || exponent is < 0 or > 10))
+        if (zipf && (!Number(text[5..], out exponent) || exponent is < 0 or > 10))
             throw new LoadTestException($"{option} {text}: expected zipf: and an exponent from 0 to 10");
-        double[] weights = text == "uniform" || text.StartsWith("zipf:", StringComparison.Ordinal)
-            ? [.. Enumerable.Range(1, experts).Select(i => Math.Pow(i, -exponent))]
+        double[] weights = zipf || text == "uniform" ? [.. Enumerable.Range(1, experts).Select(i => Math.Pow(i, -exponent))]
             : [.. text.Split(',').Select(part => Number(part, out var weight) && weight >= 0 ? weight
                 : throw new LoadTestException($"{option} {text}: \"{part}\" is no weight; expected {Forms}"))];
         if (weights.Length != experts)
-            throw new LoadTestException($"{option} {text}: {weights.Length} weights for {experts} experts; give one for each, or uniform "
-                + "or zipf:1");
+            throw new LoadTestException($"{option} {text}: {weights.Length} weights for {experts} experts; give one for each, or uniform");
         var sum = weights.Sum();
         if (!(sum > 0)) throw new LoadTestException($"{option} {text}: the weights are all zero");
         return [.. weights.Select(w => w / sum).OrderDescending()];
@@ -146,34 +136,21 @@ public static class DomainShares
 
 /// <summary>A forest, or a BTX model, of so many experts.</summary>
 /// <param name="BytesPerExpert">Weights and the keys and values of its slots.</param>
-/// <param name="ExpertsPerDevice">With their keys and values.</param>
-/// <param name="Whole">Every replica has every expert; null if a machine has too few devices for that.</param>
-/// <param name="Sharded">Devices have some experts each, a router sends a request to those that it needs; null for a BTX model, whose
-/// layers need all of them, and where one device does.</param>
+/// <param name="Whole">Null if a machine has too few devices for that.</param>
+/// <param name="Sharded">Null for a BTX model, whose layers need all experts, and where one device does.</param>
 /// <param name="Fewest"><c>whole</c> or <c>sharded</c>: what takes fewer devices; null if neither serves the load.</param>
-/// <param name="FewestToday">The same of what the server does as it is: a replica on one device, or a server for each share of the experts
-/// behind a router by domain.</param>
-/// <param name="Notes">A sentence each.</param>
+/// <param name="FewestToday">The same with the server as it is: a replica on one device, or a router by domain before shards.</param>
 public sealed record ForestPlan(int Experts, double BytesPerExpert, double WeightBytesPerExpert, int ExpertsPerDevice, WholeForest? Whole,
     ShardedForest? Sharded, string? Fewest, string? FewestToday, IReadOnlyList<string> Notes);
 
-/// <summary>Replicas of everything.</summary>
-/// <param name="DevicesPerReplica">That the experts are spread over.</param>
-/// <param name="Batch">Requests at a time that the plan counts on.</param>
+/// <summary>Replicas that have every expert; times are means, seconds.</summary>
 /// <param name="Capacity">Requests a second of a replica that never waits.</param>
-/// <param name="Utilisation">Of a replica, with the load spread evenly.</param>
-/// <param name="TimeToFirstToken">Seconds, mean.</param>
-/// <param name="InterToken">Seconds, mean at that batch, with the prompts of others between the steps.</param>
+/// <param name="InterToken">With the prompts of others between the steps.</param>
 /// <param name="PromptSeconds">For one request, alone.</param>
 public sealed record WholeForest(int DevicesPerReplica, int Replicas, int Machines, int Batch, double Capacity, double Utilisation,
     double TimeToFirstToken, double InterToken, double PromptSeconds);
 
-/// <summary>Experts placed on devices by their load, the hot ones more than once.</summary>
-/// <param name="Devices">On each of them some experts.</param>
-/// <param name="HighestUtilisation">Of the busiest device.</param>
-/// <param name="MostCopies">Of the hottest expert.</param>
-/// <param name="InterToken">Seconds, mean of the busiest device.</param>
-/// <param name="TimeToFirstToken">Seconds, mean, by the busiest device.</param>
+/// <summary>Experts on devices by their load, the hot ones more than once, behind a router; times of the busiest device.</summary>
 /// <param name="Placement">Numbers of the experts on each device, 0 the most asked for.</param>
 public sealed record ShardedForest(int Devices, int Machines, double HighestUtilisation, double MeanUtilisation, int MostCopies,
     double InterToken, double TimeToFirstToken, IReadOnlyList<IReadOnlyList<int>> Placement);

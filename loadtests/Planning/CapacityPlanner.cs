@@ -4,50 +4,34 @@ using Btx.LoadTests.Costs;
 namespace Btx.LoadTests.Planning;
 
 /// <summary>From step costs, sizes and a load to devices.</summary>
-public sealed class CapacityPlanner
+public sealed class CapacityPlanner(ExpertSize expert, MachineSpec machine, PlannedLoad load, PlannedRouting routing, StepCosts costs,
+    ServiceRules rules)
 {
     private const int MostDevices = 4096;
 
-    private readonly ExpertSize _expert;
-    private readonly MachineSpec _machine;
-    private readonly PlannedLoad _load;
-    private readonly PlannedRouting _routing;
-    private readonly StepCosts _costs;
-    private readonly ServiceRules _rules;
-
     // Keys and values that a row reads, mean over its answer.
-    private readonly double _kvBytesPerRow;
-
-    private CapacityPlanner(ExpertSize expert, MachineSpec machine, PlannedLoad load, PlannedRouting routing, StepCosts costs,
-        ServiceRules rules)
-    {
-        (_expert, _machine, _load, _routing, _costs, _rules) = (expert, machine, load, routing, costs, rules);
-        _kvBytesPerRow = expert.KvBytesPerToken * (load.PromptTokens + (load.OutputTokens / 2));
-    }
+    private readonly double _kvBytesPerRow = expert.KvBytesPerToken * (load.PromptTokens + (load.OutputTokens / 2));
 
     // Seconds that one expert takes for a prompt.
-    private double PromptSeconds => Math.Max(_costs.PerPromptToken * _load.PromptTokens, _costs.PerExpert);
+    private double PromptSeconds => Math.Max(costs.PerPromptToken * load.PromptTokens, costs.PerExpert);
 
     /// <exception cref="LoadTestException">An expert that no device has room for, or a mix that does not fit.</exception>
-    public static CapacityPlan Plan(IReadOnlyList<int> experts, ExpertSize expert, MachineSpec machine, PlannedLoad load,
-        PlannedRouting routing, StepCosts costs, ServiceRules rules)
+    public CapacityPlan Plan(IReadOnlyList<int> experts)
     {
         var others = routing.Mode == "ensemble" ? " and all others"
             : routing.Active(experts.Max()) is > 1 and var k ? $" and {k - 1} of the others, evenly" : "";
         string[] choice = routing.Mode != "top_k" ? []
-            : [routing.Gathers ? "every expert reads the prompt before the k are chosen (--choice domain: the caller names the domain, "
-                + "only they read it)"
-                : "the caller names the domain: only the k experts read the prompt"];
-        var planner = new CapacityPlanner(expert, machine, load, routing, costs, rules);
-        return new CapacityPlan(machine, load, routing, costs, [.. experts.Select(planner.Plan)],
+            : routing.Gathers ? ["every expert reads the prompt before the k are chosen (--choice domain: the caller names the domain, "
+                + "only they read it)"]
+            : ["the caller names the domain: only the k experts read the prompt"];
+        return new CapacityPlan(machine, load, routing, costs, [.. experts.Select(Plan)],
         [
             .. costs.Assumptions,
             $"a decode step takes {Quantity.Seconds(costs.Step)} + {Quantity.Seconds(costs.PerExpert)} a distinct expert + "
                 + $"{Quantity.Seconds(costs.PerRow)} a row; a prompt {Quantity.Seconds(costs.PerPromptToken)} a token and expert",
             $"a token's keys and values take {Quantity.Figures(expert.KvBytesPerToken)} bytes an expert; {rules.Slots} slots of "
                 + $"{Quantity.Figures(load.PromptTokens + load.OutputTokens)} tokens on every expert",
-            $"a device may be busy {Quantity.Percent(rules.Utilisation)} of the time and its memory "
-                + $"{Quantity.Percent(rules.MemoryShare)} full",
+            $"a device may be busy {Quantity.Percent(rules.Utilisation)} of the time, memory {Quantity.Percent(rules.MemoryShare)} full",
             "arrivals are random (Poisson) and batches full when busy; the first token takes prompt time / (1 - utilisation) (M/G/1, "
                 + "processor sharing); prompts of others lengthen the time between tokens",
             routing.IsMixture ? "tokens choose their experts evenly and independently (E·(1 - (1 - k/E)^batch) distinct ones)"
@@ -59,17 +43,16 @@ public sealed class CapacityPlanner
     private ForestPlan Plan(int experts)
     {
         // In a BTX model attention is shared, and so are keys and values: one cache, and the shared parameters once on every device.
-        var kv = _rules.Slots * (_load.PromptTokens + _load.OutputTokens) * _expert.KvBytesPerToken;
-        var weights = _expert.WeightBytes * (_routing.IsMixture ? StepCosts.FeedForwardShare : 1);
-        var fixedBytes = _routing.IsMixture ? _expert.WeightBytes - weights + kv : 0;
-        var bytes = weights + (_routing.IsMixture ? 0 : kv);
-        var perDevice = (int)Math.Min(experts, Math.Floor(((_machine.Memory * (1L << 30) * _rules.MemoryShare) - fixedBytes) / bytes));
+        var kv = rules.Slots * (load.PromptTokens + load.OutputTokens) * expert.KvBytesPerToken;
+        var weights = expert.WeightBytes * (routing.IsMixture ? StepCosts.FeedForwardShare : 1);
+        var fixedBytes = routing.IsMixture ? expert.WeightBytes - weights + kv : 0;
+        var bytes = weights + (routing.IsMixture ? 0 : kv);
+        var perDevice = (int)Math.Min(experts, Math.Floor(((machine.Memory * (1L << 30) * rules.MemoryShare) - fixedBytes) / bytes));
         if (perDevice < 1)
             throw new LoadTestException($"an expert takes {Quantity.Figures((bytes + fixedBytes) / (1 << 30))} GiB with its cache, a "
-                + $"device has {Quantity.Figures(_machine.Memory * _rules.MemoryShare)} GiB to use; plan fewer --slots, another "
-                    + "--precision or more --memory");
-        var active = _routing.Active(experts);
-        var use = _routing.IsMixture ? null : ExpertUse(DomainShares.Read("--mix", _load.Mix, experts), active);
+                + $"device has {Quantity.Figures(machine.Memory * rules.MemoryShare)} GiB; plan fewer --slots or another --precision");
+        var active = routing.Active(experts);
+        var use = routing.IsMixture ? null : ExpertUse(DomainShares.Read("--mix", load.Mix, experts), active);
         var notes = new List<string>();
         var whole = Whole(experts, (experts + perDevice - 1) / perDevice, use, notes);
         var sharded = use is null ? null : Sharded(use, perDevice);
@@ -77,11 +60,11 @@ public sealed class CapacityPlanner
         else if (use is not null && sharded is null) notes.Add("no placement on 4,096 devices or fewer serves this load within the limits");
         if (sharded is { Devices: > 1 })
             notes.Add("sharded: a server holds one forest, so a router in front has to know each expert's server"
-                + (_routing.Gathers ? " and to gather every expert's posterior of the prompt" : "")
+                + (routing.Gathers ? " and to gather every expert's posterior of the prompt" : "")
                 + (active > 1 ? $"; {active} distributions over the vocabulary meet for every token where a request's experts are not "
                     + "together, and no router does that yet" : ""));
         if (whole is { DevicesPerReplica: > 1 }) notes.Add("whole: a server runs on one device; a replica over several is not built");
-        var shardedToday = sharded is { Devices: 1 } || (active == 1 && !_routing.Gathers) ? sharded : null;
+        var shardedToday = sharded is { Devices: 1 } || (active == 1 && !routing.Gathers) ? sharded : null;
         return new ForestPlan(experts, bytes, weights, perDevice, whole, sharded, Fewest(whole, sharded),
             Fewest(whole is { DevicesPerReplica: 1 } ? whole : null, shardedToday), notes);
     }
@@ -102,24 +85,24 @@ public sealed class CapacityPlanner
     /// <param name="use">Chance that a request uses each expert; null: a BTX model, whose tokens choose evenly.</param>
     private WholeForest? Whole(int experts, int devices, double[]? use, List<string> notes)
     {
-        var k = _routing.Active(experts);
-        var prompt = !_routing.IsMixture ? PromptSeconds * _routing.Prefilled(experts) / devices
-            : Math.Max(_costs.PerPromptToken * _load.PromptTokens * _routing.K,
-                _costs.StepTime(UnionFitting.Formula(experts, k, _load.PromptTokens), 0, 0)) / devices;
+        var k = routing.Active(experts);
+        var prompt = !routing.IsMixture ? PromptSeconds * routing.Prefilled(experts) / devices
+            : Math.Max(costs.PerPromptToken * load.PromptTokens * routing.K,
+                costs.StepTime(UnionFitting.Formula(experts, k, load.PromptTokens), 0, 0)) / devices;
         double Step(int batch)
         {
             var distinct = use is null ? UnionFitting.Formula(experts, k, batch) : Distinct(use, batch);
             var parallel = Math.Min(devices, Math.Max(1, distinct)); // a device runs at least one
-            return _costs.StepTime(distinct / parallel, batch * k / parallel,
-                batch * (_routing.IsMixture ? 1 : k) * _kvBytesPerRow / parallel);
+            var kvBytes = batch * (routing.IsMixture ? 1 : k) * _kvBytesPerRow;
+            return costs.StepTime(distinct / parallel, batch * k / parallel, kvBytes / parallel);
         }
 
         var batch = Batch(Step);
-        var capacity = 1 / (prompt + (_load.OutputTokens * Step(batch) / batch));
-        var replicas = Math.Ceiling(_load.RequestsPerSecond / (capacity * _rules.Utilisation));
-        var note = devices > _machine.Devices ? $"{experts} experts need {devices} devices, a machine has {_machine.Devices}"
-            : Step(1) > _load.InterTokenLimit ? $"a step of one request takes {Quantity.Seconds(Step(1))}, more than the "
-                + $"{Quantity.Seconds(_load.InterTokenLimit.Value)} that are allowed between tokens"
+        var capacity = 1 / (prompt + (load.OutputTokens * Step(batch) / batch));
+        var replicas = Math.Ceiling(load.RequestsPerSecond / (capacity * rules.Utilisation));
+        var note = devices > machine.Devices ? $"{experts} experts need {devices} devices, a machine has {machine.Devices}"
+            : Step(1) > load.InterTokenLimit ? $"a step of one request takes {Quantity.Seconds(Step(1))}, more than the "
+                + $"{Quantity.Seconds(load.InterTokenLimit.Value)} that are allowed between tokens"
             : !(replicas <= 1_000_000) ? "more than a million replicas" : null;
         if (note is not null)
         {
@@ -127,36 +110,34 @@ public sealed class CapacityPlanner
             return null;
         }
 
-        var utilisation = _load.RequestsPerSecond / (capacity * replicas);
-        var perMachine = _machine.Devices / devices;
+        var utilisation = load.RequestsPerSecond / (capacity * replicas);
+        var perMachine = machine.Devices / devices;
         return new(devices, (int)replicas, ((int)replicas + perMachine - 1) / perMachine, batch, capacity, utilisation,
-            prompt / (1 - utilisation),
-            Step(batch) / (1 - (_load.RequestsPerSecond / replicas * prompt)), prompt);
+            prompt / (1 - utilisation), Step(batch) / (1 - (load.RequestsPerSecond / replicas * prompt)), prompt);
     }
 
     /// <summary>The largest batch up to the slots whose step keeps within the limit; at least 1.</summary>
     private int Batch(Func<int, double> step)
     {
-        var batch = _rules.Slots;
-        while (batch > 1 && step(batch) > _load.InterTokenLimit) batch--;
+        var batch = rules.Slots;
+        while (batch > 1 && step(batch) > load.InterTokenLimit) batch--;
         return batch;
     }
 
-    /// <summary>Experts on devices. Null if even <see cref="MostDevices"/> do not do, or a step of one row takes longer than is allowed
-    /// between tokens.</summary>
+    /// <summary>Null if even <see cref="MostDevices"/> do not do, or a step of one row takes longer than is allowed.</summary>
     private ShardedForest? Sharded(double[] use, int perDevice)
     {
-        if (_costs.StepTime(1, 1, _kvBytesPerRow) > _load.InterTokenLimit) return null;
+        if (costs.StepTime(1, 1, _kvBytesPerRow) > load.InterTokenLimit) return null;
         // Seconds a second that each expert keeps a device busy, in batches that a device would run.
-        var slots = _rules.Slots;
+        var slots = rules.Slots;
         var typical = Distinct(use.Take(perDevice).Select(q => q / use.Take(perDevice).Sum()), slots);
-        var row = _costs.StepTime(typical, slots, slots * _kvBytesPerRow) / slots;
-        double[] loads = [.. use.Select(q => _load.RequestsPerSecond * ((q * _load.OutputTokens * row) + (Prompts(q) * PromptSeconds)))];
-        var devices = Math.Max((int)Math.Min(MostDevices + 1, Math.Ceiling(loads.Sum() / _rules.Utilisation / 2)),
+        var row = costs.StepTime(typical, slots, slots * _kvBytesPerRow) / slots;
+        double[] loads = [.. use.Select(q => load.RequestsPerSecond * ((q * load.OutputTokens * row) + (Prompts(q) * PromptSeconds)))];
+        var devices = Math.Max((int)Math.Min(MostDevices + 1, Math.Ceiling(loads.Sum() / rules.Utilisation / 2)),
             (use.Length + perDevice - 1) / perDevice);
         while (devices <= MostDevices)
         {
-            int[] copies = [.. loads.Select(l => Math.Clamp((int)Math.Ceiling(l / _rules.Utilisation), 1, devices))];
+            int[] copies = [.. loads.Select(l => Math.Clamp((int)Math.Ceiling(l / rules.Utilisation), 1, devices))];
             if (Place(loads, copies, devices, perDevice) is not { } placement)
             {
                 devices++;
@@ -165,27 +146,24 @@ public sealed class CapacityPlanner
 
             var busy = placement.Select(experts => Busy(experts, use, copies)).ToArray();
             var highest = busy.MaxBy(b => b.Share);
-            if (highest.Share <= _rules.Utilisation)
+            if (highest.Share <= rules.Utilisation)
             {
-                // A request waits for the last of the prompts that it asked for: on the busiest device, all of them there if every expert
-                // reads it.
-                var prompts = _routing.Gathers ? placement[Array.IndexOf(busy, highest)].Count : 1;
-                return new(devices, (devices + _machine.Devices - 1) / _machine.Devices, highest.Share, busy.Average(b => b.Share),
-                    placement.SelectMany(e => e).CountBy(e => e).Max(e => e.Value), highest.Step,
-                        prompts * PromptSeconds / (1 - highest.Share),
+                // A request waits for the last prompt that it asked for: on the busiest device, all of them there if every expert reads it.
+                var prompts = routing.Gathers ? placement[Array.IndexOf(busy, highest)].Count : 1;
+                return new(devices, (devices + machine.Devices - 1) / machine.Devices, highest.Share, busy.Average(b => b.Share),
+                    copies.Max(), highest.Step, prompts * PromptSeconds / (1 - highest.Share),
                     [.. placement.Select(e => (IReadOnlyList<int>)[.. e.Order()])]);
             }
 
-            devices = Math.Max(devices + 1, (int)Math.Min(MostDevices + 1, devices * Math.Min(2, highest.Share / _rules.Utilisation)));
+            devices = Math.Max(devices + 1, (int)Math.Min(MostDevices + 1, devices * Math.Min(2, highest.Share / rules.Utilisation)));
         }
 
         return null;
     }
 
-    private double Prompts(double use) => _routing.Gathers ? 1 : use;
+    private double Prompts(double use) => routing.Gathers ? 1 : use;
 
-    /// <summary>The most loaded experts first, each on the least loaded device that has room (longest processing time first); null: no
-    /// room.</summary>
+    /// <summary>The most loaded experts first, each on the least loaded device that has room; null: no room.</summary>
     private static List<int>[]? Place(double[] loads, int[] copies, int devices, int perDevice)
     {
         if (copies.Sum() > (long)devices * perDevice) return null;
@@ -213,10 +191,10 @@ public sealed class CapacityPlanner
     {
         double[] each = [.. experts.Select(e => use[e] / copies[e])];
         var rows = each.Sum();
-        double Step(int batch) => _costs.StepTime(Distinct(each.Select(q => q / rows), batch), batch, batch * _kvBytesPerRow);
+        double Step(int batch) => costs.StepTime(Distinct(each.Select(q => q / rows), batch), batch, batch * _kvBytesPerRow);
         var prompts = experts.Sum(e => Prompts(use[e]) / copies[e] * PromptSeconds);
-        if (!(rows > 0)) return (_load.RequestsPerSecond * prompts, 0);
+        if (!(rows > 0)) return (load.RequestsPerSecond * prompts, 0);
         var batch = Batch(Step);
-        return (_load.RequestsPerSecond * ((rows * _load.OutputTokens * Step(batch) / batch) + prompts), Step(batch));
+        return (load.RequestsPerSecond * ((rows * load.OutputTokens * Step(batch) / batch) + prompts), Step(batch));
     }
 }

@@ -5,13 +5,9 @@ using MathNet.Numerics.Statistics;
 
 namespace Btx.LoadTests.Planning;
 
-/// <summary>Seconds of a device. A decode step takes <see cref="Step"/> + <see cref="PerExpert"/>·distinct experts +
-/// <see cref="PerRow"/>·rows.</summary>
-/// <param name="Step">a: what a step costs whatever it runs; of a BTX model the shared parameters too (A).</param>
-/// <param name="PerExpert">b or F: reading an expert's weights once.</param>
-/// <param name="PerRow">Computing one token on one expert.</param>
+/// <summary>Seconds of a device: a decode step takes Step + PerExpert·distinct experts + PerRow·rows + PerKvByte·bytes read.</summary>
+/// <param name="Step">What a step costs whatever it runs; of a BTX model the shared parameters too.</param>
 /// <param name="PerPromptToken">Computing one token of a prompt on one expert.</param>
-/// <param name="PerKvByte">Reading a byte of keys and values.</param>
 /// <param name="Assumptions">Where these come from, a sentence each.</param>
 public sealed record StepCosts(double Step, double PerExpert, double PerRow, double PerPromptToken, double PerKvByte,
     IReadOnlyList<string> Assumptions)
@@ -22,10 +18,8 @@ public sealed record StepCosts(double Step, double PerExpert, double PerRow, dou
     /// <summary>Tokens of prompts that are computed while the weights are read once.</summary>
     private const int Chunk = 256;
 
-    /// <summary>Time of a decode step of <paramref name="rows"/> rows on <paramref name="distinct"/> experts with keys and values of so
-    /// many bytes.</summary>
-    public double StepTime(double distinct, double rows, double kvBytes) => Step + (PerExpert * distinct) + (PerRow * rows)
-        + (PerKvByte * kvBytes);
+    public double StepTime(double distinct, double rows, double kvBytes) =>
+        Step + (PerExpert * distinct) + (PerRow * rows) + (PerKvByte * kvBytes);
 
     /// <summary>From a machine's data sheet.</summary>
     /// <param name="efficiency">Share of bandwidth and of operations that is reached.</param>
@@ -52,7 +46,6 @@ public sealed record StepCosts(double Step, double PerExpert, double PerRow, dou
     /// <param name="parameters">Of an expert that the run measured.</param>
     /// <param name="bandwidth">Of the run's machine, GB/s; null: not known, and the plan is for the same machine.</param>
     /// <param name="target">Null: the run's machine.</param>
-    /// <returns>The costs, and the machine that they are for.</returns>
     /// <exception cref="LoadTestException">The run does not tell what an expert costs, or the machines cannot be related.</exception>
     public static (StepCosts Costs, MachineSpec Machine) Of(MeasuredRun run, PlannedRouting routing, double parameters, double? bandwidth,
         ExpertSize expert, MachineSpec? target)
@@ -119,8 +112,7 @@ public static class StepCostFit
     // The server's own default.
     private const int DefaultSlots = 16;
 
-    /// <summary>Points that the model is about: a forest's (<c>top_k</c>, <c>ensemble</c>) or a BTX model's, of one build, in the closed
-    /// loop.</summary>
+    /// <summary>Closed-loop points of one build, of a forest or of a BTX model.</summary>
     public static IReadOnlyList<MeasuredSettings> Places(IEnumerable<MeasuredSettings> measured, string form) =>
     [
         .. measured.Where(m => LineFitting.FormOf(m) == form && m is { K: not null, Settings.Concurrency: not null, Experts: not null }

@@ -4,11 +4,10 @@ using Btx.LoadTests.Records;
 
 namespace Btx.LoadTests.Quality;
 
-/// <summary>The quality of a sweep's points from the file of <c>btx evaluate --json</c>, which computes in fp32:
-/// points of another precision stay without.</summary>
+/// <summary>Quality from the file of <c>btx evaluate --json</c>, which computes in fp32: other precisions stay without.</summary>
 internal static class EvaluationQuality
 {
-    private const string Computed = "fp32";
+    private const string Computed = "fp32", Remedy = "`btx evaluate … --json FILE` writes one";
 
     /// <param name="served">What is served in fp32; null: nothing is, and only peers get a quality.</param>
     /// <param name="notes">Gets a line for each kind of point that the file says nothing of.</param>
@@ -22,38 +21,30 @@ internal static class EvaluationQuality
         }
         catch (Exception e) when (e is JsonException or IOException or UnauthorizedAccessException)
         {
-            throw new LoadTestException($"--evaluation {file}: cannot be read: {e.Message.ReplaceLineEndings(" ")}; "
-                + "`btx evaluate … --json FILE` writes one",
-                e);
+            throw new LoadTestException($"--evaluation {file}: cannot be read: {e.Message.ReplaceLineEndings(" ")}; {Remedy}", e);
         }
 
         try
         {
             var (bits, perplexity) = (Figures(root, "bits_per_byte"), Figures(root, "perplexity"));
             RequireSameForest(file, bits, served);
-            var table = new QualityTable(
-                Source(file, root.GetProperty("form")),
-                new SortedDictionary<string, IReadOnlyDictionary<string, double>>(StringComparer.Ordinal),
-                new SortedDictionary<string, IReadOnlyDictionary<string, double>>(StringComparer.Ordinal));
+            SortedDictionary<string, IReadOnlyDictionary<string, double>> bitsOf = new(StringComparer.Ordinal),
+                perplexityOf = new(StringComparer.Ordinal);
             foreach (var (key, settings) in points.GroupBy(QualityKey.Of).Select(g => (g.Key, g.First())))
             {
-                var found = settings.Precision == Computed ? Of(settings, bits, served) : [];
+                var computed = settings.Precision == Computed;
+                var found = computed ? Of(settings, bits, served) : [];
                 if (found.Count == 0)
-                    notes
-                        .Add($"no quality of {key}: {Path.GetFileName(file)} "
-                            + $"{(settings.Precision == Computed ? "does not hold it" : $"is computed in {Computed}; --quality-tokens "
-                                + "measures it through the server")}");
-                else ((IDictionary<string, IReadOnlyDictionary<string, double>>)table.BitsPerByte)[key] = found;
-                if (found.Count > 0)
-                    ((IDictionary<string, IReadOnlyDictionary<string, double>>)table.Perplexity)[key] = Of(settings, perplexity, served);
+                    notes.Add($"no quality of {key}: {Path.GetFileName(file)} " + (computed ? "does not hold it"
+                        : $"is computed in {Computed}; --quality-tokens measures it through the server"));
+                else (bitsOf[key], perplexityOf[key]) = (found, Of(settings, perplexity, served));
             }
 
-            return table;
+            return new QualityTable(Source(file, root.GetProperty("form")), bitsOf, perplexityOf);
         }
         catch (Exception e) when (e is KeyNotFoundException or InvalidOperationException or FormatException)
         {
-            throw new LoadTestException($"--evaluation {file}: is no evaluation: {e.Message}; `btx evaluate … --json FILE` writes one",
-                e);
+            throw new LoadTestException($"--evaluation {file}: is no evaluation: {e.Message}; {Remedy}", e);
         }
     }
 
@@ -64,21 +55,9 @@ internal static class EvaluationQuality
         StringComparer.Ordinal);
 
     private static Dictionary<string, double> Of(PointSettings settings, Dictionary<string, Dictionary<string, double>> figures,
-        ServedFacts? served)
-    {
-        var found = new Dictionary<string, double>(StringComparer.Ordinal);
-        foreach (var (domain, modes) in figures)
-        {
-            foreach (var name in Names(settings, domain, served))
-            {
-                if (!modes.TryGetValue(name, out var value)) continue;
-                found[domain] = value;
-                break;
-            }
-        }
-
-        return found;
-    }
+        ServedFacts? served) => figures
+        .Select(f => (Domain: f.Key, Name: Names(settings, f.Key, served).FirstOrDefault(f.Value.ContainsKey), Modes: f.Value))
+        .Where(f => f.Name is not null).ToDictionary(f => f.Domain, f => f.Modes[f.Name!], StringComparer.Ordinal);
 
     private static IEnumerable<string> Names(PointSettings settings, string domain, ServedFacts? served)
     {

@@ -23,10 +23,9 @@ internal static class CostSections
                     + $"{string.Join(", ", alone.Select(f => $"{f.Where} ({f.Points[0].Name})"))}."],
             ],
             Figures = [.. frontiers.Except(alone).Select((f, i) => Draw(model, f, i))],
-            Missing = frontiers.Length > 0 ? [] : model.Points.Count == 0 ? [Absent.Points(model)]
-                : model.Quality is null ? [Absent.Quality(model)]
-                : ["No measured point has both a cost and a quality: the modes, k and precisions of quality.json are others than those of "
-                    + "points.jsonl."],
+            Missing = model.Lacks(frontiers.Length > 0, model.Quality is null ? model.Absent(RunDirectory.Quality)
+                : "No measured point has both a cost and a quality: the modes, k and precisions of quality.json are others than those of "
+                    + "points.jsonl."),
         };
     }
 
@@ -80,9 +79,8 @@ internal static class CostSections
                     [.. lines.SelectMany(l => l.Breaks.Select(b => (string[])[$"{l.Form}: {Amount.Title(l.Quantity)}", l.Where, b]))]),
             ],
             Figures = [.. lines.GroupBy(l => (l.Form, l.Quantity)).SelectMany(g => g.Chunk(MostLines)).Select(Draw)],
-            Missing = lines.Count > 0 ? [] : model.Points.Count == 0 ? [Absent.Points(model)]
-                : ["No line was fitted: that needs three or more k of one mode at one load. `btx loadtest sweep --modes top_k --k 1,2,3,4 "
-                    + "…` measures them."],
+            Missing = model.Lacks(lines.Count > 0, "No line was fitted: that needs three or more k of one mode at one load. `btx loadtest "
+                + "sweep --modes top_k --k 1,2,3,4 …` measures them."),
         };
     }
 
@@ -123,16 +121,14 @@ internal static class CostSections
         static IEnumerable<Series> Series(CostLine line, int at)
         {
             var (style, best, held) = (SeriesStyle.Of(at), line.Best(), line.Held is not null);
-            Datum[] Measured(bool breaks) => [.. line.Points.Where(p => p.Breaks == breaks)
-                .Select(p => new Datum(p.K, p.Seconds.Value * 1e3, p.Seconds.Low * 1e3, p.Seconds.High * 1e3))];
+            Datum[] Measured(bool breaks) => [.. line.Points.Where(p => p.Breaks == breaks).Select(p => Amount.At(p.K, p.Seconds, 1e3))];
             Datum At(double k) => new(k, best.At(k) * 1e3);
             Series Line(string what, SeriesStyle look, params Datum[] points) =>
                 new($"{line.Where}: {what}", points, look) { Marked = false, Listed = false };
             yield return new Series(line.Where, Measured(false), style) { Joined = false };
             yield return new Series($"{line.Where}: breaks", Measured(true), style with { Hollow = true })
             { Joined = false, Listed = line.Points.Any(p => p.Breaks) };
-            yield return Line("interval", style with { Dash = held ? 1 : 0 },
-                [.. line.Points.Select(p => new Datum(p.K, p.Fitted.Value * 1e3, p.Fitted.Low * 1e3, p.Fitted.High * 1e3))]);
+            yield return Line("interval", style with { Dash = held ? 1 : 0 }, [.. line.Points.Select(p => Amount.At(p.K, p.Fitted, 1e3))]);
             if (held) yield return Line("fit", style, At(best.From), At(best.To));
             yield return Line("beyond", style with { Dash = 2 }, At(0), At(best.From));
             if (held) yield return Line("beyond", style with { Dash = 2 }, At(best.To), At(line.Points[^1].K));
@@ -157,8 +153,8 @@ internal static class CostSections
             Tables = [new(["where the formula or the fit breaks", "at", ""],
                 [.. unions.SelectMany(u => u.Breaks.Select(b => (string[])[u.Form, u.Where, b]))])],
             Figures = [.. unions.SelectMany(Draw)],
-            Missing = unions.Length > 0 ? [] : model.Points.Count == 0 ? [Absent.Points(model)]
-                : ["No point has the server's count of distinct experts: that needs its /metrics and steps that only decode."],
+            Missing = model.Lacks(unions.Length > 0,
+                "No point has the server's count of distinct experts: that needs its /metrics and steps that only decode."),
         };
     }
 
@@ -167,8 +163,8 @@ internal static class CostSections
         var groups = union.Points.GroupBy(p => (p.K, p.Experts)).OrderBy(g => g.Key).ToArray();
         var most = Math.Max(2, union.Points.Max(p => p.Batch));
         var what = union.Form == CostLine.Mixture ? "of the BTX model, a layer" : "of the forest";
-        var measured = groups.Select((g, i) => new Series($"k = {g.Key.K} of {g.Key.Experts}, measured", [.. g.OrderBy(p => p.Batch)
-            .Select(p => new Datum(p.Batch, p.Distinct.Value, p.Distinct.Low, p.Distinct.High))], SeriesStyle.Of(i))
+        var measured = groups.Select((g, i) => new Series($"k = {g.Key.K} of {g.Key.Experts}, measured",
+            [.. g.OrderBy(p => p.Batch).Select(p => Amount.At(p.Batch, p.Distinct))], SeriesStyle.Of(i))
         { Joined = false });
         var formula = groups.Select((g, i) => new Series($"k = {g.Key.K} of {g.Key.Experts}, formula",
             [.. Enumerable.Range(0, 41).Select(n => 1 + ((most - 1) * n * n / 1600))
@@ -182,11 +178,11 @@ internal static class CostSections
                     + "choose independently and evenly.",
             },
             new(["", "tokens a step", "k", "experts", "distinct", "formula", "formula holds"],
-                [.. union.Points.Select(p => (string[])[p.Name,
-                Amount.Of(p.Batch), $"{p.K}", $"{p.Experts}", Amount.Of(p.Distinct), Amount.Of(p.Formula), p.FormulaHolds ? "yes"
-                    : "no"])]));
-        var steps = groups.Select((g, i) => new Series($"k = {g.Key.K}, measured", [.. g.Select(p => new Datum(p.Distinct.Value,
-            p.Seconds.Value * 1e3, p.Seconds.Low * 1e3, p.Seconds.High * 1e3, p.Distinct.Low, p.Distinct.High))], SeriesStyle.Of(i))
+                [.. union.Points.Select(p => (string[])[p.Name, Amount.Of(p.Batch), $"{p.K}", $"{p.Experts}", Amount.Of(p.Distinct),
+                    Amount.Of(p.Formula), p.FormulaHolds ? "yes" : "no"])]));
+        var steps = groups.Select((g, i) => new Series($"k = {g.Key.K}, measured",
+            [.. g.Select(p => Amount.At(p.Distinct.Value, p.Seconds, 1e3) with { Left = p.Distinct.Low, Right = p.Distinct.High })],
+            SeriesStyle.Of(i))
         { Joined = false });
         var fitted = groups.Where(_ => union.PerExpert is not null).Select((g, i) => new Series($"k = {g.Key.K}, fitted",
             [.. g.Select(p => new Datum(p.Distinct.Value, p.Fitted!.Value * 1e3))], SeriesStyle.Of(i) with { Hollow = true })

@@ -42,7 +42,7 @@ public sealed record Headline(string Answer, IReadOnlyList<string> Reasons, Repo
         if (r.Undecided)
             return $"This run cannot tell what costs least {limit}{load}: {r.Alike} settings that qualify cost alike beside its noise. "
                 + $"The cheap, safe choice among them runs the fewest experts: {what}.";
-        var next = model.Measurements.FirstOrDefault(m => m.Name == r.RunnerUp);
+        var next = Measured(model, r.RunnerUp);
         return $"For the lowest cost {limit}, run {what}"
             + (r.WithinNoise && next is not null ? $", which cannot be told from {model.Labels.Model(next.Settings)}" : "") + $"{load}.";
     }
@@ -56,24 +56,25 @@ public sealed record Headline(string Answer, IReadOnlyList<string> Reasons, Repo
                 ?? "Noise: not known, because nothing was measured twice; nothing says which differences are more than chance.";
     }
 
-    private static string Without(ReportModel model) => "No recommendation. " + (model.Points.Count == 0 ? Absent.Points(model)
-        : model.Points.All(p => p.Summary.Requests == p.Summary.Failed) ? Absent.Failures
-        : model.Quality is null ? Absent.Quality(model)
+    private static string Without(ReportModel model) => "No recommendation. " + (model.Points.Count == 0 ? model.Absent(RunDirectory.Points)
+        : model.Points.All(p => p.Summary.Requests == p.Summary.Failed) ? ReportModel.NoSuccess
+        : model.Quality is null ? model.Absent(RunDirectory.Quality)
         : !(model.Analysis?.Frontiers.Count > 0) ? "No measured point has both a cost and a quality."
         : !model.Quality.BitsPerByte.Keys.Any(k => k.StartsWith("ensemble@", StringComparison.Ordinal))
             ? "The quality of the full ensemble, which others are held against, is not known: measure mode `ensemble` too, or name an "
                 + "`--objective`."
         : "Only one model was measured: there is nothing to choose from.");
 
-    private static PointSettings? Settings(ReportModel model, Recommendation r) =>
-        model.Measurements.FirstOrDefault(m => m.Name == r.Point)?.Settings;
+    private static MeasuredSettings? Measured(ReportModel model, string? name) => model.Measurements.FirstOrDefault(m => m.Name == name);
+
+    private static PointSettings? Settings(ReportModel model, Recommendation r) => Measured(model, r.Point)?.Settings;
 
     private static string Name(ReportModel model, Recommendation r) =>
         Settings(model, r) is { } settings ? model.Labels.Model(settings) : r.Point ?? "nothing";
 
     private static ReportTable Figures(ReportModel model, IEnumerable<Recommendation> recommended)
     {
-        var points = recommended.Select(r => model.Measurements.FirstOrDefault(m => m.Name == r.Point)).OfType<Measurement>().Distinct();
+        var points = recommended.Select(r => Measured(model, r.Point)).OfType<MeasuredSettings>().Distinct();
         var quality = (model.Analysis?.Frontiers ?? []).SelectMany(f => f.Points).ToLookup(p => p.Name, p => (double?)p.BitsPerByte);
         return new(["", "tokens/s", "first token, p50 (ms)", "between tokens, mean (ms)", "end to end, p99 (ms)", "bits per byte"],
             [.. points.Select(m => (string[])[model.Labels.Full(m.Settings), Amount.Of(m.Of(s => (double?)s.TokensPerSecond)?.Value),

@@ -2,7 +2,6 @@ using System.Globalization;
 using Btx.Cli;
 using Btx.Cli.Charts;
 using Btx.LoadTests.Records;
-using MathNet.Numerics.Statistics;
 
 namespace Btx.LoadTests.Report;
 
@@ -16,6 +15,9 @@ public static class Amount
     /// <param name="scale">1000 for seconds as milliseconds.</param>
     public static string Of(Estimate? estimate, double scale = 1) => Of(estimate?.Value * scale)
         + (estimate is { Low: { } low, High: { } high } ? $" ({Of(low * scale)} to {Of(high * scale)})" : "");
+
+    /// <summary>A point of a chart with its interval as a band.</summary>
+    public static Datum At(double x, Estimate y, double scale = 1) => new(x, y.Value * scale, y.Low * scale, y.High * scale);
 
     /// <summary>With a capital and a full stop.</summary>
     public static string Sentence(string text) => text.Length == 0 ? text
@@ -92,35 +94,4 @@ public static class Modes
         if (rank == Known.Length) rank += (int)(mode.Aggregate(0u, (hash, c) => (hash * 31) + c) % 2);
         return new(rank, rank + (3 * variant), variant % 4, variant / 4 % 2 == 1);
     }
-}
-
-/// <summary>All repeats of the same settings.</summary>
-public sealed record Measurement(PointSettings Settings, IReadOnlyList<PointResult> Repeats)
-{
-    public string Name => Settings.Name;
-
-    public int Requests => Repeats.Sum(p => p.Summary.Requests);
-
-    public int Failed => Repeats.Sum(p => p.Summary.Failed);
-
-    /// <summary>In the order of the settings' names, k by value.</summary>
-    public static IReadOnlyList<Measurement> Group(IEnumerable<PointResult> points) =>
-    [
-        .. points.GroupBy(p => p.Settings.Name, StringComparer.Ordinal)
-            .Select(g => new Measurement(g.First().Settings, [.. g.OrderBy(p => p.Order)]))
-            .OrderBy(m => Modes.Rank(m.Settings.Mode)).ThenBy(m => m.Settings.Mode, StringComparer.Ordinal).ThenBy(m => m.Settings.K)
-            .ThenBy(m => m.Settings.Concurrency).ThenBy(m => m.Settings.Rate).ThenBy(m => m.Name, StringComparer.Ordinal),
-    ];
-
-    /// <summary>The median of the repeats between the least and the most; of a single one, its own interval. Null where no repeat has the
-    /// figure.</summary>
-    public Estimate? Of(Func<LoadSummary, Estimate?> figure)
-    {
-        Estimate[] estimates = [.. Repeats.Select(p => figure(p.Summary)).OfType<Estimate>().Where(e => double.IsFinite(e.Value))];
-        double[] values = [.. estimates.Select(e => e.Value)];
-        return values.Length < 2 ? estimates.FirstOrDefault() : new(values.Median(), values.Min(), values.Max(), values.Length);
-    }
-
-    /// <inheritdoc cref="Of(Func{LoadSummary, Estimate})"/>
-    public Estimate? Of(Func<LoadSummary, double?> figure) => Of(s => figure(s) is { } value ? new Estimate(value, null, null, 1) : null);
 }

@@ -39,22 +39,20 @@ internal static class LoadSections
                 Draw(model, [.. g], $"throughput-k-{i + 1}", "Throughput and latency against k", g.Key.Server, Middles),
                 Draw(model, [.. g], $"tails-k-{i + 1}", "The slowest of a hundred, against k", g.Key.Server, Tails),
             })],
-            Missing = model.Points.Count == 0 ? [Absent.Points(model)] : lines.Length > 0 ? []
-                : all.Length > 0 && drawn.Length == 0 ? [Absent.Failures]
-                : ["Fewer than two k were measured at one load: `btx loadtest sweep --modes top_k,moe --k 1,2,4 …` measures some."],
+            Missing = model.Lacks(lines.Length > 0, all.Length > 0 && drawn.Length == 0 ? ReportModel.NoSuccess
+                : "Fewer than two k were measured at one load: `btx loadtest sweep --modes top_k,moe --k 1,2,4 …` measures some."),
         };
     }
 
-    private static Figure Draw(ReportModel model, Measurement[] points, string name, string title, string server,
+    private static Figure Draw(ReportModel model, MeasuredSettings[] points, string name, string title, string server,
         (string Title, double Scale, Func<LoadSummary, Estimate?> Of)[] quantities)
     {
         var loads = points.Select(m => PointLabels.Load(m.Settings)).Distinct().ToArray();
         var series = points.GroupBy(m => (m.Settings.Mode, Load: PointLabels.Load(m.Settings))).ToArray();
         var panels = quantities.Select(q => new Panel(new Axis(q.Title) { FromZero = true }, [.. series.Select(g => new Series(
             loads.Length > 1 ? $"{g.Key.Mode}, {g.Key.Load}" : g.Key.Mode,
-            [.. g.Select(m => (m.Settings.K, Value: m.Of(q.Of))).Where(p => p.Value is not null).Select(p =>
-                new Datum(p.K!.Value, p.Value!.Value * q.Scale, p.Value.Low * q.Scale, p.Value.High * q.Scale))],
-            Modes.Style(g.Key.Mode, Array.IndexOf(loads, g.Key.Load))))])
+            [.. g.Select(m => (m.Settings.K, Value: m.Of(q.Of))).Where(p => p.Value is not null)
+                .Select(p => Amount.At(p.K!.Value, p.Value!, q.Scale))], Modes.Style(g.Key.Mode, Array.IndexOf(loads, g.Key.Load))))])
         { Height = 180 });
         var chart = new Chart(name, server.Length > 0 ? $"{title}: {server}" : title, new Axis("experts a token, k") { Whole = true },
             [.. panels])
@@ -76,10 +74,8 @@ internal static class LoadSections
             Findings = [.. curves.GroupBy(c => c.Finding).OrderBy(g => g.All(c => c.Knee is null)).Select(g =>
                 $"{string.Join("; ", g.Select(c => $"{Name(model, c)}, {c.Load} loop"))}: {Amount.Sentence(g.Key)}")],
             Figures = [.. together, .. own.Take(MostCurves).Select((c, i) => Draw(model, c, i))],
-            Missing = curves.Count == 0
-                ? [model.Points.Count == 0 ? Absent.Points(model) : "No model was measured at two or more loads: `btx loadtest sweep "
-                    + "--rate 1,2,4,8 …` or `--concurrency 1,2,4,8 …` does it."]
-                : own.Length <= MostCurves ? []
+            Missing = own.Length <= MostCurves ? model.Lacks(curves.Count > 0, "No model was measured at two or more loads: `btx loadtest "
+                    + "sweep --rate 1,2,4,8 …` or `--concurrency 1,2,4,8 …` does it.")
                 : [$"Of {own.Length} curves of three loads or more, {MostCurves} have a picture of their own, those with a knee first; the "
                     + "figures of all are in the table of all points."],
         };
@@ -101,12 +97,11 @@ internal static class LoadSections
     private static Figure Draw(ReportModel model, LoadCurve curve, int index)
     {
         Series Line(string name, Func<LoadCurvePoint, Estimate?> of, double scale, SeriesStyle look) =>
-            new(name, [.. curve.Points.Select(p => (p.Load, Value: of(p))).Where(p => p.Value is not null)
-                .Select(p => new Datum(p.Load, p.Value!.Value * scale, p.Value.Low * scale, p.Value.High * scale))], look);
+            new(name, [.. curve.Points.Where(p => of(p) is not null).Select(p => Amount.At(p.Load, of(p)!, scale))], look);
         Series[] latencies =
         [
             Line("end to end, p99", p => p.EndToEndP99, 1e3, new(1, 1)),
-                Line("end to end, p50", p => p.EndToEndP50, 1e3, new(1, 1, 1, true)),
+            Line("end to end, p50", p => p.EndToEndP50, 1e3, new(1, 1, 1, true)),
             Line("first token, p99", p => p.TimeToFirstTokenP99, 1e3, new(2, 2)),
             Line("first token, p50", p => p.TimeToFirstTokenP50, 1e3, new(2, 2, 1, true)),
             Line("between tokens, p50", p => p.InterTokenP50, 1e3, new(5, 3)),
@@ -138,8 +133,8 @@ internal static class LoadSections
     {
         var axis = LoadAxis(curves);
         var title = curves[0].Load == "open" ? "Throughput against offered load" : "Throughput against requests in flight";
-        var series = curves.Select((c, at) => new Series(Name(model, c), [.. c.Points.Select(p =>
-            new Datum(p.Load, p.TokensPerSecond.Value, p.TokensPerSecond.Low, p.TokensPerSecond.High))], SeriesStyle.Of(at)));
+        var series = curves.Select((c, at) => new Series(Name(model, c), [.. c.Points.Select(p => Amount.At(p.Load, p.TokensPerSecond))],
+            SeriesStyle.Of(at)));
         var chart = new Chart($"loads-{index + 1}", title, axis,
             [new Panel(new Axis("throughput (tokens/s)") { FromZero = true }, [.. series]) { Height = 300 }])
         { Caption = "Markers: median of the repeats; bands: the least and the most of them." };
@@ -151,7 +146,7 @@ internal static class LoadSections
     public static Section Changes(ReportModel model)
     {
         var section = new Section("change", "Experts added and removed under load");
-        if (model.Change is not { } timeline) return section with { Missing = [Absent.Change(model)] };
+        if (model.Change is not { } timeline) return section with { Missing = [model.Absent(RunDirectory.Change)] };
         var slice = timeline.Windows.Count > 0 ? Amount.Of((timeline.Windows[0].To - timeline.Windows[0].From) * 1e3) : "";
         double[] usual = [.. timeline.Windows.Where(w => timeline.Changes.All(c => w.To <= c.Begin || w.From >= Until(c)))
             .Select(w => w.WorstGap).OfType<double>()];
@@ -170,8 +165,8 @@ internal static class LoadSections
             Findings =
             [
                 $"Over a constant load of {Quantity.Count(timeline.Requests, "request")}, "
-                    + $"{Quantity.Count(timeline.Changes.Count, "change")} of "
-                    + $"{timeline.Expert}: {(timeline.Failed == 0 ? "no request" : Quantity.Count(timeline.Failed, "request"))} failed.",
+                    + $"{Quantity.Count(timeline.Changes.Count, "change")} of {timeline.Expert}: "
+                    + $"{(timeline.Failed == 0 ? "no request" : Quantity.Count(timeline.Failed, "request"))} failed.",
                 .. timeline.Changes.Select(c => Finding(timeline, c) + quiet),
             ],
             Figures = timeline.Windows.Count == 0 ? [] :

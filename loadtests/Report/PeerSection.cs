@@ -39,18 +39,18 @@ internal static class PeerSection
         };
     }
 
-    private static bool IsDense(Measurement peer) => peer.Settings.Mode.StartsWith("peer:dense", StringComparison.Ordinal);
+    private static bool IsDense(MeasuredSettings peer) => peer.Settings.Mode.StartsWith("peer:dense", StringComparison.Ordinal);
 
-    /// <summary>The point of this server that a peer is compared with: the same load; one expert by name, as the peer runs one, before the
-    /// expert of each prompt's domain; the same precision and the fewest options where there is one; k = 2 before other k.</summary>
-    private static Measurement? Counterpart(ReportModel model, Measurement peer) => peer.Requests == peer.Failed ? null
+    /// <summary>The point at the same load that a peer is compared with: one expert by name before that of each prompt's domain, the same
+    /// precision and the fewest options where there is one, k = 2 before other k.</summary>
+    private static MeasuredSettings? Counterpart(ReportModel model, MeasuredSettings peer) => peer.Requests == peer.Failed ? null
         : model.Measurements.Where(m => Modes.Kind(m.Settings.Mode) == (IsDense(peer) ? "moe" : "expert") && m.Requests > m.Failed
             && (m.Settings.Load, m.Settings.Concurrency, m.Settings.Rate) == (peer.Settings.Load, peer.Settings.Concurrency,
                 peer.Settings.Rate))
             .OrderBy(m => m.Settings.Mode == "expert").ThenBy(m => m.Settings.Precision != peer.Settings.Precision)
             .ThenBy(m => m.Settings.K != 2).ThenBy(m => m.Settings.K).ThenBy(m => m.Settings.Options.Count).FirstOrDefault();
 
-    private static Figure Draw(ReportModel model, (Measurement Peer, Measurement Ours)[] pairs)
+    private static Figure Draw(ReportModel model, (MeasuredSettings Peer, MeasuredSettings Ours)[] pairs)
     {
         string[] rows = [.. pairs.Select(p => $"{model.Labels.Model(p.Ours.Settings)} / {p.Peer.Settings.Mode["peer:".Length..]}, "
             + PointLabels.Load(p.Peer.Settings))];
@@ -70,9 +70,9 @@ internal static class PeerSection
             [.. rows.Select((name, row) => (string[])[name, .. ratios[row].Select(r => Amount.Of(r))])]));
     }
 
-    private static Estimate? Ratio(Measurement ours, Measurement theirs, Func<LoadSummary, double?> of)
+    private static Estimate? Ratio(MeasuredSettings ours, MeasuredSettings theirs, Func<LoadSummary, double?> of)
     {
-        double[] Logarithms(Measurement m) =>
+        double[] Logarithms(MeasuredSettings m) =>
             [.. m.Repeats.Select(p => of(p.Summary)).OfType<double>().Where(v => v > 0 && double.IsFinite(v)).Select(v => Math.Log(v))];
         var (a, b) = (Logarithms(ours), Logarithms(theirs));
         if (a.Length == 0 || b.Length == 0) return null;

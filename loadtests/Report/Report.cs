@@ -22,8 +22,7 @@ public sealed record ReportPage(ReportModel Model, Headline Headline, IReadOnlyL
         return new(model, Headline.Of(model, sections[0].Figures), [.. sections, RunSections.Missing(model, sections)]);
     }
 
-    /// <summary>Writes the fits, the page, the Markdown and the pictures into the run's directory; pictures of an earlier report that this
-    /// one lacks are removed.</summary>
+    /// <summary>Writes fits, page, Markdown and pictures into the run's directory; an earlier report's pictures go.</summary>
     /// <returns>Paths of what was written, the pictures last.</returns>
     public IReadOnlyList<string> Write(string directory)
     {

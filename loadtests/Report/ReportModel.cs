@@ -25,7 +25,14 @@ public sealed record ReportModel(string Run)
     /// <summary>Names of the files that a problem is of: <see cref="RunDirectory"/>.</summary>
     public IReadOnlyList<string> Damaged { get; init; } = [];
 
-    public IReadOnlyList<Measurement> Measurements => field ??= Measurement.Group(Points);
+    /// <summary>In the order of the settings' names, k by value.</summary>
+    public IReadOnlyList<MeasuredSettings> Measurements => field ??=
+    [
+        .. Points.GroupBy(p => p.Settings.Name, StringComparer.Ordinal)
+            .Select(g => new MeasuredSettings(g.First().Settings, [.. g.OrderBy(p => p.Order)]))
+            .OrderBy(m => Modes.Rank(m.Settings.Mode)).ThenBy(m => m.Settings.Mode, StringComparer.Ordinal).ThenBy(m => m.Settings.K)
+            .ThenBy(m => m.Settings.Concurrency).ThenBy(m => m.Settings.Rate).ThenBy(m => m.Name, StringComparer.Ordinal),
+    ];
 
     public PointLabels Labels => field ??= new PointLabels([.. Points.Select(p => p.Settings)]);
 
@@ -75,6 +82,30 @@ public sealed record ReportModel(string Run)
             Damaged = [.. files.Where(f => faults.Any(m => m.StartsWith(Path.Combine(directory, f), StringComparison.Ordinal)))],
         };
     }
+
+    /// <summary>What the absence or damage of one of <see cref="RunDirectory"/>'s files means, and the command that makes it.</summary>
+    public string Absent(string file) => Damaged.Contains(file) ? Damage(file) : file switch
+    {
+        RunDirectory.Points => $"No point was measured: {file} is missing or empty. `btx loadtest sweep … --out RUN` measures the grid, "
+            + "`btx loadtest run … --out RUN` one load.",
+        RunDirectory.Quality => "How good the models are is not known: "
+            + $"{(Quality is null ? $"there is no {file}" : $"{file} holds no figure")}. `btx loadtest sweep … --evaluation FILE --out "
+            + "RUN` takes it from the JSON of `btx evaluate`; `--quality-tokens N` measures it through the server.",
+        RunDirectory.Change => $"No expert was added or removed under load: there is no {file}. `btx loadtest sweep --forest DIR … --out "
+            + "RUN` ends with changes, unless `--change none` says otherwise.",
+        RunDirectory.CeilingFile => $"What the generator itself can do is not known: there is no {file}. `btx loadtest ceiling --json "
+            + $"RUN/{file}` measures it.",
+        _ => $"What the run was asked to do is not known: there is no {file}.",
+    };
+
+    public const string NoSuccess = "No request succeeded: there is nothing to draw. The section on failures says why.";
+
+    public static string Damage(string file) => $"{file} is there and cannot be read: nothing of it is reported. The section on what is "
+        + "missing says where it is damaged.";
+
+    /// <summary>What a section that needs points lacks: all of them, or something else.</summary>
+    public IReadOnlyList<string> Lacks(bool found, string otherwise) =>
+        found ? [] : [Points.Count == 0 ? Absent(RunDirectory.Points) : otherwise];
 
     /// <summary>With fits, frontiers and recommendations; without them if nothing was measured.</summary>
     /// <param name="directory">Where the request records are.</param>

@@ -27,7 +27,7 @@ internal static partial class RunSections
     public static Section Quality(ReportModel model)
     {
         var section = new Section("quality", "Quality by domain");
-        if (model.Quality is not { BitsPerByte.Count: > 0 } quality) return section with { Missing = [Absent.Quality(model)] };
+        if (model.Quality is not { BitsPerByte.Count: > 0 } quality) return section with { Missing = [model.Absent(RunDirectory.Quality)] };
         var bits = quality.BitsPerByte;
         string[] keys = [.. bits.Keys.OrderBy(k => Modes.Rank(k.Split(':', '@')[0])).ThenBy(k => k.Length)
             .ThenBy(k => k, StringComparer.Ordinal)];
@@ -38,8 +38,7 @@ internal static partial class RunSections
         double? Mean(string key) => domains.All(bits[key].ContainsKey) ? domains.Average(d => bits[key][d]) : null;
         double? Value(string key, string domain) => bits[key].TryGetValue(domain, out var value) ? value : null;
         Series Dots(string name, SeriesStyle style, Func<string, double?> of) =>
-            new(name, [.. keys.Select((k, row) => (Row: row, Value: of(k)))
-            .Where(p => p.Value is not null).Select(p => new Datum(p.Value!.Value, p.Row))], style)
+            new(name, [.. keys.Index().Where(k => of(k.Item) is not null).Select(k => new Datum(of(k.Item)!.Value, k.Index))], style)
             { Joined = false };
         var series = domains.Select((d, i) => Dots(d, SeriesStyle.Of(i), k => Value(k, d)));
         var chart = new Chart("quality", "Bits per byte by domain", new Axis("bits per byte (less is better)"),
@@ -58,8 +57,7 @@ internal static partial class RunSections
         };
     }
 
-    /// <summary>Several k of a mode whose figures are the same in every domain: the text that was scored does not tell them
-    /// apart.</summary>
+    /// <summary>Several k of a mode whose figures are the same in every domain.</summary>
     private static IEnumerable<string> Alike(IReadOnlyDictionary<string, IReadOnlyDictionary<string, double>> bits)
     {
         bool Same(Match first, Match second) => bits[first.Value].Count == bits[second.Value].Count && bits[first.Value].All(d =>
@@ -100,7 +98,7 @@ internal static partial class RunSections
             [
                 .. reference.Length >= 2 ? [] : (string[])["The machine's noise is not known: no reference point was measured twice. `btx "
                     + "loadtest sweep` repeats one."],
-                .. model.Ceilings.Count > 0 ? [] : (string[])[Absent.Ceiling(model)],
+                .. model.Ceilings.Count > 0 ? [] : (string[])[model.Absent(RunDirectory.CeilingFile)],
             ],
         };
     }
@@ -165,7 +163,7 @@ internal static partial class RunSections
             Tables = [new(["", "requests", "failed", .. statuses.Select(s => s.Key)], [.. failed.Select(m => (string[])
                 [model.Labels.Full(m.Settings), Quantity.Count(m.Requests), Quantity.Percent((double)m.Failed / m.Requests),
                 .. statuses.Select(s => Quantity.Count(m.Repeats.Sum(p => p.Summary.Statuses.GetValueOrDefault(s.Key))))])])],
-            Missing = model.Points.Count == 0 ? [Absent.Points(model)] : [],
+            Missing = model.Points.Count == 0 ? [model.Absent(RunDirectory.Points)] : [],
         };
     }
 
@@ -173,7 +171,7 @@ internal static partial class RunSections
     public static Section Run(ReportModel model) => new("run", "What was run")
     {
         Tables = model.Description is { } d ? [new(["", ""], [.. Rows(model, d).Where(r => r[1].Length > 0)])] : [],
-        Missing = model.Description is null ? [Absent.Description(model)] : [],
+        Missing = model.Description is null ? [model.Absent(RunDirectory.Description)] : [],
     };
 
     private static string[][] Rows(ReportModel model, RunDescription d)
@@ -235,14 +233,14 @@ internal static partial class RunSections
                     Amount.Of(m.Of(s => (double?)s.RequestsPerSecond)),
                 Amount.Of(m.Of(s => s.GoodputPerSecond)), Amount.Of(m.Of(s => (double?)s.TokensPerSecond)),
                 .. Latencies.Select(c => Amount.Of(m.Of(c.Of), 1e3))])])],
-        Missing = model.Points.Count == 0 ? [Absent.Points(model)] : [],
+        Missing = model.Points.Count == 0 ? [model.Absent(RunDirectory.Points)] : [],
     };
 
     /// <summary>What the other sections cannot say, in one place, with what the analysis noted.</summary>
     public static Section Missing(ReportModel model, IEnumerable<Section> others)
     {
         string[] missing = [.. model.Faults,
-            .. others.SelectMany(s => s.Missing).Except(model.Damaged.Select(Absent.Damage), StringComparer.Ordinal)];
+            .. others.SelectMany(s => s.Missing).Except(model.Damaged.Select(ReportModel.Damage), StringComparer.Ordinal)];
         return new("missing", "What is missing, and why")
         {
             Findings = [.. missing.DefaultIfEmpty("Nothing: every part of the run's directory is there.").Distinct(StringComparer.Ordinal),

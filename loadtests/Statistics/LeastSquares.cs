@@ -8,8 +8,7 @@ namespace Btx.LoadTests.Statistics;
 
 /// <summary>Weighted linear least squares, solved by orthogonal decomposition.</summary>
 /// <param name="Variance">Residual variance of a value of weight 1; NaN without degrees of freedom.</param>
-/// <param name="R2">Share of the weighted variance about the mean that the model explains; 1 for values without variance that are
-/// met.</param>
+/// <param name="R2">Share of the weighted variance about the mean that the model explains; 1 if values without variance are met.</param>
 /// <param name="Inverse">Of R: the covariance is inverse · inverseᵀ · variance.</param>
 public sealed record LeastSquares(IReadOnlyList<double> Coefficients, IReadOnlyList<double> Fitted, double Variance, double R2,
     Matrix<double> Inverse)
@@ -56,15 +55,12 @@ public sealed record LeastSquares(IReadOnlyList<double> Coefficients, IReadOnlyL
     }
 }
 
-/// <summary>Is a model's misfit larger than the scatter of repeated measurements at the same place? (F test of lack of fit, Draper &amp;
-/// Smith §1.5)</summary>
+/// <summary>F test of lack of fit: is the misfit larger than the scatter of repeats? (Draper &amp; Smith §1.5)</summary>
 /// <param name="F">Mean square of the misfit over that of the repeats.</param>
-/// <param name="P">Chance of such a ratio if the model is right.</param>
 public readonly record struct LackOfFit(double F, double P)
 {
     /// <summary>Null where no place has repeats or no place is left over for the model to miss.</summary>
-    /// <param name="places">Key of each value's place, in the order of the fit's values; equal keys are repeats.</param>
-    /// <param name="weights">Those of the fit.</param>
+    /// <param name="places">Of each value, in the order of the fit's values; equal places are repeats.</param>
     public static LackOfFit? Test<T>(LeastSquares fit, IReadOnlyList<T> places, IReadOnlyList<double> y,
         IReadOnlyList<double>? weights = null) where T : notnull
     {

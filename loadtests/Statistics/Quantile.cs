@@ -3,11 +3,9 @@ using MathNet.Numerics.Distributions;
 
 namespace Btx.LoadTests.Statistics;
 
-/// <summary>
-/// Quantiles with 95 % confidence intervals that assume no distribution: between the two order statistics whose binomial probabilities
-/// leave at most 2.5 % on each side (David &amp; Nagaraja, Order Statistics, §7.1). A median has one from 6 values on, p90 from 36, p99
-/// from 368.
-/// </summary>
+/// <summary>Quantiles with 95 % confidence intervals that assume no distribution: between the two order statistics whose binomial
+/// probabilities leave at most 2.5 % on each side (David &amp; Nagaraja, Order Statistics, §7.1): a median from 6 values on, p90 from
+/// 36, p99 from 368.</summary>
 public static class Quantile
 {
     private const double Tail = 0.025;
@@ -23,12 +21,10 @@ public static class Quantile
     }
 
     /// <summary>Of values that are independent: a figure a request.</summary>
-    /// <param name="ordered">Ascending, at least one.</param>
     public static Estimate OfOrdered(ReadOnlySpan<double> ordered, double p) => WithRanks(ordered, p, ordered.Length);
 
-    /// <summary>Of values that come in groups and are alike within one: the gaps between a request's tokens. The interval is that of as
-    /// many independent values as vary as much (Woodruff 1952: the share of values below the quantile is a ratio estimate over the
-    /// groups).</summary>
+    /// <summary>Of values that are alike within a group, as the gaps between a request's tokens: the interval is that of as many
+    /// independent values as vary as much (Woodruff 1952: the share below the quantile is a ratio estimate over the groups).</summary>
     public static Estimate OfGroups(IReadOnlyCollection<float[]> groups, double p)
     {
         double[] ordered = [.. groups.SelectMany(g => g).Select(v => (double)v)];

@@ -3,10 +3,8 @@ using MathNet.Numerics.Distributions;
 
 namespace Btx.LoadTests.Statistics;
 
-/// <summary>
-/// Mann-Whitney U (Wilcoxon's rank sum): are values of one group larger than those of another? Two-sided. Exact by counting every division
-/// of the pooled midranks, ties included, up to 50 values; above that the normal approximation with corrections for ties and continuity.
-/// </summary>
+/// <summary>Mann-Whitney U (Wilcoxon's rank sum), two-sided. Exact by counting every division of the pooled midranks up to 50 values; above
+/// that the normal approximation with corrections for ties and continuity.</summary>
 /// <param name="U">Pairs in which the second group's value is the larger one, ties one half.</param>
 public readonly record struct MannWhitney(double U, double P)
 {
@@ -25,12 +23,13 @@ public readonly record struct MannWhitney(double U, double P)
         return new(u, m + n <= LargestExact ? Exact(doubled, n, sum) : Approximate(doubled, m, n, u));
     }
 
-    private static double Exact(int[] doubled, int n, long observed)
+    /// <summary>Divisions of the pooled ranks with <paramref name="n"/> in the second group, by the sum of its ranks.</summary>
+    internal static double[] Divisions(int[] ranks, int n)
     {
-        var total = doubled.Sum();
+        var total = ranks.Sum();
         var ways = new double[n + 1, total + 1];
         ways[0, 0] = 1;
-        foreach (var rank in doubled)
+        foreach (var rank in ranks)
         {
             for (var size = n; size >= 1; size--)
             {
@@ -38,10 +37,16 @@ public readonly record struct MannWhitney(double U, double P)
             }
         }
 
+        return [.. Enumerable.Range(0, total + 1).Select(s => ways[n, s])];
+    }
+
+    private static double Exact(int[] doubled, int n, long observed)
+    {
+        var ways = Divisions(doubled, n);
+        var total = doubled.Sum();
         // Distances from the mean, times the number of values: whole numbers.
         long Distance(long sum) => Math.Abs((sum * doubled.Length) - ((long)n * total));
-        var sums = Enumerable.Range(0, total + 1).ToArray();
-        return Math.Min(1, sums.Where(s => Distance(s) >= Distance(observed)).Sum(s => ways[n, s]) / sums.Sum(s => ways[n, s]));
+        return Math.Min(1, ways.Where((_, s) => Distance(s) >= Distance(observed)).Sum() / ways.Sum());
     }
 
     private static double Approximate(int[] doubled, int m, int n, double u)
@@ -54,8 +59,7 @@ public readonly record struct MannWhitney(double U, double P)
     }
 }
 
-/// <summary>How far one group of values lies above another: the median of all pairs' differences, with the 95 % interval that
-/// Mann-Whitney's test leaves (Hollander &amp; Wolfe, §4.2-4.3).</summary>
+/// <summary>How far one group lies above another: the median of all pairs' differences (Hollander &amp; Wolfe, §4.2-4.3).</summary>
 public static class HodgesLehmann
 {
     /// <summary>Second minus first; the interval is null where no rank is far enough out, as for 3 values against 3.</summary>
@@ -73,28 +77,16 @@ public static class HodgesLehmann
     {
         if (m + n > MannWhitney.LargestExact)
             return (int)Math.Floor((m * (double)n / 2) - (1.959964 * Math.Sqrt(m * (double)n * (m + n + 1) / 12)));
-        // ways[j, u]: divisions of the values seen so far with j in the second group and U = u.
-        var ways = new double[n + 1, (m * n) + 1];
-        ways[0, 0] = 1;
-        for (var seen = 0; seen < m + n; seen++)
-        {
-            for (var j = Math.Min(n, seen + 1); j >= 1; j--)
-            {
-                var below = seen - (j - 1); // of the first group, if this value joins the second
-                for (var u = m * n; below <= m && u >= below; u--) ways[j, u] += ways[j - 1, u - below];
-            }
-        }
-
-        double all = Enumerable.Range(0, (m * n) + 1).Sum(u => ways[n, u]), sum = 0;
-        return Enumerable.Range(0, (m * n) + 1).First(c => (sum += ways[n, c]) > 0.025 * all);
+        // Without ties U is the rank sum less its smallest value.
+        var ways = MannWhitney.Divisions([.. Enumerable.Range(1, m + n)], n)[(n * (n + 1) / 2)..];
+        var sum = 0.0;
+        return Array.FindIndex(ways, w => (sum += w) > 0.025 * ways.Sum());
     }
 }
 
-/// <summary>Holm's step-down correction: with p-values adjusted so, the chance of even one false finding among all comparisons stays below
-/// the level.</summary>
+/// <summary>Holm's step-down correction: the chance of even one false finding among all comparisons stays below the level.</summary>
 public static class Holm
 {
-    /// <returns>Adjusted p-values, in the order given.</returns>
     public static double[] Adjust(IReadOnlyList<double> p)
     {
         var adjusted = new double[p.Count];

@@ -68,7 +68,7 @@ internal sealed class Sweep(SweepRequest request, string command, ProgressItem p
         }
 
         if (quality.Tokens > 0)
-            await new QualityRun(servers, new(TestSplit.Read(request.Corpus), quality.Tokens, quality.Selection), qualityFile, progress)
+            await new ScoredQuality(servers, TestSplit.Read(request.Corpus), quality.Tokens, quality.Selection, qualityFile, progress)
                 .MeasureAsync(points, cancellation);
         await ChangeAsync(state, servers, source, cancellation);
         return new(state.Directory, points.Count + curve.Count, state.Results, [.. notes.Distinct()]);

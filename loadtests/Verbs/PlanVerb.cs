@@ -119,7 +119,7 @@ internal sealed class PlanVerb
             var expert = Expert(parsed, null);
             var costs = StepCosts.Of(target, expert, routing, Between("--efficiency", parsed.GetValue(_efficiency), 0, 1),
                 Between("--step-overhead", parsed.GetValue(_overhead), 0, 60, orLow: true));
-            return CapacityPlanner.Plan(experts, expert, target, load, routing, costs, rules);
+            return new CapacityPlanner(expert, target, load, routing, costs, rules).Plan(experts);
         }
 
         var parameters = ExpertSize.ReadParameters("--fitted-parameters", parsed.GetValue(_fittedParameters)
@@ -127,7 +127,7 @@ internal sealed class PlanVerb
         var planned = Expert(parsed, parameters);
         var known = parsed.GetValue(_fittedBandwidth) is { } b ? Between("--fitted-bandwidth", b, 0, 1e6) : (double?)null;
         var (fitted, on) = StepCosts.Of(Measured(parsed, directory), routing, parameters, known, planned, target);
-        return CapacityPlanner.Plan(experts, planned, on, load, routing, fitted, rules);
+        return new CapacityPlanner(planned, on, load, routing, fitted, rules).Plan(experts);
     }
 
     /// <param name="fitted">Parameters of a measured expert, if there is one.</param>

@@ -12,8 +12,8 @@ public sealed class CapacityPlannerTests
     private static ForestPlan Plan(int experts, double load, string mix = "uniform", string mode = "top_k", int k = 2,
         string choice = PlannedRouting.ByDomain, StepCosts? costs = null, double? limit = null, ExpertSize? expert = null,
         MachineSpec? machine = null, int slots = 16) =>
-        Assert.Single(CapacityPlanner.Plan([experts], expert ?? Small, machine ?? Machine, new PlannedLoad(load, 100, 50, mix, limit),
-        new PlannedRouting(mode, k, choice), costs ?? Costs, new ServiceRules(Slots: slots)).Forests);
+        Assert.Single(new CapacityPlanner(expert ?? Small, machine ?? Machine, new PlannedLoad(load, 100, 50, mix, limit),
+        new PlannedRouting(mode, k, choice), costs ?? Costs, new ServiceRules(Slots: slots)).Plan([experts]).Forests);
 
     [Fact]
     public void Costs_of_a_data_sheet()
@@ -143,8 +143,8 @@ public sealed class CapacityPlannerTests
     [Fact]
     public void A_plan_in_text_has_its_assumptions()
     {
-        var plan = CapacityPlanner.Plan([8, 64], Small, Machine, new PlannedLoad(50, 100, 50, "zipf:1", null), new PlannedRouting("top_k",
-            2, PlannedRouting.ByPrompt), Costs with { Assumptions = ["costs are planted"] }, new ServiceRules());
+        var plan = new CapacityPlanner(Small, Machine, new PlannedLoad(50, 100, 50, "zipf:1", null), new PlannedRouting("top_k",
+            2, PlannedRouting.ByPrompt), Costs with { Assumptions = ["costs are planted"] }, new ServiceRules()).Plan([8, 64]);
         var lines = PlanReport.Lines(plan).ToArray();
         Assert.Contains("  - costs are planted", lines);
         Assert.Contains(lines, l => l.StartsWith("64 experts of 241 MiB", StringComparison.Ordinal));
