@@ -35,7 +35,7 @@ internal static class ScoreVerb
     {
         var routing = new RoutingFlags();
         var engine = new EngineFlags(required: false);
-        var file = new Flag<string>("--file TEXT", "the text, UTF-8, or a .jsonl of documents; -: standard input") { Required = true };
+        var file = new Flag<string>("--file FILE", "the text, UTF-8, or a .jsonl of documents; -: standard input") { Required = true };
         var json = new JsonFlag();
         var stride = new Flag<int?>("--stride N", "tokens that each window of a long text scores (half the context)");
         var sample = new Flag<int?>("--sample BYTES", "score about so many bytes of a .jsonl: an equal part of each document");
