@@ -1,5 +1,6 @@
 using System.CommandLine;
 using Btx.Cli;
+using Btx.Model;
 using Btx.Model.Files;
 using Btx.V1;
 
@@ -93,5 +94,5 @@ internal static class ScoreVerb
     private static string Shares(List<ScoreResponse> scores) =>
         string.Join("  ", scores.SelectMany(score => score.Routed).SelectMany(routed => routed.Domains).GroupBy(share => share.Domain)
         .Select(domain => (domain.Key, Share: domain.Average(share => share.Share))).OrderByDescending(domain => domain.Share)
-        .Select(domain => $"{domain.Key} {domain.Share:P0}"));
+        .Select(domain => $"{BtxException.OneLine(domain.Key)} {domain.Share:P0}"));
 }

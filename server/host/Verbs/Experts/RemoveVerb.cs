@@ -147,7 +147,8 @@ internal sealed class ReplayFlags
         }
 
         AtomicFile.WriteText(path, recipe.Script);
-        if (path != "-" && !OperatingSystem.IsWindows()) File.SetUnixFileMode(path, File.GetUnixFileMode(path) | UnixFileMode.UserExecute);
+        if (path != "-" && !AtomicFile.IsDevice(path) && !OperatingSystem.IsWindows())
+            File.SetUnixFileMode(path, File.GetUnixFileMode(path) | UnixFileMode.UserExecute);
         await error
             .WriteLineAsync(ForestReport.Shown($"replay of {string.Join(", ", recipe.Retrained)} from "
                 + $"{(recipe.Clean.Count == 0 ? "the seed" : string.Join(", ", recipe.Clean))}: bash {path}{server.Given(parsed)}"))
