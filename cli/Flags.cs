@@ -10,6 +10,11 @@ public class Flag<T> : Option<T>
     {
         Description = description;
         HelpName = form.Contains(' ', StringComparison.Ordinal) ? form[(Name.Length + 1)..] : null;
+        if (HelpName?.Split('=', '|', '.').Any(word => word is "DIR" or "FILE" or "FOLDER" or "RUN" or "FOREST") != true) return;
+        Validators.Add(result =>
+        {
+            if (result.Tokens.Any(t => t.Value.Length == 0)) result.AddError($"{Name} \"\": expected {HelpName}");
+        });
     }
 
     public Flag(string form, string description, T usual) : this(form, description) => DefaultValueFactory = _ => usual;

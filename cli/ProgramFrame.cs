@@ -76,7 +76,10 @@ public sealed partial record ProgramFrame
     private int Tell(Exception e)
     {
         var expected = IsForTheUser(e);
+        // Of a file system: a full disk, a closed output, a path that cannot be.
+        var isFile = e is IOException or UnauthorizedAccessException;
         Console.Error.WriteLine(expected ? $"error: {e.Message}" : e is OperationCanceledException ? Stopped
+            : isFile ? $"error: cannot be read or written: {e.Message.ReplaceLineEndings(" ")}"
             : $"error: {e.Message.ReplaceLineEndings(" ")} ({e.GetType().Name}; BTX_STACK=1 shows where)");
         if (expected) return 1;
         if (e is OperationCanceledException) return 130;
@@ -86,6 +89,9 @@ public sealed partial record ProgramFrame
 
     private static List<string> Problems(ParseResult parsed, string[] args)
     {
+        var command = parsed.CommandResult.Command;
+        if (command.Subcommands.Count > 0 && parsed.UnmatchedTokens is [var first, ..])
+            return [UsageError.Unknown(first[0] == '-' ? "option" : "command", first)];
         List<string> problems =
             [.. parsed.Errors.Select(error => UsageError.Plain(error.Message, (error.SymbolResult as OptionResult)?.Option.Name))];
         var values = parsed.CommandResult.Children.OfType<ArgumentResult>().SelectMany(a => a.Tokens).Select(t => t.Value);

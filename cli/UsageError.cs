@@ -35,6 +35,9 @@ public static partial class UsageError
             : null;
     }
 
+    /// <summary>A command or an option of a program that has none of that name.</summary>
+    public static string Unknown(string what, string name) => $"unknown {what} \"{Shown(name)}\"";
+
     // What a terminal would obey instead of show is replaced.
     private static string Shown(string text) => string.Concat(text.Take(100).Select(c => char.GetUnicodeCategory(c)
         is UnicodeCategory.Control or UnicodeCategory.Format or UnicodeCategory.Surrogate ? '?' : c)) + (text.Length > 100 ? "…" : "");

@@ -83,7 +83,7 @@ removal() {
   "${server[@]}" experts verify "$at/certificate.json" --forest "$dir/served" || die "the certificate does not hold"
 }
 
-case ${1:-} in
-  programs|requests|removal) dir=${2:-} http=${3:-} grpc=${4:-}; "$1" ;;
+case "$# ${1:-} ${4:-}" in # as the plan starts them
+  "1 programs "|"4 requests "[1-9]*|"4 removal "[1-9]*) dir=${2:-} http=${3:-} grpc=${4:-}; "$1" ;;
   *) program trainer/Btx.Trainer demo --started "$EPOCHREALTIME" "$@" ;;
 esac

@@ -22,6 +22,13 @@ public static class AtomicFile
         var temporary = Path.Combine(directory, $".{Path.GetFileName(path)}.{Environment.ProcessId}.{Guid.NewGuid():N}.tmp");
         try
         {
+            if (IsDevice(path))
+            {
+                using var device = new FileStream(path, FileMode.Open, FileAccess.Write, FileShare.ReadWrite, 1);
+                write(device);
+                return;
+            }
+
             Directory.CreateDirectory(directory);
             Sweep(directory, Path.GetFileName(path));
             using (var stream = new FileStream(temporary, FileMode.CreateNew, FileAccess.Write, FileShare.None, 1 << 20))
@@ -44,6 +51,10 @@ public static class AtomicFile
             if (File.Exists(temporary)) File.Delete(temporary);
         }
     }
+
+    /// <summary>One of the system's own, as <c>/dev/stdout</c>: it is written to, never replaced.</summary>
+    public static bool IsDevice(string path) => path.StartsWith("/dev/", StringComparison.Ordinal)
+        && !path.StartsWith("/dev/shm/", StringComparison.Ordinal) && File.Exists(path);
 
     /// <summary>Writes text as UTF-8 without a mark, whole or not at all.</summary>
     /// <exception cref="BtxException">It cannot be written; the file there before, if any, is unchanged.</exception>

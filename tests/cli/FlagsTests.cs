@@ -27,8 +27,15 @@ public sealed class FlagsTests
     [InlineData("--one b")]
     [InlineData("--threads -1")]
     [InlineData("--threads 1025")]
+    [InlineData("--out ''")]
+    [InlineData("--model=")]
+    [InlineData("--model a=b ''")]
     public void What_a_flag_does_not_take_is_an_error(string line) => Assert.NotEmpty(
-        new Command("x") { new Choice("--one", ["a"], "one"), Flags.Threads("how many", 0, least: 0) }.Parse(line).Errors);
+        new Command("x")
+        {
+            new Choice("--one", ["a"], "one"), Flags.Threads("how many", 0, least: 0), new Flag<string?>("--out FILE.svg", "where"),
+            new Flag<string[]>("--model NAME=DIR", "which", []) { AllowMultipleArgumentsPerToken = true },
+        }.Parse([.. line.Split(' ').Select(word => word.Trim('\''))]).Errors);
 
     [Fact]
     public void The_flag_comes_before_the_variable_and_that_before_the_usual_address()

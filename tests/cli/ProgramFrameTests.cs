@@ -54,6 +54,9 @@ public sealed class ProgramFrameTests
             Run(() => { }, "verb", "inner", "--k", "x"));
         Assert.Equal((2, "error: --one \"c\": use a, b\nsee: btx outer verb inner --help\n"),
             Run(() => { }, "verb", "inner", "--one", "c"));
+        Assert.Equal((2, "error: unknown command \"bogus\"\nsee: btx outer verb --help\n"), Run(() => { }, "verb", "bogus"));
+        Assert.Equal((2, "error: unknown option \"--kk\"\nsee: btx outer verb --help\n"), Run(() => { }, "verb", "--kk", "x"));
+        Assert.Equal((2, "error: Required command was not provided.\nsee: btx outer verb --help\n"), Run(() => { }, "verb"));
         var (code, errors) = Run(() => { }, "verb", "inner", "--kk");
         Assert.Equal(2, code);
         Assert.StartsWith("error: unknown option \"--kk\"; a text that begins with - goes behind --\n", errors, StringComparison.Ordinal);
@@ -75,6 +78,8 @@ public sealed class ProgramFrameTests
         Assert.Equal((1, "error: name the file\n"), Run(() => throw new FormatException("name the file"), "verb", "inner"));
         Assert.Equal((1, "error: name the file\n"),
             Run(() => Parallel.Invoke(() => throw new FormatException("name the file"), () => { }), "verb", "inner"));
+        Assert.Equal((1, "error: cannot be read or written: No space left on device\n"),
+            Run(() => throw new IOException("No space left on device"), "verb", "inner"));
         Assert.Equal((130, "stopped; again goes on\n"), Run(() => throw new OperationCanceledException(), "verb", "inner"));
         Assert.Equal((130, "stopped; again goes on\n"),
             Run(() => Parallel.Invoke(() => throw new OperationCanceledException(), () => { }), "verb", "inner"));

@@ -9,6 +9,7 @@ namespace Btx.Trainer.Corpora;
 /// matching hashes, is not made again, so a run that was stopped goes on where it was. Other domains there stay.</summary>
 public sealed class CorpusBuilder(IPackageFetcher fetcher, ProgressDisplay display, int parallel)
 {
+    private const string LockName = ".lock";
     private readonly Lock gate = new();
     private CorpusManifest manifest = CorpusManifest.Empty;
 
@@ -19,7 +20,28 @@ public sealed class CorpusBuilder(IPackageFetcher fetcher, ProgressDisplay displ
         CancellationToken cancellation)
     {
         directory = Path.GetFullPath(directory);
+        var isNew = !Directory.Exists(directory);
         using var held = Lock(directory);
+        try
+        {
+            return await BuildAllAsync(directory, requests, cancellation).ConfigureAwait(false);
+        }
+        finally
+        {
+            if (isNew && manifest.Domains.Count == 0) Leave(directory);
+        }
+    }
+
+    // No domain was made: nothing is left of a directory that was not there before.
+    private static void Leave(string directory)
+    {
+        File.Delete(Path.Combine(directory, LockName));
+        if (!Directory.EnumerateFileSystemEntries(directory).Any()) Directory.Delete(directory);
+    }
+
+    private async Task<IReadOnlyList<DomainOutcome>> BuildAllAsync(string directory, IReadOnlyList<DomainRequest> requests,
+        CancellationToken cancellation)
+    {
         manifest = File.Exists(Path.Combine(directory, CorpusManifest.FileName)) ? CorpusManifest.Read(directory) : CorpusManifest.Empty;
         var outcomes = new DomainOutcome[requests.Count];
         var options = new ParallelOptions { MaxDegreeOfParallelism = parallel, CancellationToken = cancellation };
@@ -38,7 +60,7 @@ public sealed class CorpusBuilder(IPackageFetcher fetcher, ProgressDisplay displ
         try
         {
             Directory.CreateDirectory(directory);
-            held = new FileStream(Path.Combine(directory, ".lock"), FileMode.OpenOrCreate, FileAccess.ReadWrite, FileShare.None);
+            held = new FileStream(Path.Combine(directory, LockName), FileMode.OpenOrCreate, FileAccess.ReadWrite, FileShare.None);
         }
         catch (Exception e) when (e is IOException or UnauthorizedAccessException)
         {

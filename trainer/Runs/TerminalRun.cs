@@ -8,6 +8,10 @@ internal static class TerminalRun
 {
     private const int TailLines = 3;
 
+    /// <summary>The whole path of <c>--dir</c>, which is a directory or is not there yet.</summary>
+    public static string DirectoryOf(string path) => !File.Exists(path) ? Path.GetFullPath(path)
+        : throw new BtxException($"--dir {path}: is a file; name a directory");
+
     /// <param name="name">Of the whole, as <c>reproduce</c>.</param>
     /// <param name="directory">Held for this process alone.</param>
     /// <exception cref="BtxException">A stage failed; its name and its log are named.</exception>

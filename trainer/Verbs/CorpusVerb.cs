@@ -28,6 +28,11 @@ internal static class CorpusVerb
         var set = new Choice("--set", ["demo", "full"], "a set of domains from packages");
         var domains = Flags.Names("--domains A,B", "only these domains of the set");
         var own = new Flag<string[]>("--domain NAME=FOLDER", "a folder of text as a domain; may be repeated", []);
+        own.Validators.Add(result =>
+        {
+            if (result.Tokens.FirstOrDefault(t => t.Value.Length > 0 && t.Value.Split('=', 2) is not [_, { Length: > 0 }]) is { } token)
+                result.AddError($"--domain \"{BtxException.OneLine(token.Value)}\": expected NAME=FOLDER, such as law=./law-texts");
+        });
         var role = new Choice("--role", ["train", "eval"], "role of the --domain folders", "train");
         var strict = new Flag<bool>("--strict", "fail where a file or line of a --domain folder is no text, instead of leaving it out");
         var limit = new Flag<double?>("--limit-mb MB", "cap on the text of each domain, in MB (demo: 1.5)");
@@ -90,8 +95,7 @@ internal static class CorpusVerb
 
     private static DomainRequest Own(string text, CorpusRole role, long? limit, bool strict)
     {
-        if (text.Split('=', 2) is not [var name, { Length: > 0 } folder])
-            throw new BtxException($"--domain \"{BtxException.OneLine(text)}\": expected NAME=FOLDER, such as law=./law-texts");
+        var (name, folder) = text.Split('=', 2) is [var before, var after] ? (before, after) : (text, "");
         CorpusManifest.CheckName(name, "--domain");
         return DomainRequest.OwnFolder(name, folder, role, limit, strict);
     }

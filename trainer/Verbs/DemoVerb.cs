@@ -29,7 +29,7 @@ internal static class DemoVerb
         {
             var now = DateTimeOffset.UtcNow.ToUnixTimeMilliseconds() / 1000.0;
             var began = parsed.GetValue(started) ?? now;
-            var dir = Path.GetFullPath(parsed.GetValue(directory)!);
+            var dir = TerminalRun.DirectoryOf(parsed.GetValue(directory)!);
             var demo = new Demo(dir);
             if (parsed.GetValue(dryRun))
             {

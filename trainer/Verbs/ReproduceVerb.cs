@@ -54,7 +54,10 @@ internal static class ReproduceVerb
             var skipped = result.GetValue(skip)!;
             if (result.GetValue(seeds)!.FirstOrDefault(s => !ulong.TryParse(s, out _)) is { } seed)
                 result.AddError($"--random-seed {seed}: expected whole numbers such as 1,2,3");
-            if (Names(result.GetValue(domains) ?? "4").Length < 2) // defaults come after validation
+            var named = result.GetValue(domains) ?? "4"; // defaults come after validation
+            if (int.TryParse(named, out _) && named is not ("4" or "8"))
+                result.AddError($"--domains {named}: expected 4, 8 or a list of names");
+            else if (Names(named).Length < 2)
                 result.AddError($"--domains {result.GetValue(domains)}: at least two are needed");
             if (skipped.Except(Reproduction.Optional).FirstOrDefault() is { } row)
                 result.AddError($"--skip {row}: choose of {string.Join(", ", Reproduction.Optional)}");
@@ -65,11 +68,9 @@ internal static class ReproduceVerb
         {
             var names = Names(parsed.GetValue(domains)!);
             var (size, text) = (parsed.GetValue(preset)!, Path.GetFullPath(parsed.GetValue(corpus)!));
-            if (!File.Exists(Path.Combine(text, CorpusManifest.FileName)))
-                throw new BtxException($"{text} holds no corpus; make one with: btx corpus --set full --out {text}");
             var plan = new Reproduction
             {
-                Directory = Path.GetFullPath(parsed.GetValue(directory) ?? $"reproduction/{size}-{names.Length}"),
+                Directory = TerminalRun.DirectoryOf(parsed.GetValue(directory) ?? $"reproduction/{size}-{names.Length}"),
                 Corpus = text,
                 Domains = names,
                 Preset = size,
@@ -94,6 +95,8 @@ internal static class ReproduceVerb
                 return 0;
             }
 
+            if (!File.Exists(Path.Combine(text, CorpusManifest.FileName)))
+                throw new BtxException($"{text} holds no corpus; make one with: btx corpus --set full --out {text}");
             await TerminalRun.ExecuteAsync("reproduce", plan.Directory, graph, keepGoing: true, cancellation).ConfigureAwait(false);
             var table = string.Concat(new ReproductionTables(plan.Reports).Lines(parsed.GetValue(json)).Select(l => l + "\n"));
             AtomicFile.WriteText(Path.Combine(plan.Directory, "table.md"), table);

@@ -1,3 +1,4 @@
+using Btx.Model;
 using Btx.V1;
 
 namespace Btx.Server.Terminal;
@@ -27,7 +28,7 @@ internal sealed class TokenPrinter(TextWriter output, ExpertPalette? palette)
     /// <summary>Each expert's mean contribution, or each domain's mean gate, the largest first; empty if none was reported.</summary>
     public string Shares() => string.Join("  ", _shares.OrderByDescending(share => share.Value).Select(share =>
     {
-        var text = $"{share.Key} {share.Value / _tokens:P0}";
+        var text = $"{BtxException.OneLine(share.Key)} {share.Value / _tokens:P0}";
         return palette is null ? text : palette.Paint(text, palette.IndexOf(share.Key));
     }));
 }
@@ -52,5 +53,5 @@ internal sealed class ExpertPalette(IReadOnlyList<string> experts, bool enabled)
     }
 
     /// <summary>The experts' names, each in its colour.</summary>
-    public string Legend() => string.Join("  ", experts.Select((name, j) => Paint(name, j)));
+    public string Legend() => string.Join("  ", experts.Select((name, j) => Paint(BtxException.OneLine(name), j)));
 }

@@ -113,7 +113,7 @@ internal static class GenerateVerb
             await output.WriteLineAsync($"{(routed ? "routed to" : "contributions")}: {printer.Shares()}").ConfigureAwait(false);
         if (usage is not null) await diagnostics.WriteLineAsync(Summary(usage)).ConfigureAwait(false);
         if (ended.Length == 0) return 0;
-        await diagnostics.WriteLineAsync($"ended early: {ended}").ConfigureAwait(false);
+        await diagnostics.WriteLineAsync($"ended early: {BtxException.OneLine(ended)}").ConfigureAwait(false);
         return 1;
     }
 

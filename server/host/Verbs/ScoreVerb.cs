@@ -1,5 +1,6 @@
 using System.CommandLine;
 using Btx.Cli;
+using Btx.Model;
 using Btx.Model.Files;
 using Btx.V1;
 
@@ -35,7 +36,7 @@ internal static class ScoreVerb
     {
         var routing = new RoutingFlags();
         var engine = new EngineFlags(required: false);
-        var file = new Flag<string>("--file TEXT", "the text, UTF-8, or a .jsonl of documents; -: standard input") { Required = true };
+        var file = new Flag<string>("--file FILE", "the text, UTF-8, or a .jsonl of documents; -: standard input") { Required = true };
         var json = new JsonFlag();
         var stride = new Flag<int?>("--stride N", "tokens that each window of a long text scores (half the context)");
         var sample = new Flag<int?>("--sample BYTES", "score about so many bytes of a .jsonl: an equal part of each document");
@@ -93,5 +94,5 @@ internal static class ScoreVerb
     private static string Shares(List<ScoreResponse> scores) =>
         string.Join("  ", scores.SelectMany(score => score.Routed).SelectMany(routed => routed.Domains).GroupBy(share => share.Domain)
         .Select(domain => (domain.Key, Share: domain.Average(share => share.Share))).OrderByDescending(domain => domain.Share)
-        .Select(domain => $"{domain.Key} {domain.Share:P0}"));
+        .Select(domain => $"{BtxException.OneLine(domain.Key)} {domain.Share:P0}"));
 }

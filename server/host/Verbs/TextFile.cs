@@ -80,7 +80,7 @@ internal static class TextFile
 
     private static bool IsContinuation(byte b) => (b & 0xc0) == 0x80;
 
-    private static byte[] StandardInput()
+    public static byte[] StandardInput()
     {
         using var input = Console.OpenStandardInput();
         using var bytes = new MemoryStream();

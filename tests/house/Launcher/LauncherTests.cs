@@ -30,6 +30,8 @@ public sealed class LauncherTests
     [Theory]
     [InlineData("setup", "--gpu")]
     [InlineData("test", "no-such-room")]
+    [InlineData("help", "bogus")]
+    [InlineData("version", "x")]
     public void A_wrong_option_of_the_launchers_own_verbs_is_wrong_usage(string verb, string argument)
     {
         var (exit, _, error) = Shell.Run(Btx, verb, argument);
@@ -39,10 +41,35 @@ public sealed class LauncherTests
     }
 
     [Fact]
+    public void A_link_to_it_is_as_good_as_itself()
+    {
+        var directory = Directory.CreateTempSubdirectory("btx-link").FullName;
+        var link = Path.Combine(directory, "btx");
+        File.CreateSymbolicLink(link, Btx);
+        var found = Shell.Run(link, "version");
+        Directory.Delete(directory, recursive: true);
+        Assert.Equal(Shell.Run(Btx, "version"), found);
+        Assert.Equal((0, ""), (found.Exit, found.Error));
+    }
+
+    [Theory]
+    [InlineData("removal", "x", "y")]
+    [InlineData("requests")]
+    [InlineData("programs", "x")]
+    public void Stages_of_the_demo_start_as_the_plan_starts_them_alone(params string[] arguments)
+    {
+        var script = $"program() {{ echo \"program $*\"; }}; run_setup() {{ echo stage; }}; root=/nowhere; "
+            + $"source '{Repository.Root}/docs/demo.sh'";
+        var (_, output, _) = Shell.Run("bash", ["-c", script, "btx", .. arguments]);
+        Assert.StartsWith("program trainer/Btx.Trainer demo --started ", output, StringComparison.Ordinal);
+        Assert.EndsWith($" {string.Join(' ', arguments)}\n", output, StringComparison.Ordinal);
+    }
+
+    [Fact]
     public void Without_the_sdk_the_error_says_what_is_missing()
     {
         var bin = Directory.CreateTempSubdirectory("btx-bin");
-        foreach (var tool in new[] { "bash", "dirname", "mkdir", "cat" })
+        foreach (var tool in new[] { "bash", "dirname", "readlink", "mkdir", "cat" })
         {
             var real = new[] { "/usr/bin/", "/bin/" }.Select(d => d + tool).First(File.Exists);
             File.CreateSymbolicLink(Path.Combine(bin.FullName, tool), real);

@@ -22,6 +22,16 @@ public sealed class AtomicFileTests
         Directory.Delete(directory, recursive: true);
     }
 
+    // By a descriptor: no name that could be replaced by mistake.
+    [Fact]
+    public void A_device_is_written_to_and_stays()
+    {
+        using var full = new FileStream("/dev/full", FileMode.Open, FileAccess.Write, FileShare.ReadWrite, 0);
+        var link = $"/dev/fd/{full.SafeFileHandle.DangerousGetHandle()}";
+        var failure = Assert.Throws<BtxException>(() => AtomicFile.WriteText(link, "x"));
+        Assert.StartsWith($"cannot write {link}: No space left on device", failure.Message, StringComparison.Ordinal);
+    }
+
     [Fact]
     public void A_file_is_replaced_and_nothing_else_stays()
     {

@@ -17,6 +17,10 @@ public sealed class CorpusCommandTests : IDisposable
     [InlineData("corpus", "--set", "demo")]
     [InlineData("corpus", "--set", "demo", "--limit-mb", "-1", "--out", "x")]
     [InlineData("corpus", "--domains", "novels", "--domain", "a=b", "--out", "x")]
+    [InlineData("corpus", "--domain", "law", "--out", "x")]
+    [InlineData("corpus", "--domain", "law=", "--out", "x")]
+    [InlineData("corpus", "--set", "demo", "--out", "")]
+    [InlineData("train", "finetune", "--model", "", "--corpus", "x", "--tokens", "1", "--out", "y")]
     [InlineData("tokenizer", "train", "--corpus", "x", "--vocab-size", "256", "--out", "y")]
     public async Task Wrong_usage_exits_with_2_and_says_what_is_wrong(params string[] arguments)
     {
@@ -51,6 +55,7 @@ public sealed class CorpusCommandTests : IDisposable
         Assert.Equal(1, output.ExitCode);
         Assert.StartsWith("error: 1 of 1 domains could not be built: none", output.Errors, StringComparison.Ordinal);
         Assert.Single(output.Errors.TrimEnd('\n').Split('\n'));
+        Assert.False(Directory.Exists(Path.Combine(folder.Path, "corpus")));
     }
 
     private static Task<ToolOutput> RunAsync(params string[] arguments) =>

@@ -72,6 +72,9 @@ public sealed class ReproductionTests : IDisposable
     [InlineData("--colour", "--colour")]
     [InlineData("--random-seed x: expected whole numbers", "--random-seed", "1,x")]
     [InlineData("--domains a: at least two are needed", "--domains", "a")]
+    [InlineData("--domains 3: expected 4, 8 or a list of names", "--domains", "3")]
+    [InlineData("--dir \"\": expected DIR", "--dir", "")]
+    [InlineData("--corpus \"\": expected DIR", "--corpus", "")]
     [InlineData("--skip seed: choose of dense, continued, upcycled-tune, mix-random", "--skip", "seed")]
     [InlineData("--skip mix-random: --ablations needs it", "--skip", "mix-random", "--ablations")]
     public async Task A_command_line_that_cannot_be_read_is_wrong_usage(string message, params string[] arguments)
@@ -85,7 +88,6 @@ public sealed class ReproductionTests : IDisposable
     [Fact]
     public async Task A_dry_run_prints_each_stage_and_makes_nothing()
     {
-        File.WriteAllText(Path.Combine(root, "corpus.json"), "{}");
         var (code, output, errors) = await TinyWorld.RunAsync(
             "reproduce", "--corpus", root, "--dir", Path.Combine(root, "runs"), "--random-seed", "7", "--dry-run");
         Assert.Equal((0, ""), (code, errors));
@@ -93,6 +95,9 @@ public sealed class ReproductionTests : IDisposable
             + $"--corpus {root} --domains novels,bible,python,german", output);
         Assert.False(Directory.Exists(Path.Combine(root, "runs")));
         Assert.Equal(2, (await TinyWorld.RunAsync(["demo", "--colour"])).Code);
+        Assert.Equal((1, "", "error: --dir /dev/null: is a file; name a directory\n"),
+            await TinyWorld.RunAsync("demo", "--dir", "/dev/null", "--dry-run"));
+        Assert.Equal(1, (await TinyWorld.RunAsync("reproduce", "--corpus", root)).Code);
         Assert.Contains("btx demo removal", (await TinyWorld.RunAsync(["demo", "--dry-run", "--dir", root])).Output);
     }
 

@@ -26,7 +26,8 @@ internal static class ChangeRun
         var (last, began, arrived) = ((ChangeProgress?)null, 0.0, Stopwatch.StartNew());
         ChangeResult? result = null;
         void End(double seconds) =>
-            phase.Finish(last is null ? null : $"  {last.Phase,-9} {Quantity.Seconds(seconds),8}  {last.Message}".TrimEnd());
+            phase.Finish(last is null ? null
+                : ForestReport.Shown($"  {last.Phase,-9} {Quantity.Seconds(seconds),8}  {last.Message}".TrimEnd()));
         try
         {
             // A change takes what it takes: it has no deadline.
@@ -37,11 +38,11 @@ internal static class ChangeRun
                     if (progress.Phase != last?.Phase)
                     {
                         End(progress.Seconds > 0 ? progress.Seconds - began : arrived.Elapsed.TotalSeconds); // an earlier server tells none
-                        (phase, began) = (display.Start(progress.Phase, 1, null), progress.Seconds);
+                        (phase, began) = (display.Start(ForestReport.Shown(progress.Phase), 1, null), progress.Seconds);
                         arrived.Restart();
                     }
 
-                    phase.Report(progress.Fraction, progress.Message);
+                    phase.Report(progress.Fraction, ForestReport.Shown(progress.Message));
                     last = progress;
                 }
 

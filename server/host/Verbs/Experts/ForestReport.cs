@@ -1,4 +1,5 @@
 using Btx.Cli;
+using Btx.Model;
 using Btx.V1;
 using Google.Protobuf.Collections;
 using RemovalCertificate = Btx.Model.Registry.RemovalCertificate;
@@ -10,6 +11,12 @@ internal static class ForestReport
 {
     private const int MostRemains = 8;
 
+    /// <summary>Lines with words of a server, a journal or a certificate in them: a terminal shows what it might obey.</summary>
+    public static IEnumerable<string> Shown(IEnumerable<string> lines) => lines.Select(Shown);
+
+    /// <inheritdoc cref="Shown(IEnumerable{string})"/>
+    public static string Shown(string line) => BtxException.OneLine(line, int.MaxValue);
+
     public static IEnumerable<string> Of(ListExpertsResponse forest)
     {
         var quarantined = forest.Experts.Count(e => e.Status != "ready");
@@ -17,7 +24,7 @@ internal static class ForestReport
             + $"experts{(quarantined > 0 ? $", {quarantined} of them quarantined" : "")}, {forest.Precision}";
         foreach (var line in TextTable.Lines(["NAME", "DOMAIN", "STATUS", "ROUND", "TOKENS", "BRANCHED FROM", "SHA-256"],
             forest.Experts.Select(e =>
-                (string[])[e.Name, e.Domain, e.Status, $"{e.Round}", Quantity.Short(e.Tokens), Parents(e.Parents), $"{e.Sha256[..12]}…"])))
+                (string[])[e.Name, e.Domain, e.Status, $"{e.Round}", Quantity.Short(e.Tokens), Parents(e.Parents), Start(e.Sha256)])))
             yield return line;
         foreach (var twins in forest.Experts.GroupBy(e => e.Sha256).Where(g => g.Count() > 1))
             yield return $"the same weights: {string.Join(", ", twins.Select(e => e.Name))}; they count double in "
@@ -38,7 +45,7 @@ internal static class ForestReport
         yield return $"  weights        SHA-256 {e.Sha256}{(e.Path.Length > 0 ? $", {Place(e)}" : "")}";
         var trained = e.Round > 0 ? $"in round {e.Round}, {Quantity.Short(e.Tokens)} tokens, {e.Steps} steps after branching"
             : "elsewhere: imported";
-        yield return $"  trained        {trained}{(e.CorpusSha256.Length > 0 ? $", text SHA-256 {e.CorpusSha256[..12]}…" : "")}";
+        yield return $"  trained        {trained}{(e.CorpusSha256.Length > 0 ? $", text SHA-256 {Start(e.CorpusSha256)}" : "")}";
         yield return $"  branched from  {Parents(e.Parents)}";
         yield return $"  has in it      {Shares(shown.Ancestors)}";
         yield return $"  is in          {Shares(shown.Descendants)}";
@@ -60,7 +67,7 @@ internal static class ForestReport
                 a.Name,
                 string.Join(" ", a.Weights.OrderByDescending(w => w.Value).Select(w => $"{w.Key} {Quantity.Share(w.Value)}")),
                 a.Domain.Length > 0 ? $"the prior of {a.Domain}"
-                    : a.SampleSha256.Length > 0 ? $"sample text {a.SampleSha256[..12]}…" : "chosen weights",
+                    : a.SampleSha256.Length > 0 ? $"sample text {Start(a.SampleSha256)}" : "chosen weights",
             ]));
 
     /// <summary>One line of <c>watch</c>.</summary>
@@ -75,6 +82,8 @@ internal static class ForestReport
         "served" => $"{e.Path} of the served forest",
         _ => e.Path,
     };
+
+    private static string Start(string hash) => BtxException.OneLine(hash, 12);
 
     private static string Time(Change c) => c.Time.ToDateTime().ToString("yyyy-MM-dd HH:mm:ss");
 
@@ -119,7 +128,7 @@ internal static class ForestReport
     {
         var files = certificate.Removed.SelectMany(e => e.Files).ToList();
         var deleted = files.Where(f => f.Deleted).ToList();
-        yield return $"  removed      {string.Join(", ", certificate.Removed.Select(e => $"{e.Name} ({e.Sha256[..12]}…)"))}";
+        yield return $"  removed      {string.Join(", ", certificate.Removed.Select(e => $"{e.Name} ({Start(e.Sha256)})"))}";
         if (deleted.Count > 0) yield return $"  deleted      {deleted.Count} files, {Quantity.Bytes(deleted.Sum(f => f.Bytes))}";
         foreach (var file in files.Where(f => f.Remains is not null).Take(MostRemains))
             yield return $"  remains      {file.Path} ({Quantity.Bytes(file.Bytes)}): {file.Remains}";
@@ -139,7 +148,7 @@ internal static class ForestReport
             + $"over {check.ProbeTokens} tokens, tolerance {check.Tolerance:0.##E+0}"
             + (check.LeftOut is { } left ? $"; not compared, for their files are at fault: {string.Join(", ", left.Keys)}" : "");
         yield return $"  certificate  certificates/{certificate.ChangeId}.json beside the served forest, signed by "
-            + $"{certificate.KeyFingerprint[..Math.Min(16, certificate.KeyFingerprint.Length)]}…";
+            + $"{BtxException.OneLine(certificate.KeyFingerprint, 16)}";
     }
 
     private static string Requests(SwapReport swap)

@@ -5,6 +5,7 @@ using Btx.Engine.Forests;
 using Btx.Model;
 using Btx.Model.Files;
 using Btx.Model.Registry;
+using Btx.Model.Serving;
 using Btx.Server.Rpc;
 using Btx.V1;
 using Google.Protobuf;
@@ -82,7 +83,11 @@ internal static class ReadingVerbs
             : throw new BtxException($"--limit is {parsed.GetValue(limit)}; expected 0 (all) or more");
         return Reading(new("history", HistoryText) { limit }, ForestReport.Of, (parsed, forest, cancellation) =>
             forest.HistoryAsync(new() { Limit = Limit(parsed) }, cancellationToken: cancellation),
-            (parsed, served) => StateMessages.History(JournalContents.Read(served).History, Limit(parsed)));
+            (parsed, served) =>
+            {
+                ServedForestManifest.Load(served, trees: false); // a directory without a journal need not be a served forest
+                return StateMessages.History(JournalContents.Read(served).History, Limit(parsed));
+            });
     }
 
     public static Command Averages() =>
@@ -121,7 +126,8 @@ internal static class ReadingVerbs
             await remote.HeadersAsync(events.ResponseHeadersAsync, cancellation).ConfigureAwait(false);
             await foreach (var e in RemoteServer.ReadAsync(events, cancellation).ConfigureAwait(false))
             {
-                var line = parsed.GetValue(lines) is null ? ForestReport.Of(e) + "\n" : MessageJson.Text(e, indented: false);
+                var line = parsed.GetValue(lines) is not null ? MessageJson.Text(e, indented: false)
+                    : ForestReport.Shown(ForestReport.Of(e)) + "\n";
                 await output.WriteAsync(line).ConfigureAwait(false);
                 await output.FlushAsync(cancellation).ConfigureAwait(false);
             }
@@ -134,7 +140,7 @@ internal static class ReadingVerbs
 
     /// <summary>Writes a message as text, and as JSON if asked to.</summary>
     public static void Write(this JsonFlag json, ParseResult parsed, IMessage message, IEnumerable<string> lines) =>
-        json.Write(parsed, MessageJson.Text(message), lines, AtomicFile.WriteText);
+        json.Write(parsed, MessageJson.Text(message), ForestReport.Shown(lines), AtomicFile.WriteText);
 
     /// <summary>Saves a certificate and says how it is checked.</summary>
     public static void Save(ByteString certificate, string path, TextWriter output)

@@ -81,10 +81,10 @@ internal static class RemoveVerb
             }
 
             var error = parsed.InvocationConfiguration.Error;
-            foreach (var line in lines) await error.WriteLineAsync(line).ConfigureAwait(false);
+            foreach (var line in ForestReport.Shown(lines)) await error.WriteLineAsync(line).ConfigureAwait(false);
             await replay.WriteAsync(parsed, server, remote, plan.Requested, cancellation).ConfigureAwait(false);
             var question = $"a removal is final. Remove {string.Join(", ", plan.Removed)}? (yes/no) ";
-            if (!parsed.GetValue(yes) && ask(question) is not ("yes" or "y")) return 1;
+            if (!parsed.GetValue(yes) && ask(ForestReport.Shown(question)) is not ("yes" or "y")) return 1;
             var request = new RemoveExpertRequest
             {
                 By = author.Read(parsed),
@@ -147,10 +147,11 @@ internal sealed class ReplayFlags
         }
 
         AtomicFile.WriteText(path, recipe.Script);
-        if (path != "-" && !OperatingSystem.IsWindows()) File.SetUnixFileMode(path, File.GetUnixFileMode(path) | UnixFileMode.UserExecute);
+        if (path != "-" && !AtomicFile.IsDevice(path) && !OperatingSystem.IsWindows())
+            File.SetUnixFileMode(path, File.GetUnixFileMode(path) | UnixFileMode.UserExecute);
         await error
-            .WriteLineAsync($"replay of {string.Join(", ", recipe.Retrained)} from "
-                + $"{(recipe.Clean.Count == 0 ? "the seed" : string.Join(", ", recipe.Clean))}: bash {path}{server.Given(parsed)}")
+            .WriteLineAsync(ForestReport.Shown($"replay of {string.Join(", ", recipe.Retrained)} from "
+                + $"{(recipe.Clean.Count == 0 ? "the seed" : string.Join(", ", recipe.Clean))}: bash {path}{server.Given(parsed)}"))
             .ConfigureAwait(false);
     }
 }

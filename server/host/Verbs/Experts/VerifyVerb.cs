@@ -5,6 +5,7 @@ using Btx.Cli;
 using Btx.Model.Files;
 using Btx.Model.Forests;
 using Btx.Model.Registry;
+using Btx.Model.Serving;
 
 namespace Btx.Server.Verbs.Experts;
 
@@ -27,7 +28,7 @@ internal static class VerifyVerb
 
     public static Command Create()
     {
-        var certificate = new Argument<string>("certificate") { Description = "the certificate's file" };
+        var certificate = new Argument<string>("certificate") { Description = "the certificate's file; -: standard input" };
         var served = new Flag<string?>("--forest DIR", "the served forest that it speaks of");
         var fingerprint = new Flag<string?>("--fingerprint HEX",
             "SHA-256 of the key that must have signed it (the served forest's, or else any)");
@@ -35,22 +36,25 @@ internal static class VerifyVerb
         var command = new Command("verify", Text) { certificate, served, fingerprint, json };
         command.SetAction(parsed =>
         {
-            var report = CertificateVerifier.Verify(parsed.GetValue(certificate)!, parsed.GetValue(fingerprint)?.ToLowerInvariant(),
-                parsed.GetValue(served));
-            var anyKey = parsed.GetValue(served) is null && parsed.GetValue(fingerprint) is null;
-            json.Write(parsed, Json(report), Lines(report, anyKey), AtomicFile.WriteText);
+            var (file, forest, key) = (parsed.GetValue(certificate)!, parsed.GetValue(served), parsed.GetValue(fingerprint));
+            if (forest is not null) ServedForestManifest.Load(forest, trees: false); // no fault of the certificate
+            key = key?.ToLowerInvariant();
+            var report = file == "-" ? CertificateVerifier.Verify(TextFile.StandardInput(), "standard input", key, forest)
+                : CertificateVerifier.Verify(file, key, forest);
+            json.Write(parsed, Json(report), ForestReport.Shown(Lines(report, forest is null && key is null)), AtomicFile.WriteText);
             return report.Valid ? 0 : 1;
         });
         return command;
     }
 
+    // Of a certificate that nobody vouches for: entries may be null.
     private static IEnumerable<string> Lines(CertificateReport report, bool anyKey)
     {
         if (report.Certificate is { } c)
         {
-            yield return $"certificate of removal {c.ChangeId}: {string.Join(", ", c.Removed.Select(e => e.Name))}, by {c.Author} on "
+            yield return $"certificate of removal {c.ChangeId}: {string.Join(", ", c.Removed.Select(e => e?.Name))}, by {c.Author} on "
                 + $"{c.Time:yyyy-MM-dd HH:mm:ss} UTC, \"{c.Reason}\"";
-            foreach (var r in c.Residuals.Where(r => r.Share > 0))
+            foreach (var r in c.Residuals.Where(r => r?.Share > 0))
                 yield return $"  residual ancestry in {r.Expert}{(r.Status == "ready" ? "" : $" ({r.Status})")}: {Quantity.Share(r.Share)}";
         }
 
