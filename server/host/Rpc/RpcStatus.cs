@@ -30,8 +30,8 @@ internal static class RpcStatus
     }
 
     /// <summary>
-    /// Middleware. Where a message cannot be read the library answers UNKNOWN, as it does for a handler that throws, or INTERNAL with what is
-    /// wrong. Ours never let either through unmarked, so a call that reached none of them, and ended so, was malformed.
+    /// Middleware. Where a message cannot be read the library answers UNKNOWN, as it does for a handler that throws, or INTERNAL with
+    /// what is wrong. Ours never let either through unmarked, so a call that reached none of them, and ended so, was malformed.
     /// </summary>
     public static async Task BlameAsync(HttpContext http, RequestDelegate next)
     {

@@ -212,8 +212,8 @@ public sealed class BadInputTests : IAsyncLifetime
         if (contentType is not null) request.Content.Headers.Add("content-type", contentType);
         using var response = await http.SendAsync(request);
         await response.Content.ReadAsByteArrayAsync();
-        string Value(string name) => (response.Headers.TryGetValues(name, out var values) ? values : response.TrailingHeaders.GetValues(name))
-            .Single();
+        string Value(string name) => string.Concat(response.Headers.TryGetValues(name, out var values)
+            ? values : response.TrailingHeaders.GetValues(name));
         Assert.Equal("3", Value("grpc-status"));
         Assert.Contains(message, Uri.UnescapeDataString(Value("grpc-message")), StringComparison.Ordinal);
     }
