@@ -65,7 +65,8 @@ internal sealed class PeerClient : IServerClient
             var line = await client._process.StandardOutput.ReadLineAsync(limit.Token)
                 ?? throw new LoadTestException($"--peer {peer}: {await client.ExitReportAsync()}");
             client._ready = client.Parse(line);
-            if (client._ready.Kind != "ready") throw new LoadTestException($"--peer {peer}: its first line is \"{line}\", not ready");
+            if (client._ready.Kind != "ready")
+                throw new LoadTestException($"--peer {peer}: its first line is not that it is ready, but \"{line}\"");
             client._reading = client.ReadAsync();
             return client;
         }
