@@ -1,5 +1,30 @@
+using System.Text.Json;
+
 namespace Btx.LoadTests;
 
 /// <summary>What a user can mend: one line that names the file or option, the value and the remedy. Whatever reads an option or a file, or
 /// asks a server or a peer, throws it.</summary>
-public sealed class LoadTestException(string message, Exception? inner = null) : Exception(message, inner);
+public sealed class LoadTestException(string message, Exception? inner = null) : Exception(message, inner)
+{
+    /// <summary>Reads or writes what the user named.</summary>
+    /// <param name="failure">What is said if that fails, before the cause: <c>FILE cannot be read</c>.</param>
+    public static T Wrap<T>(string failure, Func<T> work)
+    {
+        try
+        {
+            return work();
+        }
+        catch (Exception e) when (e is IOException or UnauthorizedAccessException or JsonException or KeyNotFoundException
+            or InvalidOperationException or ArgumentException)
+        {
+            throw new LoadTestException($"{failure}: {e.Message.ReplaceLineEndings(" ")}", e);
+        }
+    }
+
+    /// <inheritdoc cref="Wrap{T}"/>
+    public static void Wrap(string failure, Action work) => Wrap(failure, () =>
+    {
+        work();
+        return true;
+    });
+}

@@ -1,6 +1,16 @@
+using System.Buffers.Binary;
+using System.Text;
+using System.Text.Json;
 using Btx.LoadTests.Clients;
 using Btx.LoadTests.Load;
 using Btx.LoadTests.Records;
+using Btx.V1;
+using Google.Protobuf;
+using Microsoft.AspNetCore.Builder;
+using Microsoft.AspNetCore.Hosting;
+using Microsoft.AspNetCore.Http;
+using Microsoft.AspNetCore.Server.Kestrel.Core;
+using Microsoft.Extensions.Logging;
 
 namespace Btx.LoadTests.Ceilings;
 
@@ -13,8 +23,6 @@ public static class CeilingRun
     private const int Tries = 4; // a machine that stands still for the time that is measured
 
     /// <summary>Longer, where nothing ended in that time.</summary>
-    /// <param name="kind"><c>grpc</c> or <c>http</c>.</param>
-    /// <param name="concurrency">Requests in flight.</param>
     /// <param name="seconds">That are measured; a fourth as many go before.</param>
     public static async Task<Ceiling> MeasureAsync(string kind, int concurrency, double seconds, int promptWords, int outputTokens,
         CancellationToken cancellation)
@@ -38,11 +46,108 @@ public static class CeilingRun
                 return new(kind, concurrency, requests, tokens, outcome.ProcessorShare / tokens);
         }
 
-        throw new LoadTestException($"the ceiling could not be measured: no request ended within {seconds / 2} s; is the machine busy with "
-            + "something else?");
+        throw new LoadTestException($"the ceiling could not be measured: no request ended in {seconds / 2} s; is the machine busy?");
     }
 
     /// <summary>The larger of a load's shares of the ceiling: of its tokens and of its requests a second.</summary>
     public static double Share(Ceiling ceiling, LoadSummary load) => Math.Max(load.TokensPerSecond / ceiling.TokensPerSecond,
         ceiling.RequestsPerSecond > 0 ? load.RequestsPerSecond / ceiling.RequestsPerSecond : 0);
+}
+
+/// <summary>gRPC and HTTP without a model: every token is sent and flushed as a server does, as soon as the one before is on its way. It
+/// runs in this process, on loopback, so what is measured against it is what the generator can do at least.</summary>
+internal sealed class InstantServer : IAsyncDisposable
+{
+    private static readonly byte[] s_event = Encoding.UTF8.GetBytes("""
+        data: {"id":"cmpl-0","object":"text_completion","created":0,"model":"forest","choices":[{"text":" word","logprobs":
+        {"tokens":[" word"],"token_logprobs":[-1.5],"top_logprobs":[{}],"text_offset":[0]},"finish_reason":null,"index":0}],"usage":null}
+        """.ReplaceLineEndings("") + "\n\n");
+    private static readonly byte[] s_message = Framed(new GenerateResponse { Text = " word", TokenId = 1, Logprob = -1.5 });
+    private readonly WebApplication _app;
+
+    private InstantServer(WebApplication app) => (_app, Http, Grpc) = (app, new(app.Urls.First()), new(app.Urls.Last()));
+
+    public Uri Http { get; }
+
+    public Uri Grpc { get; }
+
+    public static async Task<InstantServer> StartAsync(CancellationToken cancellation)
+    {
+        var builder = WebApplication.CreateEmptyBuilder(new());
+        builder.Logging.ClearProviders();
+        builder.WebHost.UseKestrelCore().ConfigureKestrel(kestrel =>
+        {
+            kestrel.Limits.MinResponseDataRate = null;
+            kestrel.Limits.MinRequestBodyDataRate = null;
+            foreach (var protocol in new[] { HttpProtocols.Http1, HttpProtocols.Http2 })
+                kestrel.Listen(System.Net.IPAddress.Loopback, 0, endpoint => endpoint.Protocols = protocol);
+        });
+        var app = builder.Build();
+        app.Run(async context =>
+        {
+            using var body = new MemoryStream();
+            await context.Request.Body.CopyToAsync(body, context.RequestAborted);
+            switch (context.Request.Path.Value)
+            {
+                case "/btx.v1.Inference/Generate":
+                    await GenerateAsync(context, body.ToArray());
+                    break;
+                case "/v1/completions":
+                    await CompleteAsync(context, body.ToArray());
+                    break;
+                default:
+                    context.Response.StatusCode = StatusCodes.Status404NotFound;
+                    break;
+            }
+        });
+        await app.StartAsync(cancellation);
+        return new(app);
+    }
+
+    public async ValueTask DisposeAsync() => await _app.DisposeAsync();
+
+    private static async Task GenerateAsync(HttpContext context, byte[] body)
+    {
+        var request = GenerateRequest.Parser.ParseFrom(body.AsSpan(5));
+        context.Response.ContentType = "application/grpc";
+        for (var i = 1; i < request.MaxTokens; i++) await SendAsync(context, s_message);
+        await SendAsync(context, Framed(new GenerateResponse
+        {
+            Text = " word",
+            TokenId = 1,
+            Logprob = -1.5,
+            FinishReason = FinishReason.Length,
+            Usage = new() { PromptTokens = Words(request.Prompt.Text), CompletionTokens = request.MaxTokens },
+        }));
+        context.Response.AppendTrailer("grpc-status", "0");
+    }
+
+    private static async Task CompleteAsync(HttpContext context, byte[] body)
+    {
+        using var request = JsonDocument.Parse(body);
+        var tokens = request.RootElement.GetProperty("max_tokens").GetInt32();
+        var words = Words(request.RootElement.GetProperty("prompt").GetString()!);
+        context.Response.ContentType = "text/event-stream";
+        for (var i = 0; i < tokens; i++) await SendAsync(context, s_event);
+        string[] end = ["""{"choices":[{"text":"","logprobs":null,"finish_reason":"length","index":0}]}""",
+            $$$"""{"choices":[],"usage":{"prompt_tokens":{{{words}}},"completion_tokens":{{{tokens}}}}}""", "[DONE]"];
+        await SendAsync(context, Encoding.UTF8.GetBytes(string.Concat(end.Select(e => $"data: {e}\n\n"))));
+    }
+
+    private static async Task SendAsync(HttpContext context, byte[] bytes)
+    {
+        await context.Response.Body.WriteAsync(bytes, context.RequestAborted);
+        await context.Response.Body.FlushAsync(context.RequestAborted);
+    }
+
+    private static int Words(string text) => 1 + text.AsSpan().Count(' ');
+
+    // A message of gRPC: not compressed, its length, itself.
+    private static byte[] Framed(GenerateResponse message)
+    {
+        var frame = new byte[5 + message.CalculateSize()];
+        BinaryPrimitives.WriteInt32BigEndian(frame.AsSpan(1), frame.Length - 5);
+        message.WriteTo(frame.AsSpan(5));
+        return frame;
+    }
 }

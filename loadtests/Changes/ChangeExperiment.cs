@@ -1,4 +1,5 @@
 using System.Diagnostics;
+using System.Text.Json.Nodes;
 using Btx.Cli;
 using Btx.LoadTests.Load;
 using Btx.LoadTests.Records;
@@ -12,7 +13,6 @@ namespace Btx.LoadTests.Changes;
 /// <summary>Which changes under load a sweep ends with.</summary>
 /// <param name="Rounds">How often an expert comes and leaves; 0: no changes.</param>
 /// <param name="Guest">Directory of the expert that comes and leaves; null: the forest's last one leaves and comes again.</param>
-/// <param name="Concurrency">Of the closed loop beside them.</param>
 /// <param name="Quiet">Time before, between and after changes.</param>
 internal sealed record ChangeRequest(int Rounds, string? Guest, int Concurrency, TimeSpan Quiet);
 
@@ -20,28 +20,19 @@ internal sealed record ChangeRequest(int Rounds, string? Guest, int Concurrency,
 /// is a copy of the served one; the load is the sweep's.</summary>
 internal sealed class ChangeExperiment(Servers servers, SweepPoints points, ChangeRequest request, ProgressItem progress)
 {
-    /// <summary>Seconds of a window of the timeline.</summary>
     public const double Slice = 0.25;
 
-    /// <summary>Of the copy's changes.</summary>
-    private static readonly ChangeAuthor s_by =
-        new() { Author = "btx loadtest", Reason = "a change under load, on a copy of the served forest" };
+    private static readonly ChangeAuthor s_by = new() { Author = "btx loadtest", Reason = "a change under load on a copy" };
 
     private readonly List<ChangeTimeline.Change> _changes = [];
 
     /// <param name="served">The user's, which stays as it is.</param>
-    /// <param name="load">A closed loop.</param>
-    /// <param name="run">The run's directory: the copy is made in it, and the records kept.</param>
     public async Task<ChangeTimeline> RunAsync(string served, PointSettings load, int seed, string run, CancellationToken cancellation)
     {
         using var copy = new ServedCopy(run, served);
         try
         {
-            var inputs = servers.Inputs with
-            {
-                Forests = new Dictionary<string, string> { [load.Precision] = copy.Directory },
-                Mixtures = new Dictionary<string, string>(),
-            };
+            var inputs = servers.Inputs.Of(load.Precision, copy.Directory);
             var arguments = inputs.Arguments(load.Precision, load.Options, verified: true).Where(a => a is not "--read-only")
                 .Concat(["--allow-unauthenticated-admin", "--expert-root", Path.GetFullPath(request.Guest ?? copy.Directory)]);
             await using var server = await servers.StartAsync(arguments, cancellation);
@@ -50,8 +41,8 @@ internal sealed class ChangeExperiment(Servers servers, SweepPoints points, Chan
         catch (RpcException e)
         {
             cancellation.ThrowIfCancellationRequested();
-            throw new LoadTestException("the expert cannot be changed under load: "
-                + $"{(e.Status.Detail.Length > 0 ? e.Status.Detail.ReplaceLineEndings(" ") : e.StatusCode)}", e);
+            var cause = e.Status.Detail.Length > 0 ? e.Status.Detail.ReplaceLineEndings(" ") : e.StatusCode.ToString();
+            throw new LoadTestException($"the expert cannot be changed under load: {cause}", e);
         }
     }
 
@@ -91,15 +82,10 @@ internal sealed class ChangeExperiment(Servers servers, SweepPoints points, Chan
         if (outcome.GivenUp is { } why) throw new LoadTestException(server.ExitReport($"changes under load: {why}"));
         // The load's clock is the timeline's; it began a moment after this method's.
         var shift = (outcome.Started - utc).TotalSeconds;
-        return new()
-        {
-            Expert = add.Name,
-            Changes = [.. _changes.Select(c =>
-                c with { Begin = c.Begin - shift, End = c.End - shift, Phases = [.. c.Phases.Select(p => p with { At = p.At - shift })] })],
-            Windows = GapWindows.Of(outcome.Records, Now() - shift, Slice),
-            Requests = outcome.Records.Count,
-            Failed = outcome.Records.Count(r => !r.Ok),
-        };
+        var changes = _changes.Select(c =>
+            c with { Begin = c.Begin - shift, End = c.End - shift, Phases = [.. c.Phases.Select(p => p with { At = p.At - shift })] });
+        return new(add.Name, [.. changes], GapWindows.Of(outcome.Records, Now() - shift, Slice), outcome.Records.Count,
+            outcome.Records.Count(r => !r.Ok));
     }
 
     private AddExpertRequest Addition(ListExpertsResponse forest)
@@ -113,8 +99,7 @@ internal sealed class ChangeExperiment(Servers servers, SweepPoints points, Chan
         }
 
         if (forest.Experts.Count < 2)
-            throw new LoadTestException($"changes under load: the forest has {forest.Experts.Count} expert; name one to add with "
-                + "--change-expert DIR, or leave changes out with --change none");
+            throw new LoadTestException("changes under load: the forest has one expert; give --change-expert DIR, or --change none");
         var last = forest.Experts[^1];
         var add = new AddExpertRequest { By = s_by, Directory = last.Path, Name = last.Name, Domain = last.Domain, Sha256 = last.Sha256 };
         add.Parents.AddRange(last.Parents);
@@ -156,7 +141,6 @@ internal sealed class ChangeExperiment(Servers servers, SweepPoints points, Chan
 /// <summary>What the clients of a load saw, in slices of its time. A gap counts where it ended.</summary>
 internal static class GapWindows
 {
-    /// <param name="seconds">Length of the load.</param>
     /// <param name="slice">Seconds of a window; the last one may be shorter.</param>
     public static IReadOnlyList<ChangeTimeline.Window> Of(IReadOnlyCollection<RequestRecord> records, double seconds, double slice)
     {
@@ -185,5 +169,67 @@ internal static class GapWindows
             return new ChangeTimeline.Window(from, to, At(0.5), At(0.99), any ? ordered[^1] : null, tokens[w] / Math.Max(1e-9, to - from),
                 failed[w]);
         })];
+    }
+}
+
+/// <summary>A served forest of one's own, in a run's directory: changes are made to it, never to the user's. Gone on disposal.</summary>
+internal sealed class ServedCopy : IDisposable
+{
+    private const string Folder = "change-copy";
+    private readonly DirectoryInfo _root;
+
+    /// <param name="served">Copied with its journal and with weights that lie in it, not with those of its source forest.</param>
+    public ServedCopy(string run, string served)
+    {
+        _root = new(Path.Combine(run, Folder));
+        try
+        {
+            LoadTestException.Wrap($"--forest {served}: cannot be copied to {_root.FullName} for changes under load", () =>
+            {
+                Copy(new DirectoryInfo(served), Directory);
+                var path = Path.Combine(Directory, "served.json");
+                var manifest = JsonNode.Parse(File.ReadAllBytes(path))!.AsObject();
+                if (manifest["source"] is { } source)
+                    manifest["source"] = Path.GetRelativePath(Real(Directory), Path.GetFullPath(source.GetValue<string>(), Real(served)));
+                File.WriteAllText(path, manifest.ToJsonString());
+            });
+        }
+        catch
+        {
+            Dispose();
+            throw;
+        }
+    }
+
+    public string Directory => Path.Combine(_root.FullName, "served");
+
+    /// <summary>Removes what a sweep that was killed left in its run's directory.</summary>
+    public static void Clear(string run)
+    {
+        var left = new DirectoryInfo(Path.Combine(run, Folder));
+        if (left.Exists)
+            LoadTestException.Wrap($"{left}: the copy that a sweep left, which was killed, cannot be removed", () => left.Delete(true));
+    }
+
+    public void Dispose()
+    {
+        try
+        {
+            if (_root.Exists) _root.Delete(recursive: true);
+        }
+        catch (IOException) { } // the next sweep of the run clears it
+    }
+
+    // A relative path counts from where a directory really is.
+    private static string Real(string path) =>
+        new DirectoryInfo(path).ResolveLinkTarget(returnFinalTarget: true)?.FullName ?? Path.GetFullPath(path);
+
+    // Read first: the copy may lie inside of what is copied.
+    private void Copy(DirectoryInfo from, string to)
+    {
+        var (files, directories) = (from.GetFiles(), from.GetDirectories());
+        System.IO.Directory.CreateDirectory(to);
+        foreach (var file in files) file.CopyTo(Path.Combine(to, file.Name));
+        foreach (var directory in directories.Where(d => d.FullName != _root.FullName)) Copy(directory, Path.Combine(to, directory.Name));
     }
 }

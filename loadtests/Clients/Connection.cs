@@ -1,5 +1,6 @@
 using System.Net;
 using System.Net.Sockets;
+using Btx.Cli;
 
 namespace Btx.LoadTests.Clients;
 
@@ -38,7 +39,6 @@ internal static class Connection
     }
 
     /// <summary>What a user can do about a server that does not describe itself.</summary>
-    /// <param name="http">It was to be asked through HTTP, not gRPC.</param>
     public static async Task<LoadTestException> ProblemAsync(Uri address, bool http, Answer answer, Exception? inner = null)
     {
         var (server, kind) = (address.GetLeftPart(UriPartial.Authority), http ? "HTTP" : "gRPC");
@@ -46,12 +46,10 @@ internal static class Connection
         if (http && answer.Error?.Contains("HTTP/2 only", StringComparison.Ordinal) == true)
             return new($"{server} is the gRPC address of a server, not its HTTP address; name that behind the comma of --server", inner);
         if (!http && answer.Status is not ("unauthenticated" or "permission_denied") && await SpeaksHttp1Async(address))
-            return new($"{server} speaks HTTP/1.1, so it is the HTTP address of a server and not its gRPC address; name that before the "
-                + "comma of --server GRPC,HTTP", inner);
+            return new($"{server} speaks HTTP/1.1, so it is the HTTP address of a server; give its gRPC address first", inner);
         return new(answer.Status switch
         {
-            Answer.Unreachable =>
-                $"no server listens at {server}; start one with `btx serve --forest S`, or name its address with --server",
+            Answer.Unreachable => $"no server listens at {server}; start one with `btx serve --forest S`, or name another with --server",
             "unauthenticated" or "permission_denied" or "http_401" or "http_403" =>
                 $"the server at {server} refused the key ({answer.Status}); give the right one with --key-file FILE",
             "unimplemented" or "http_404" =>
@@ -78,5 +76,46 @@ internal static class Connection
         {
             return false;
         }
+    }
+}
+
+/// <summary>A server's addresses as the command line names them, and what may be loaded: this machine, unless told otherwise.</summary>
+public static class ServerAddress
+{
+    /// <summary>Where <c>btx serve</c> listens unless told otherwise.</summary>
+    public const string Default = ServerFlag.Usual + ",127.0.0.1:8080";
+
+    /// <summary>Reads <c>GRPC[,HTTP]</c>: where a server speaks gRPC, and where HTTP, for the metrics, too.</summary>
+    public static (Uri Grpc, Uri? Http) ParseServer(string option, string addresses, bool allowRemote)
+    {
+        var parts = addresses.Split(',');
+        if (parts.Length > 2)
+            throw new LoadTestException($"{option} {addresses}: names {parts.Length} addresses; expected GRPC[,HTTP], such as {Default}");
+        return (Parse(option, parts[0], allowRemote), parts.Length > 1 ? Parse(option, parts[1], allowRemote) : null);
+    }
+
+    /// <summary>Reads <c>127.0.0.1:8081</c> or a URL.</summary>
+    /// <inheritdoc cref="ParseServer"/>
+    public static Uri Parse(string option, string address, bool allowRemote)
+    {
+        var hasScheme = address.Contains("://", StringComparison.Ordinal);
+        if (!Uri.TryCreate(hasScheme ? address : $"http://{address}", UriKind.Absolute, out var uri)
+            || uri is not { Scheme: "http" or "https", Host.Length: > 0, PathAndQuery: "/" }
+            || (!hasScheme && !address.Contains(':', StringComparison.Ordinal)))
+            throw new LoadTestException($"{option} {address}: not a server's address, such as 127.0.0.1:8081");
+        var isLoopback = uri.IdnHost == "localhost"
+            || (IPAddress.TryParse(uri.IdnHost.Trim('[', ']'), out var ip) && IPAddress.IsLoopback(ip));
+        if (!allowRemote && !isLoopback)
+            throw new LoadTestException($"{option} {address}: not on this machine; add --allow-remote if you may take a server down");
+        return uri;
+    }
+
+    /// <summary>A key that a server, or a proxy before it, asks for: the file's only line.</summary>
+    public static string? ReadKey(string? file)
+    {
+        if (file is null) return null;
+        var key = LoadTestException.Wrap($"--key-file {file}: cannot be read", () => File.ReadAllText(file).Trim());
+        return key.Length > 0 && key.All(c => c is > ' ' and < (char)127) ? key
+            : throw new LoadTestException($"--key-file {file}: expected one line with a key, without blanks");
     }
 }

@@ -1,14 +1,14 @@
+using Btx.LoadTests.Records;
+
 namespace Btx.LoadTests.Clients;
 
 /// <summary>One way to ask a server, or a peer. One instance takes any number of requests at once.</summary>
 public interface IServerClient : IAsyncDisposable
 {
-    /// <summary>What is served.</summary>
     Task<ServedFacts> DescribeAsync(CancellationToken cancellation);
 
     /// <summary>Sends a request and reads its answer to the end. What goes wrong is a status, not an exception.</summary>
     /// <param name="arrivals">Told of every token as it arrives.</param>
-    /// <exception cref="OperationCanceledException">By <paramref name="cancellation"/>.</exception>
     Task<Answer> GenerateAsync(CompletionRequest request, TokenArrivals arrivals, CancellationToken cancellation);
 }
 
@@ -18,10 +18,8 @@ public sealed record CompletionRequest(string Prompt, int MaxTokens, RoutingChoi
 
 /// <summary>How a request ended.</summary>
 /// <param name="Status"><c>ok</c>, or why not, as in <see cref="Records.RequestRecord.Status"/>.</param>
-/// <param name="Finish"><c>length</c>, <c>stop</c>.</param>
 /// <param name="PromptTokens">By the answer's usage; 0 where there is none.</param>
 /// <param name="CompletionTokens">By the answer's usage; null where there is none.</param>
-/// <param name="ExpertTokens">That each expert computed for the request.</param>
 public sealed record Answer(string Status, string? Error = null, string? Finish = null, int PromptTokens = 0, int? CompletionTokens = null,
     IReadOnlyDictionary<string, double>? ExpertTokens = null)
 {
@@ -38,7 +36,6 @@ public sealed record Answer(string Status, string? Error = null, string? Finish 
 /// <param name="Domains">Of each of them; empty where the server does not say.</param>
 /// <param name="MixtureExperts">Of the BTX model; none without one, or where the server does not say.</param>
 /// <param name="MixtureChoices">The k that it can be asked for.</param>
-/// <param name="MixtureK">Its own k; 0 without one.</param>
 /// <param name="ContextLength">Tokens of prompt and answer together; 0: the server does not say.</param>
 /// <param name="Precision">Empty: the server does not say.</param>
 /// <param name="Identity">Hashes of what is served.</param>
@@ -46,7 +43,6 @@ public sealed record ServedFacts(IReadOnlyList<string> Experts, IReadOnlyList<st
     IReadOnlyList<int> MixtureChoices, int MixtureK, int ContextLength, string Precision, string Identity);
 
 /// <summary>When the tokens of one answer arrived: a clock reading each, nothing else on the way.</summary>
-/// <param name="expected">Tokens that are likely; more are taken too.</param>
 public sealed class TokenArrivals(TimeProvider time, int expected)
 {
     private long[] _times = new long[Math.Clamp(expected, 4, 1 << 16)];
@@ -54,11 +50,9 @@ public sealed class TokenArrivals(TimeProvider time, int expected)
     public int Count { get; private set; }
 
     /// <summary>A token arrived just now; or several in one piece.</summary>
-    public void Token(int tokens = 1) => Token(tokens, time.GetTimestamp());
-
-    /// <inheritdoc cref="Token(int)"/>
-    public void Token(int tokens, long timestamp)
+    public void Token(int tokens = 1, long? at = null)
     {
+        var timestamp = at ?? Now();
         for (; tokens > 0; tokens--)
         {
             if (Count == _times.Length) Array.Resize(ref _times, 2 * Count);
@@ -66,7 +60,6 @@ public sealed class TokenArrivals(TimeProvider time, int expected)
         }
     }
 
-    /// <summary>A clock reading, for <see cref="Token(int, long)"/>.</summary>
     public long Now() => time.GetTimestamp();
 
     /// <summary>Seconds from a clock reading to the first token; null: there is none.</summary>
@@ -75,4 +68,55 @@ public sealed class TokenArrivals(TimeProvider time, int expected)
     /// <summary>Seconds between tokens that follow each other.</summary>
     public float[] Gaps() =>
         [.. Enumerable.Range(1, Math.Max(0, Count - 1)).Select(i => (float)time.GetElapsedTime(_times[i - 1], _times[i]).TotalSeconds)];
+}
+
+/// <summary>How a request's experts are chosen.</summary>
+/// <param name="Mode"><c>ensemble</c>, <c>top_k</c>, <c>top_p</c>, <c>average</c>, <c>expert</c> or <c>moe</c>.</param>
+/// <param name="K">Of <c>top_k</c>; of <c>moe</c>, null for the model's own.</param>
+/// <param name="Expert">Of <c>expert</c>; null: the one of the prompt's domain.</param>
+/// <param name="Average">Of <c>average</c>: a name that the server knows; null: the uniform one.</param>
+public sealed record RoutingChoice(string Mode, int? K = null, double? P = null, string? Expert = null, string? Average = null)
+{
+    public static IReadOnlyList<string> Modes { get; } = ["ensemble", "top_k", "top_p", "average", "expert", "moe"];
+
+    /// <summary>A point's mode as requests ask for it.</summary>
+    public static RoutingChoice Of(PointSettings settings)
+    {
+        var name = settings.Mode.Split(':', 2);
+        return name[0] switch
+        {
+            "top_k" or "moe" => new(name[0], settings.K),
+            "top_p" => new("top_p", P: double.Parse(name[1])),
+            "expert" => new("expert", Expert: name.ElementAtOrDefault(1)),
+            "average" => new("average", Average: name.ElementAtOrDefault(1)),
+            _ => new(name[0]),
+        };
+    }
+
+    /// <summary>This choice, with the domain's expert where it leaves that open.</summary>
+    public RoutingChoice For(string domain, ServedFacts served)
+    {
+        if (Mode != "expert" || Expert is not null) return this;
+        var name = served.Experts.Zip(served.Domains).Where(e => e.Second == domain).Select(e => e.First)
+            .Concat(served.Experts.Where(e => e == domain)).FirstOrDefault();
+        if (name is null)
+            throw new LoadTestException($"--mode expert: no expert of the domain {domain} is served; name one with --expert, of "
+                + string.Join(", ", served.Experts));
+        return this with { Expert = name };
+    }
+
+    public RoutingChoice Validate()
+    {
+        if (!Modes.Contains(Mode)) throw new LoadTestException($"--mode {Mode}: unknown mode; use {string.Join(", ", Modes)}");
+        if (Mode == "top_k" && K is null) throw new LoadTestException("--mode top_k: how many experts? Give --k");
+        if (Mode == "top_p" && P is null) throw new LoadTestException("--mode top_p: which posterior mass? Give --p, for example 0.9");
+        foreach (var (option, value, modes) in new (string, object?, string[])[] { ("k", K, ["top_k", "moe"]), ("p", P, ["top_p"]),
+            ("expert", Expert, ["expert"]), ("average", Average, ["average"]) })
+        {
+            if (value is not null && !modes.Contains(Mode))
+                throw new LoadTestException($"--{option} {value}: is for --mode {string.Join(" or ", modes)}, not for {Mode}");
+        }
+
+        return this;
+    }
 }

@@ -16,7 +16,6 @@ public sealed class OpenAiClient : IServerClient
     private readonly Uri _address;
     private readonly HttpClient _http;
 
-    /// <param name="key">Sent as <c>authorization: Bearer</c>; null: none.</param>
     public OpenAiClient(Uri address, string? key = null)
     {
         (_address, _http) = (address, new(Connection.Handler()) { Timeout = Timeout.InfiniteTimeSpan });
@@ -136,10 +135,7 @@ public sealed class OpenAiClient : IServerClient
         {
             error = JsonSerializer.Deserialize<Event>(body, s_json)?.Message;
         }
-        catch (JsonException)
-        {
-            // What is not JSON is shown as it is.
-        }
+        catch (JsonException) { } // what is not JSON is shown as it is
 
         error ??= Encoding.UTF8.GetString(body.AsSpan(0, Math.Min(body.Length, 200))).ReplaceLineEndings(" ").Trim();
         return new($"http_{(int)response.StatusCode}", error.Length > 0 ? error : "no body");

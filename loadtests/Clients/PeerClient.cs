@@ -3,16 +3,14 @@ using System.Diagnostics;
 using System.Text;
 using System.Text.Json;
 using System.Text.Json.Serialization;
+using Btx.Cli;
 using Btx.LoadTests.Records;
 
 namespace Btx.LoadTests.Clients;
 
-/// <summary>
-/// A peer in a process of its own, asked over JSON lines on its standard input and answering on its standard output; see PeerLoop of
-/// Btx.Peer. It generates greedily, whatever a request says, and has one model: routing is not read. A token's time is the peer's own
-/// reading of the clock that this program reads too, so nothing on the way counts against it. The process ends when its input does: when
-/// this program says so, or is gone.
-/// </summary>
+/// <summary>A peer in a process of its own, asked over JSON lines; see PeerLoop of Btx.Peer. It generates greedily and has one model,
+/// whatever a request says. A token's time is the peer's own reading of the clock that this program reads too. The process ends when its
+/// input does: when this program says so, or is gone.</summary>
 internal sealed class PeerClient : IServerClient
 {
     private const int KeptErrorLines = 5;
@@ -42,14 +40,12 @@ internal sealed class PeerClient : IServerClient
     }
 
     /// <summary>What it says of itself: library, precision, threads, slots, and how requests share a step.</summary>
-    public string Description => $"{_ready.Name}, {_ready.Precision}, {_ready.Threads} {(_ready.Threads == 1 ? "thread" : "threads")}, "
-        + $"{_ready.Slots} {(_ready.Slots == 1 ? "slot" : "slots")}; {_ready.Batching}";
+    public string Description => $"{_ready.Name}, {_ready.Precision}, {Quantity.Count(_ready.Threads, "thread")}, "
+        + $"{Quantity.Count(_ready.Slots, "slot")}; {_ready.Batching}";
 
-    /// <summary>How long it may take to end by itself.</summary>
     public TimeSpan ExitTimeout { get; set; } = TimeSpan.FromSeconds(5);
 
     /// <summary>Starts it and waits until it is ready.</summary>
-    /// <param name="peer">Its name, for messages.</param>
     /// <param name="patience">Longer than this it may not load.</param>
     public static async Task<PeerClient> StartAsync(string peer, IReadOnlyList<string> command, TimeSpan patience,
         CancellationToken cancellation)
@@ -118,10 +114,7 @@ internal sealed class PeerClient : IServerClient
         {
             _process.StandardInput.Close();
         }
-        catch (Exception e) when (e is IOException or InvalidOperationException)
-        {
-            // It has ended, or hangs with a line half written.
-        }
+        catch (Exception e) when (e is IOException or InvalidOperationException) { } // it has ended, or hangs with a line half written
 
         await ExitAsync();
         await _reading;
@@ -137,10 +130,7 @@ internal sealed class PeerClient : IServerClient
             await _process.StandardInput.WriteAsync(line + "\n");
             await _process.StandardInput.FlushAsync();
         }
-        catch (Exception e) when (e is IOException or ObjectDisposedException)
-        {
-            // It has ended; whoever reads its answers says so.
-        }
+        catch (Exception e) when (e is IOException or ObjectDisposedException) { } // it has ended; whoever reads its answers says so
         finally
         {
             _writing.Release();
@@ -175,18 +165,14 @@ internal sealed class PeerClient : IServerClient
 
     private Event Parse(string line)
     {
-        Exception? cause = null;
+        var shown = line.Length > 100 ? line[..100] + "…" : line;
         try
         {
             if (JsonSerializer.Deserialize<Event>(line, RunJson.Line) is { IsWhole: true } read) return read;
         }
-        catch (JsonException e)
-        {
-            cause = e;
-        }
+        catch (JsonException) { } // told as what lacks a field is
 
-        if (line.Length > 100) line = line[..100] + "…";
-        throw new LoadTestException($"--peer {_peer}: it wrote \"{line}\", which is no answer", cause);
+        throw new LoadTestException($"--peer {_peer}: it wrote \"{shown}\", which is no answer");
     }
 
     // What does not end is ended.
@@ -218,7 +204,6 @@ internal sealed class PeerClient : IServerClient
 
     private sealed record Request(TokenArrivals Arrivals, TaskCompletionSource<Answer> End);
 
-    /// <summary>A line of its output.</summary>
     private sealed record Event([property: JsonPropertyName("event")] string Kind, long? Id, double? At, string? Finish, int PromptTokens,
         string? Message, string? Name, int Threads, int Slots, int Context, string? Precision, string? Batching)
     {
@@ -227,3 +212,68 @@ internal sealed class PeerClient : IServerClient
             or { Kind: "ready", Name: not null, Slots: > 0, Context: > 0, Precision: not null, Batching: not null };
     }
 }
+
+/// <summary>A peer that a sweep measures beside the server: <c>genai=DIR</c>, <c>llama.cpp=DIR</c>, <c>llama.cpp-fp16=DIR</c>,
+/// <c>dense=SERVED</c>, <c>dense-ANY=SERVED</c>.</summary>
+/// <param name="Name">Its points' mode is <c>peer:NAME</c>.</param>
+internal sealed record PeerChoice(string Name, PeerKind Kind, string Place, string Precision)
+{
+    public string Mode => $"peer:{Name}";
+
+    public static PeerChoice Parse(string text)
+    {
+        var (name, said) = text.Split('=', 2) is [var before, var after] ? (before, after) : ("", "");
+        var kind = name switch
+        {
+            "genai" => PeerKind.GenAI,
+            "llama.cpp" or "llama.cpp-fp16" => PeerKind.LlamaCpp,
+            _ when name == "dense" || name.StartsWith("dense-", StringComparison.Ordinal) => PeerKind.Dense,
+            _ => throw new LoadTestException($"--peer {text}: expected genai=DIR, llama.cpp=DIR, llama.cpp-fp16=DIR, dense[-ANY]=SERVED"),
+        };
+        if (said.Length == 0) throw new LoadTestException($"--peer {text}: which directory?");
+        var place = Path.GetFullPath(said);
+        string Field(string file, string field, string remedy) =>
+            RunJson.ReadField($"--peer {text}", Path.Combine(place, file), field, remedy) ?? "";
+        const string Exported = "name S/weights/EXPERT of `btx export --forest F --out S --genai`",
+            Own = "name an expert's own directory, F/experts/EXPERT";
+        switch (kind)
+        {
+            case PeerKind.GenAI:
+                if (!File.Exists(Path.Combine(place, "genai_config.json")))
+                    throw new LoadTestException($"--peer {text}: {Path.Combine(place, "genai_config.json")} is not there; {Exported}");
+                return new(name, kind, place, Field("config.json", "torch_dtype", Exported) == "float16" ? "fp16" : "fp32");
+            case PeerKind.LlamaCpp:
+                if (Field("config.json", "model_type", Own) != "llama")
+                    throw new LoadTestException($"--peer {text}: {place} is no Llama model; {Own}");
+                return new(name, kind, place, name == "llama.cpp" ? "fp32" : "fp16");
+            default:
+                return new(name, kind, place, Field("served.json", "precision",
+                    "name a served forest of one dense model; `Btx.Peer dense` makes one (loadtests/peers)"));
+        }
+    }
+
+    public static IReadOnlyList<PeerChoice> ParseAll(IEnumerable<string> values)
+    {
+        PeerChoice[] choices = [.. values.Select(Parse)];
+        return choices.GroupBy(c => c.Name).FirstOrDefault(g => g.Count() > 1) is not { } twice ? choices
+            : throw new LoadTestException($"--peer {twice.Last()}: there is a peer {twice.Key} already; a name stands once");
+    }
+
+    /// <summary>The program that serves it, and its arguments.</summary>
+    /// <param name="context">Tokens of prompt and answer together; 0: the model's own.</param>
+    public string[] Command(int threads, int slots, int context)
+    {
+        // It lies beside this program's own folder.
+        var program = Path.GetFullPath(Path.Combine(AppContext.BaseDirectory, "..", "..", "Btx.Peer", "release", "Btx.Peer"));
+        if (!File.Exists(program))
+            throw new LoadTestException($"--peer {this}: {program} is not there; run `dotnet build loadtests/peers -c Release`");
+        return [program, Kind == PeerKind.GenAI ? "genai" : "llama.cpp", "--model", Place, "--threads", $"{threads}", "--slots", $"{slots}",
+            .. context > 0 ? ["--context", $"{context}"] : Array.Empty<string>(),
+            .. Kind == PeerKind.LlamaCpp ? ["--precision", Precision] : Array.Empty<string>()];
+    }
+
+    public override string ToString() => $"{Name}={Place}";
+}
+
+/// <summary>ONNX Runtime GenAI's Generator or llama.cpp with one expert, or this server with a dense model.</summary>
+internal enum PeerKind { GenAI, LlamaCpp, Dense }

@@ -10,7 +10,6 @@ namespace Btx.LoadTests.Load;
 public readonly record struct Arrival(double? Due, int? PromptTokens = null, int? OutputTokens = null, string? Domain = null);
 
 /// <summary>The order in which requests come.</summary>
-/// <param name="Text">As the command line says it.</param>
 /// <param name="From">By seed, in order of time; without end, except of a trace.</param>
 public sealed record Arrivals(string Text, Func<long, IEnumerable<Arrival>> From)
 {
@@ -37,13 +36,11 @@ public sealed record Arrivals(string Text, Func<long, IEnumerable<Arrival>> From
 
     /// <summary>Open loop: Poisson arrivals, and every period, from one period on, a burst that is due at once.</summary>
     /// <param name="rate">Of the Poisson arrivals; 0: bursts alone.</param>
-    /// <param name="period">Seconds.</param>
     public static Arrivals Bursts(double rate, int size, double period) =>
         new(FormattableString.Invariant($"bursts:{rate},{size},{period}"), seed => BurstsFrom(rate, size, period, seed))
         { Rate = rate + (size / period) };
 
     /// <summary>Open loop: what a trace recorded, from its first arrival on.</summary>
-    /// <param name="scale">2: twice as fast.</param>
     public static Arrivals Trace(string file, IReadOnlyList<Arrival> recorded, double scale = 1)
     {
         var first = recorded[0].Due!.Value;
@@ -69,11 +66,9 @@ public sealed record Arrivals(string Text, Func<long, IEnumerable<Arrival>> From
             : throw spec.Error($"{arrivals.Rate:0} requests a second; one client sends {MostPerSecond} at most");
     }
 
-    /// <summary>
-    /// Reads recorded arrivals: JSON lines with the fields, or CSV with a header of the columns, <c>arrival</c> (seconds; or
+    /// <summary>Reads recorded arrivals: JSON lines with the fields, or CSV with a header of the columns, <c>arrival</c> (seconds; or
     /// <c>timestamp</c>: seconds or a date and time) and optionally <c>prompt_tokens</c>, <c>output_tokens</c>, <c>domain</c>.
-    /// <c>ContextTokens</c> and <c>GeneratedTokens</c> are read too: the columns of Azure's published inference traces.
-    /// </summary>
+    /// <c>ContextTokens</c> and <c>GeneratedTokens</c> are read too: the columns of Azure's published inference traces.</summary>
     /// <returns>In order of time, at least one.</returns>
     public static IReadOnlyList<Arrival> ReadTrace(string path)
     {
@@ -125,18 +120,12 @@ public sealed record Arrivals(string Text, Func<long, IEnumerable<Arrival>> From
         return new(due, Tokens("prompt_tokens", "contexttokens"), Tokens("output_tokens", "generatedtokens"), Field("domain"));
     }
 
-    private static Dictionary<string, string> JsonFields(string line, string where)
-    {
-        try
+    private static Dictionary<string, string> JsonFields(string line, string where) =>
+        LoadTestException.Wrap($"{where}: not a JSON object with each field once", () =>
         {
             using var document = JsonDocument.Parse(line);
             return document.RootElement.EnumerateObject().ToDictionary(p => p.Name.ToLowerInvariant(), p => p.Value.ToString());
-        }
-        catch (Exception e) when (e is JsonException or InvalidOperationException or ArgumentException)
-        {
-            throw new LoadTestException($"{where}: not a JSON object with each field once", e);
-        }
-    }
+        });
 
     private static Dictionary<string, string> CsvFields(string[] columns, string line, string where)
     {

@@ -4,9 +4,6 @@ using Btx.LoadTests.Records;
 namespace Btx.LoadTests.Load;
 
 /// <summary>A distribution of lengths in tokens, each at least 1.</summary>
-/// <param name="Text">As the command line says it.</param>
-/// <param name="Max">The longest that is drawn.</param>
-/// <param name="Median">The middle of the distribution.</param>
 public sealed record Lengths(string Text, int Max, double Median, Lengths.Drawing Draw)
 {
     public const string Forms = "fixed:N, uniform:A..B, lognormal:MEDIAN,SIGMA[,MAX] or empirical:FILE";
@@ -16,7 +13,6 @@ public sealed record Lengths(string Text, int Max, double Median, Lengths.Drawin
 
     public static Lengths Fixed(int tokens) => new($"fixed:{tokens}", tokens, tokens, (ref RandomStream _) => tokens);
 
-    /// <summary>Each length from the first to the last, both included, as likely as the other.</summary>
     public static Lengths Uniform(int from, int to) =>
         new($"uniform:{from}..{to}", to, (from + to) / 2.0, (ref RandomStream draws) => from + draws.Below(to - from + 1));
 
@@ -72,7 +68,6 @@ public sealed record Lengths(string Text, int Max, double Median, Lengths.Drawin
 }
 
 /// <summary>An option's value of the form <c>kind:part,part</c>.</summary>
-/// <param name="forms">What it may look like, for messages.</param>
 internal sealed class Specification(string option, string text, string forms)
 {
     private readonly string[] _parts = text.Split(':', 2) is [_, var parts] ? parts.Split(',') : [];

@@ -14,8 +14,7 @@ public sealed record LoadBounds(double WarmUpSeconds = 0, int WarmUpRequests = 0
     {
         Require(WarmUpSeconds is >= 0 and <= 1e6, "--warm-up", WarmUpSeconds, "0 seconds or more, at most 1000000");
         Require(WarmUpRequests >= 0, "--warm-up-requests", WarmUpRequests, "0 or more");
-        if (WarmUpSeconds > 0 && WarmUpRequests > 0)
-            throw new LoadTestException("--warm-up and --warm-up-requests are both given; choose one");
+        if (WarmUpSeconds > 0 && WarmUpRequests > 0) throw new LoadTestException("--warm-up and --warm-up-requests are given; choose one");
         Require(Seconds is null or (> 0 and <= 1e6), "--duration", Seconds, "more than 0 seconds, at most 1000000");
         Require(Requests is null or > 0, "--requests", Requests, "1 or more");
         Require(TimeoutSeconds is > 0 and <= 1e6, "--timeout", TimeoutSeconds, "more than 0 seconds, at most 1000000");
@@ -39,13 +38,9 @@ internal sealed class RequestIssuer(IEnumerator<PlannedRequest> requests, LoadBo
     /// <summary>When measuring began; null: not yet.</summary>
     public double? From
     {
-        get
-        {
-            lock (_gate) return _from;
-        }
+        get { lock (_gate) return _from; }
     }
 
-    /// <summary>Nothing more is handed out.</summary>
     public bool IsOver { get; private set; }
 
     /// <summary>Nothing more, because all that is due in the measured time was handed out.</summary>

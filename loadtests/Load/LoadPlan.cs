@@ -4,9 +4,7 @@ namespace Btx.LoadTests.Load;
 
 /// <summary>A request before it is sent.</summary>
 /// <param name="Index">From 0, in the order of arrival.</param>
-/// <param name="Due">Seconds since the load began; null in a closed loop.</param>
 /// <param name="PromptTokens">Asked for; the answer's usage says how many there were.</param>
-/// <param name="Seed">Of its sampling.</param>
 public sealed record PlannedRequest(int Index, double? Due, string Domain, string Prompt, int PromptTokens, int OutputTokens, long Seed);
 
 /// <summary>Which requests come when: a pure function of its parts and the seed. The prompts and lengths of request i are the
@@ -94,16 +92,13 @@ public struct RandomStream(long seed, int stream, long index = 0)
     /// <summary>Uniform in [0, 1).</summary>
     public double Uniform() => (Next() >> 11) * (1.0 / (1UL << 53));
 
-    /// <summary>Uniform in 0..<paramref name="count"/> - 1.</summary>
     public int Below(int count) => (int)(Uniform() * count);
 
-    /// <summary>Exponential of mean 1.</summary>
     public double Exponential() => -Math.Log(1 - Uniform());
 
     /// <summary>Standard normal (Box and Muller).</summary>
     public double Normal() => Math.Sqrt(2 * Exponential()) * Math.Cos(2 * Math.PI * Uniform());
 
-    /// <summary>Not negative.</summary>
     public long Seed() => (long)(Next() >> 2);
 
     private ulong Next() => Mix(_state += 0x9E3779B97F4A7C15);

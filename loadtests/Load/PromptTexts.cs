@@ -7,7 +7,6 @@ namespace Btx.LoadTests.Load;
 
 /// <summary>Held-out text by domain: what prompts are cut from.</summary>
 /// <param name="documents">By domain; each has at least one.</param>
-/// <param name="name">Where they are from, for reports.</param>
 public sealed class PromptTexts(IReadOnlyDictionary<string, string[]> documents, string name)
 {
     public string Name => name;
@@ -47,24 +46,15 @@ public sealed class PromptTexts(IReadOnlyDictionary<string, string[]> documents,
     private static string Whole(string text, int from, int characters) =>
         text.Substring(from, characters > 1 && char.IsHighSurrogate(text[from + characters - 1]) ? characters - 1 : characters);
 
-    private static string Text(string line, string where)
+    private static string Text(string line, string where) => LoadTestException.Wrap($"{where}: expected {{\"text\": \"…\"}}", () =>
     {
-        try
-        {
-            using var document = JsonDocument.Parse(line);
-            return document.RootElement.GetProperty("text").GetString() ?? "";
-        }
-        catch (Exception e) when (e is JsonException or InvalidOperationException or KeyNotFoundException)
-        {
-            throw new LoadTestException($"{where}: expected {{\"text\": \"…\"}}", e);
-        }
-    }
+        using var document = JsonDocument.Parse(line);
+        return document.RootElement.GetProperty("text").GetString() ?? "";
+    });
 }
 
-/// <summary>
-/// How many characters make so many tokens. This program has no tokenizer: it sends the server a few samples of each domain and takes the
-/// lengths from its answers. A prompt's true length is in its own answer; the one that is asked for is met on average.
-/// </summary>
+/// <summary>How many characters make so many tokens. This program has no tokenizer: it sends the server a few samples of each domain and
+/// takes the lengths from its answers. A prompt's true length is in its own answer; the one that is asked for is met on average.</summary>
 /// <param name="charactersPerToken">By domain: over all samples, and of the sample with the most tokens for its length.</param>
 /// <param name="context">Tokens of prompt and answer together; 0: not known.</param>
 public sealed class PromptRuler(IReadOnlyDictionary<string, (double Mean, double Densest)> charactersPerToken, int context)
@@ -92,8 +82,7 @@ public sealed class PromptRuler(IReadOnlyDictionary<string, (double Mean, double
                     limit.Token);
                 if (answer.Status != Answer.Ok)
                     throw new LoadTestException($"a first prompt of {domain} was answered {answer.Status}: {answer.Error}");
-                if (answer.PromptTokens <= 0)
-                    throw new LoadTestException("the server's answer has no usage: how long a prompt is cannot be told");
+                if (answer.PromptTokens <= 0) throw new LoadTestException("the server's answer has no usage: no length of prompts");
                 length += sample.Length;
                 tokens += answer.PromptTokens;
                 densest = Math.Min(densest, sample.Length / (double)answer.PromptTokens);
@@ -116,10 +105,9 @@ public sealed class PromptRuler(IReadOnlyDictionary<string, (double Mean, double
     /// <summary>Characters that make so many tokens on average.</summary>
     public int Characters(string domain, int tokens) => Math.Max(1, (int)Math.Round(tokens * charactersPerToken[domain].Mean));
 
-    /// <summary>
-    /// The prompt, or as much of its beginning as stays within the context beside the answer even where text is dense: a small
-    /// letter or a blank counts as in the densest sample and a margin more, any other character as a token, beyond ASCII by its bytes.
-    /// </summary>
+    /// <summary>The prompt, or as much of its beginning as stays within the context beside the answer even where text is dense: a small
+    /// letter or a blank counts as in the densest sample and a margin more, any other character as a token, beyond ASCII by its
+    /// bytes.</summary>
     public string Fit(string domain, string prompt, int outputTokens)
     {
         if (context == 0) return prompt;

@@ -4,7 +4,6 @@ using Btx.LoadTests.Records;
 
 namespace Btx.LoadTests.Load;
 
-/// <param name="stop">Ends everything.</param>
 internal sealed class RunningLoad(LoadRun load, RequestIssuer issuer, MeasuredWindow window, CancellationToken stop) : IDisposable
 {
     private readonly List<RequestRecord> _records = [];
@@ -40,10 +39,7 @@ internal sealed class RunningLoad(LoadRun load, RequestIssuer issuer, MeasuredWi
                 await PauseAsync(issuer.From!.Value + Bounds.Seconds!.Value - Now, _end.Token);
             if (!_end.IsCancellationRequested) await window.CloseAsync(_end.Token);
         }
-        catch (OperationCanceledException) when (_end.IsCancellationRequested)
-        {
-            // What was measured is kept.
-        }
+        catch (OperationCanceledException) when (_end.IsCancellationRequested) { } // what was measured is kept
         finally
         {
             await _end.CancelAsync();
@@ -105,10 +101,7 @@ internal sealed class RunningLoad(LoadRun load, RequestIssuer issuer, MeasuredWi
                 _ = Task.Run(() => OneAsync(request, due, warmUp), CancellationToken.None);
             }
         }
-        catch (OperationCanceledException) when (_issuing.IsCancellationRequested)
-        {
-            // What is under way is waited for.
-        }
+        catch (OperationCanceledException) when (_issuing.IsCancellationRequested) { } // what is under way is waited for
 
         while (free.CurrentCount < Bounds.MaxInFlight) await Task.Delay(1);
     }
@@ -135,23 +128,9 @@ internal sealed class RunningLoad(LoadRun load, RequestIssuer issuer, MeasuredWi
         }
 
         var (finished, at) = (Now, TimeProvider.System.GetElapsedTime(_begin, sent).TotalSeconds);
-        var record = new RequestRecord
-        {
-            Index = planned.Index,
-            WarmUp = warmUp,
-            Due = due,
-            Sent = at,
-            FirstToken = arrivals.First(sent) + at,
-            End = finished,
-            Gaps = arrivals.Gaps(),
-            PromptTokens = answer.PromptTokens,
-            CompletionTokens = answer.CompletionTokens ?? arrivals.Count,
-            Domain = planned.Domain,
-            Status = answer.Status,
-            Finish = answer.Finish,
-            Error = answer.Error,
-            ExpertTokens = answer.ExpertTokens,
-        };
+        var record = new RequestRecord(planned.Index, due, at, planned.Domain, answer.Status, warmUp, arrivals.First(sent) + at, finished,
+            answer.PromptTokens, answer.CompletionTokens ?? arrivals.Count, answer.Finish, answer.Error, answer.ExpertTokens)
+        { Gaps = arrivals.Gaps() };
         await KeepAsync(record);
         return record;
     }
@@ -191,9 +170,8 @@ internal sealed class RunningLoad(LoadRun load, RequestIssuer issuer, MeasuredWi
                         && now >= from + Bounds.Seconds + Bounds.LateSeconds)
                     {
                         _cutOff = true;
-                        _givenUp ??= $"{Bounds.LateSeconds} s after the measured time, requests that were due in it had not been sent yet, "
-                            + "and were given up: the server is far from keeping up. What was measured is kept, without them; offer "
-                            + "less, or give a longer --timeout";
+                        _givenUp ??= $"{Bounds.LateSeconds} s after the measured time, requests due in it were not sent yet: "
+                            + "offer less, or give a longer --timeout; what was measured is kept";
                         await _issuing.CancelAsync();
                     }
                 }

@@ -6,7 +6,6 @@ using Btx.LoadTests.Records;
 namespace Btx.LoadTests.Measuring;
 
 /// <summary>The <c>/metrics</c> of a server.</summary>
-/// <param name="http">Where it speaks HTTP.</param>
 public sealed class ServerMetrics(Uri http) : IDisposable
 {
     private readonly HttpClient _http = new(Connection.Handler()) { Timeout = TimeSpan.FromSeconds(10) };
@@ -36,7 +35,6 @@ public sealed partial class MetricsPage
 {
     private readonly ILookup<string, (Dictionary<string, string> Labels, double Value)> _samples;
 
-    /// <param name="text">Comments and lines that are no samples are left out.</param>
     public MetricsPage(string text) => _samples = Sample().Matches(text)
         .Where(m => double.TryParse(m.Groups["value"].Value, CultureInfo.InvariantCulture, out _))
         .ToLookup(m => m.Groups["name"].Value, m => (
@@ -49,7 +47,6 @@ public sealed partial class MetricsPage
     /// <summary>Over all labels; 0 where there is none.</summary>
     public double Sum(string name) => _samples[name].Sum(s => s.Value);
 
-    /// <summary>Summed by one label's value.</summary>
     public Dictionary<string, double> By(string name, string label) => _samples[name].Where(s => s.Labels.ContainsKey(label))
         .GroupBy(s => s.Labels[label]).ToDictionary(g => g.Key, g => g.Sum(s => s.Value));
 
@@ -60,22 +57,16 @@ public sealed partial class MetricsPage
         double Mean(string histogram) => Delta(histogram + "_count") is var count and > 0 ? Delta(histogram + "_sum") / count : 0;
         var (steps, old) = (Delta("btx_decode_steps_total"), before.By("btx_expert_steps_total", "expert"));
         double? Distinct(string name, int layers) => steps > 0 && Delta(name) is var runs and > 0 ? runs / steps / layers : null;
-        return new()
+        return new(Requests: Delta("btx_requests_total"), CompletionTokens: Delta("btx_completion_tokens_total"),
+            PrefillTokens: Delta("btx_prefill_tokens_total"), Steps: Delta("btx_step_duration_seconds_count"),
+            StepSeconds: Delta("btx_step_duration_seconds_sum"), MeanTimeToFirstToken: Mean("btx_time_to_first_token_seconds"),
+            MeanRequestSeconds: Mean("btx_request_duration_seconds"), DecodeSteps: steps,
+            DecodeSeconds: Delta("btx_decode_seconds_total"), MeanBatch: steps > 0 ? Delta("btx_decode_rows_total") / steps : 0,
+            DistinctExperts: Distinct("btx_expert_decode_runs_total", 1),
+            DistinctMixtureExperts: Distinct("btx_moe_expert_decode_runs_total",
+                Math.Max(1, By("btx_moe_expert_decode_runs_total", "layer").Count)))
         {
-            Requests = Delta("btx_requests_total"),
-            CompletionTokens = Delta("btx_completion_tokens_total"),
-            PrefillTokens = Delta("btx_prefill_tokens_total"),
-            Steps = Delta("btx_step_duration_seconds_count"),
-            StepSeconds = Delta("btx_step_duration_seconds_sum"),
-            MeanTimeToFirstToken = Mean("btx_time_to_first_token_seconds"),
-            MeanRequestSeconds = Mean("btx_request_duration_seconds"),
             ExpertSteps = By("btx_expert_steps_total", "expert").ToDictionary(s => s.Key, s => s.Value - old.GetValueOrDefault(s.Key)),
-            DecodeSteps = steps,
-            DecodeSeconds = Delta("btx_decode_seconds_total"),
-            MeanBatch = steps > 0 ? Delta("btx_decode_rows_total") / steps : 0,
-            DistinctExperts = Distinct("btx_expert_decode_runs_total", 1),
-            DistinctMixtureExperts = Distinct("btx_moe_expert_decode_runs_total",
-                Math.Max(1, By("btx_moe_expert_decode_runs_total", "layer").Count)),
         };
     }
 

@@ -3,34 +3,14 @@ using System.Text.Json.Serialization;
 namespace Btx.LoadTests.Records;
 
 /// <summary>One measured point: one line of a run's <c>points.jsonl</c>.</summary>
-public sealed record PointResult
-{
-    public required PointSettings Settings { get; init; }
-
-    /// <summary>Which of the settings' repeats, from 0.</summary>
-    public required int Repeat { get; init; }
-
-    /// <summary>Position in the shuffled order, from 0.</summary>
-    public required int Order { get; init; }
-
-    /// <summary>The point that is measured again and again: how it varies is the machine's noise.</summary>
-    public bool Reference { get; init; }
-
-    public required DateTimeOffset Started { get; init; }
-
-    public required LoadSummary Summary { get; init; }
-
-    /// <summary>Null for peers without metrics.</summary>
-    public ServerFigures? Server { get; init; }
-
-    /// <summary>Experts that were served, and in the BTX model; null for peers.</summary>
-    public int? Experts { get; init; }
-
-    public int? MixtureExperts { get; init; }
-
-    /// <summary>A peer's own words on what it is and how it runs; null for the server.</summary>
-    public string? Peer { get; init; }
-}
+/// <param name="Repeat">Which of the settings' repeats, from 0.</param>
+/// <param name="Order">Position in the shuffled order, from 0.</param>
+/// <param name="Reference">The point that is measured again and again: how it varies is the machine's noise.</param>
+/// <param name="Server">Null for peers without metrics.</param>
+/// <param name="Experts">Of the served forest; null for peers.</param>
+/// <param name="Peer">A peer's own words on what it is and how it runs; null for the server.</param>
+public sealed record PointResult(PointSettings Settings, int Repeat, int Order, DateTimeOffset Started, LoadSummary Summary,
+    bool Reference = false, ServerFigures? Server = null, int? Experts = null, int? MixtureExperts = null, string? Peer = null);
 
 /// <summary>What a point of a sweep sets.</summary>
 /// <param name="Mode">Routing mode: <c>ensemble</c>, <c>top_k</c>, <c>top_p:MASS</c>, <c>average</c>, <c>average:NAME</c>, <c>expert</c>
@@ -56,50 +36,20 @@ public sealed record PointSettings(string Mode, int? K, string Load, int? Concur
 }
 
 /// <summary>What one load did. Latencies and counts are of the requests that were due in the measured time, whenever they ended; rates of
-/// tokens and requests are of what arrived in that time.</summary>
-public sealed record LoadSummary
-{
-    /// <summary>Seconds that were measured.</summary>
-    public required double Seconds { get; init; }
-
-    public required int Requests { get; init; }
-
-    public required int Failed { get; init; }
-
-    /// <summary>Requests by status, <c>ok</c> among them; the most frequent first.</summary>
-    public required IReadOnlyDictionary<string, int> Statuses { get; init; }
-
-    /// <summary>Of successful requests, like the next.</summary>
-    public required long PromptTokens { get; init; }
-
-    public required long CompletionTokens { get; init; }
-
-    /// <summary>Completion tokens of successful requests a second.</summary>
-    public required double TokensPerSecond { get; init; }
-
-    public required double RequestsPerSecond { get; init; }
-
-    /// <summary>Requests a second that were due in the measured time: the offered load.</summary>
-    public required double OfferedPerSecond { get; init; }
-
-    /// <summary>Successful requests that met the objective, of those due in the measured time, a second of it; null without one.</summary>
-    public double? GoodputPerSecond { get; init; }
-
-    /// <summary>From due to the first token, successful requests. Null where none succeeded; so are the next three.</summary>
-    public LatencyFigures? TimeToFirstToken { get; init; }
-
-    /// <summary>Between two tokens of a request.</summary>
-    public LatencyFigures? InterToken { get; init; }
-
-    /// <summary>From due to the end.</summary>
-    public LatencyFigures? EndToEnd { get; init; }
-
-    /// <summary>From sent to the end: what a tool that omits the wait would report.</summary>
-    public LatencyFigures? EndToEndFromSent { get; init; }
-}
+/// tokens and requests are of what arrived in that time. Latencies are null where no request succeeded.</summary>
+/// <param name="Statuses">Requests by status, <c>ok</c> among them; the most frequent first.</param>
+/// <param name="OfferedPerSecond">Requests a second that were due in the measured time: the offered load.</param>
+/// <param name="GoodputPerSecond">Successful requests that met the objective, of those due, a second; null without one.</param>
+/// <param name="TimeToFirstToken">From due to the first token.</param>
+/// <param name="InterToken">Between two tokens of a request.</param>
+/// <param name="EndToEnd">From due to the end.</param>
+/// <param name="EndToEndFromSent">From sent to the end: what a tool that omits the wait would report.</param>
+public sealed record LoadSummary(double Seconds, int Requests, int Failed, IReadOnlyDictionary<string, int> Statuses, long PromptTokens,
+    long CompletionTokens, double TokensPerSecond, double RequestsPerSecond, double OfferedPerSecond, double? GoodputPerSecond = null,
+    LatencyFigures? TimeToFirstToken = null, LatencyFigures? InterToken = null, LatencyFigures? EndToEnd = null,
+    LatencyFigures? EndToEndFromSent = null);
 
 /// <summary>A figure with its 95 % confidence interval; null bounds where too few values were seen for one.</summary>
-/// <param name="Count">Values that it is made of.</param>
 public sealed record Estimate(double Value, double? Low, double? High, int Count);
 
 /// <summary>The distribution of one latency, seconds.</summary>
@@ -111,7 +61,6 @@ public sealed record LatencyFigures(Estimate P50, Estimate P90, Estimate P99, do
 public sealed record ServiceObjective(double? TimeToFirstToken, double? InterToken, double? EndToEnd, double Share = 0.99);
 
 /// <summary>What the server's own <c>/metrics</c> say of the same time: differences between its begin and its end.</summary>
-/// <param name="Seconds">Between the two readings.</param>
 /// <param name="MeanTimeToFirstToken">Seconds, from arrival on.</param>
 /// <param name="DecodeSteps">Steps without any prefill; all that follows is of these alone.</param>
 /// <param name="DecodeSeconds">How long they took, summed.</param>
@@ -127,44 +76,21 @@ public sealed record ServerFigures(double Seconds = 0, double Requests = 0, doub
 }
 
 /// <summary>One request as its client saw it, a line of a run's <c>requests/*.jsonl</c>. Times are seconds since the load began.</summary>
-public sealed record RequestRecord
+/// <param name="Index">Position in the order of arrival, from 0.</param>
+/// <param name="Due">Latency counts from here, not from <paramref name="Sent"/>: a stalled server may not hide the requests that it held
+/// up (coordinated omission).</param>
+/// <param name="Domain">Whose test split the prompt is from.</param>
+/// <param name="Status"><c>ok</c>, or why not: the gRPC status or <c>http_503</c>, <c>timeout</c>, <c>unreachable</c>, <c>cut_off</c>.
+/// </param>
+/// <param name="WarmUp">Due before measuring began; only its tokens that arrived later count, to the throughput.</param>
+/// <param name="ExpertTokens">Rows that ran on each expert for it, from the answer's usage: a token each, a chunk of the prompt one; of a
+/// BTX model tokens, mean over layers.</param>
+public sealed record RequestRecord(int Index, double Due, double Sent, string Domain, string Status, bool WarmUp = false,
+    double? FirstToken = null, double? End = null, int PromptTokens = 0, int CompletionTokens = 0, string? Finish = null,
+    string? Error = null, IReadOnlyDictionary<string, double>? ExpertTokens = null)
 {
-    /// <summary>Position in the order of arrival, from 0.</summary>
-    public required int Index { get; init; }
-
-    /// <summary>Due before measuring began; only its tokens that arrived later count, to the throughput.</summary>
-    public bool WarmUp { get; init; }
-
-    /// <summary>When it was due. Latency counts from here, not from <see cref="Sent"/>: a stalled server may not hide the requests
-    /// that it held up (coordinated omission).</summary>
-    public required double Due { get; init; }
-
-    public required double Sent { get; init; }
-
-    public double? FirstToken { get; init; }
-
-    public double? End { get; init; }
-
     /// <summary>Seconds between tokens that follow each other, of length <see cref="CompletionTokens"/> - 1.</summary>
     public float[] Gaps { get; init; } = [];
-
-    public int PromptTokens { get; init; }
-
-    public int CompletionTokens { get; init; }
-
-    /// <summary>Domain whose test split the prompt is from.</summary>
-    public required string Domain { get; init; }
-
-    /// <summary><c>ok</c>, or why not: the gRPC status or <c>http_503</c>, <c>timeout</c>, <c>unreachable</c>, <c>cut_off</c>.</summary>
-    public required string Status { get; init; }
-
-    public string? Finish { get; init; }
-
-    public string? Error { get; init; }
-
-    /// <summary>Rows that ran on each expert for it, from the answer's usage: a token each, a chunk of the prompt one; of
-    /// a BTX model tokens, mean over layers.</summary>
-    public IReadOnlyDictionary<string, double>? ExpertTokens { get; init; }
 
     [JsonIgnore]
     public bool Ok => Status == "ok";

@@ -18,44 +18,21 @@ public static class RunDirectory
 }
 
 /// <summary>What a run was asked to do, where.</summary>
-public sealed record RunDescription
+/// <param name="Command">The command line that repeats it.</param>
+/// <param name="Seed">Order of the points, prompts, lengths and arrivals follow from it.</param>
+public sealed record RunDescription(DateTimeOffset Started, string Command, MachineDescription Machine, string Version,
+    LoadDescription Load, int Seed, ServiceObjective? Objective = null)
 {
     public const int CurrentSchema = 1;
 
     public int Schema { get; init; } = CurrentSchema;
 
-    public required DateTimeOffset Started { get; init; }
-
-    /// <summary>The command line that repeats it.</summary>
-    public required string Command { get; init; }
-
-    public required MachineDescription Machine { get; init; }
-
-    /// <summary>Version of the program.</summary>
-    public required string Version { get; init; }
-
-    public required LoadDescription Load { get; init; }
-
-    /// <summary>Null unless one was named.</summary>
-    public ServiceObjective? Objective { get; init; }
-
-    /// <summary>Order of the points, prompts, lengths and arrivals follow from it.</summary>
-    public required int Seed { get; init; }
-
     /// <summary>Of a run that begins now, on this machine, with this program.</summary>
-    public static RunDescription Now(string command, LoadDescription load, ServiceObjective? objective, int seed) => new()
-    {
-        Started = DateTimeOffset.UtcNow,
-        Command = command,
-        Machine = MachineDescription.OfThis(),
-        Version = typeof(RunDescription).Assembly.GetName().Version!.ToString(3),
-        Load = load,
-        Objective = objective,
-        Seed = seed,
-    };
+    public static RunDescription Now(string command, LoadDescription load, ServiceObjective? objective, int seed) =>
+        new(DateTimeOffset.UtcNow, command, MachineDescription.OfThis(), typeof(RunDescription).Assembly.GetName().Version!.ToString(3),
+            load, seed, objective);
 }
 
-/// <param name="MemoryBytes">Physical memory.</param>
 /// <param name="LoadAverage">Of the last minute, before the run.</param>
 public sealed record MachineDescription(string Processor, int Cores, long MemoryBytes, string OperatingSystem, double LoadAverage)
 {
@@ -76,15 +53,12 @@ public sealed record MachineDescription(string Processor, int Cores, long Memory
 /// <summary>The load's shape, in the command line's own words.</summary>
 /// <param name="Door">How requests reach the server: <c>grpc</c> or <c>http</c>.</param>
 /// <param name="Prompts">Where prompts come from, and the domain mix.</param>
-/// <param name="PromptTokens">Distribution of prompt lengths.</param>
-/// <param name="OutputTokens">Distribution of output lengths.</param>
 /// <param name="WarmUp">What is left out: seconds or requests.</param>
 /// <param name="Bound">When a point ends: seconds or requests.</param>
 public sealed record LoadDescription(string Door, string Prompts, string PromptTokens, string OutputTokens, string WarmUp, string Bound);
 
 /// <summary>What the generator itself can do, against a server in its own process that answers at once: above this it would measure
 /// itself.</summary>
-/// <param name="Door">How requests reached that server: <c>grpc</c> or <c>http</c>.</param>
 /// <param name="ProcessorSecondsPerToken">Of the generator and that server together.</param>
 public sealed record Ceiling(string Door, int Concurrency, double RequestsPerSecond, double TokensPerSecond,
     double ProcessorSecondsPerToken);
@@ -106,18 +80,9 @@ public static class QualityKey
 }
 
 /// <summary>A constant load over which an expert is added and removed. Times are seconds since the load began.</summary>
-public sealed record ChangeTimeline
+public sealed record ChangeTimeline(string Expert, IReadOnlyList<ChangeTimeline.Change> Changes,
+    IReadOnlyList<ChangeTimeline.Window> Windows, int Requests, int Failed)
 {
-    public required string Expert { get; init; }
-
-    public required IReadOnlyList<Change> Changes { get; init; }
-
-    public required IReadOnlyList<Window> Windows { get; init; }
-
-    public required int Requests { get; init; }
-
-    public required int Failed { get; init; }
-
     /// <param name="Kind"><c>add</c> or <c>remove</c>.</param>
     /// <param name="End">When the call returned.</param>
     /// <param name="Phases">What the server reported on the way, and when.</param>

@@ -1,5 +1,6 @@
 using System.Text.Json;
 using System.Text.Json.Serialization;
+using System.Text.Json.Serialization.Metadata;
 using Btx.LoadTests.Costs;
 
 namespace Btx.LoadTests.Records;
@@ -7,32 +8,21 @@ namespace Btx.LoadTests.Records;
 /// <summary>How a run's files are written: snake_case, nulls left out.</summary>
 public static class RunJson
 {
+    private static readonly Type[] s_whole =
+        [typeof(PointResult), typeof(LoadSummary), typeof(RequestRecord), typeof(RunDescription), typeof(ChangeTimeline)];
+
     public static JsonSerializerOptions Line { get; } = new()
     {
         PropertyNamingPolicy = JsonNamingPolicy.SnakeCaseLower,
         DefaultIgnoreCondition = JsonIgnoreCondition.WhenWritingNull,
         NumberHandling = JsonNumberHandling.AllowNamedFloatingPointLiterals,
+        TypeInfoResolver = new DefaultJsonTypeInfoResolver { Modifiers = { Require } },
     };
 
     public static JsonSerializerOptions Indented { get; } = new(Line) { WriteIndented = true };
 
-    /// <summary>Reads a whole file.</summary>
-    public static T Read<T>(string path)
-    {
-        try
-        {
-            using var stream = File.OpenRead(path);
-            return JsonSerializer.Deserialize<T>(stream, Line) ?? throw new LoadTestException($"{path} holds null");
-        }
-        catch (JsonException e)
-        {
-            throw new LoadTestException($"{path} cannot be read as {typeof(T).Name}: {e.Message.ReplaceLineEndings(" ")}", e);
-        }
-        catch (IOException e)
-        {
-            throw new LoadTestException($"{path} cannot be read: {e.Message}", e);
-        }
-    }
+    public static T Read<T>(string path) => LoadTestException.Wrap($"{path} cannot be read as {typeof(T).Name}", () =>
+        JsonSerializer.Deserialize<T>(File.ReadAllBytes(path), Line) ?? throw new JsonException("it holds null"));
 
     /// <summary>A field of another program's file.</summary>
     /// <param name="option">What named the file, for messages.</param>
@@ -40,29 +30,14 @@ public static class RunJson
     public static string? ReadField(string option, string path, string field, string remedy)
     {
         if (!File.Exists(path)) throw new LoadTestException($"{option}: {path} is not there; {remedy}");
-        try
+        return LoadTestException.Wrap($"{option}: {path} cannot be read", () =>
         {
             using var json = JsonDocument.Parse(File.ReadAllBytes(path));
             return json.RootElement.GetProperty(field).GetString();
-        }
-        catch (Exception e) when (e is JsonException or KeyNotFoundException or InvalidOperationException or IOException
-            or UnauthorizedAccessException)
-        {
-            throw new LoadTestException($"{option}: {path} cannot be read: {e.Message.ReplaceLineEndings(" ")}", e);
-        }
+        });
     }
 
-    public static string[] ReadText(string path)
-    {
-        try
-        {
-            return File.ReadAllLines(path);
-        }
-        catch (Exception e) when (e is IOException or UnauthorizedAccessException)
-        {
-            throw new LoadTestException($"{path} cannot be read: {e.Message}", e);
-        }
-    }
+    public static string[] ReadText(string path) => LoadTestException.Wrap($"{path} cannot be read", () => File.ReadAllLines(path));
 
     /// <summary>Reads lines; a last one that was cut off by a crash is left out, damage before it is refused.</summary>
     public static IReadOnlyList<T> ReadLines<T>(string path)
@@ -94,10 +69,9 @@ public static class RunJson
         return items;
     }
 
-    /// <summary>Writes a file whole: beside it, flushed, then renamed.</summary>
     public static void Write<T>(string path, T value) => WriteText(path, JsonSerializer.Serialize(value, Indented) + "\n");
 
-    /// <inheritdoc cref="Write"/>
+    /// <summary>Writes a file whole: beside it, flushed, then renamed.</summary>
     public static void WriteText(string path, string text)
     {
         var temporary = path + ".tmp";
@@ -109,29 +83,21 @@ public static class RunJson
 
         File.Move(temporary, path, overwrite: true);
     }
+
+    // What these cannot be without must be in the file.
+    private static void Require(JsonTypeInfo type)
+    {
+        foreach (var property in s_whole.Contains(type.Type) ? type.Properties : [])
+            property.IsRequired |= property.AssociatedParameter is { HasDefaultValue: false, IsNullable: false };
+    }
 }
 
 /// <summary>The measured points of a run's directory: <see cref="RunDirectory.Points"/>.</summary>
 internal static class PointLines
 {
     /// <summary>Those that are whole.</summary>
-    /// <param name="problems">Gets a sentence for each line that is left out.</param>
-    public static IReadOnlyList<PointResult> Read(string path, ICollection<string> problems)
-    {
-        var (points, damaged) = Whole(path);
-        foreach (var problem in damaged) problems.Add($"{problem}; it is left out");
-        return points;
-    }
-
-    /// <summary>All of them.</summary>
-    /// <param name="remedy">For the message.</param>
-    public static IReadOnlyList<PointResult> ReadAll(string path, string remedy)
-    {
-        var (points, damaged) = Whole(path);
-        return damaged.Count == 0 ? points : throw new LoadTestException($"{damaged[0]}; {remedy}");
-    }
-
-    private static (List<PointResult> Points, List<string> Damaged) Whole(string path)
+    /// <param name="problems">Gets a sentence for each line that is not, with the remedy.</param>
+    public static IReadOnlyList<PointResult> Read(string path, ICollection<string> problems, string remedy = "it is left out")
     {
         var (points, damaged) = (new List<PointResult>(), new List<string>());
         foreach (var (line, point) in RunJson.ReadWholeLines<PointResult>(path, damaged))
@@ -140,7 +106,8 @@ internal static class PointLines
             else damaged.Add($"{path}, line {line}: settings or figures are missing or are no numbers");
         }
 
-        return (points, damaged);
+        foreach (var problem in damaged) problems.Add($"{problem}; {remedy}");
+        return points;
     }
 }
 
@@ -155,7 +122,6 @@ internal static class UnfinishedLoads
         return from file in Directory.GetFiles(requests, "*.jsonl").Order(StringComparer.Ordinal)
                let records = File.ReadLines(file).Count(line => line.EndsWith('}'))
                where records > 0
-               select $"{file} holds {records} requests of a load that ended before its figures were written; they are in no figure here: "
-                   + "measure it again";
+               select $"{file} holds {records} requests of a load that ended before its figures were written: measure it again";
     }
 }

@@ -8,10 +8,7 @@ namespace Btx.LoadTests.Sweeps;
 
 /// <summary>The axes of a sweep: every combination that makes sense is a point.</summary>
 /// <param name="Concurrency">Closed loops, by requests in flight.</param>
-/// <param name="Rates">Open loops, by requests due a second.</param>
 /// <param name="RateModes">Modes that the open loops are measured in, <c>top_k=2</c> one k of a mode; null: all.</param>
-/// <param name="Modes">As <see cref="PointSettings.Mode"/>; null: all that the server has.</param>
-/// <param name="K">Of top_k and moe; null: all that the server has.</param>
 internal sealed record Grid(IReadOnlyList<int> Concurrency, IReadOnlyList<double> Rates, IReadOnlyList<string>? RateModes = null,
     IReadOnlyList<string>? Modes = null, IReadOnlyList<int>? K = null)
 {
@@ -20,7 +17,6 @@ internal sealed record Grid(IReadOnlyList<int> Concurrency, IReadOnlyList<double
     /// <summary>Open loops, as shares of what the same settings gave in their best closed loop; see <see cref="CurveRates"/>.</summary>
     public IReadOnlyList<double> RateShares { get; init; } = [];
 
-    /// <summary>Modes of peers, with the precision of each.</summary>
     public IReadOnlyList<(string Mode, string Precision)> Peers { get; init; } = [];
 
     /// <summary>Further server options, each with its values.</summary>
@@ -33,8 +29,7 @@ internal sealed record Grid(IReadOnlyList<int> Concurrency, IReadOnlyList<double
         {
             var name = mode.Split(':', 2);
             if (name.Length == 1 ? !s_plain.Contains(mode) : !s_named.Contains(name[0]) || name[1].Length == 0)
-                throw new LoadTestException($"--modes {mode}: unknown mode; use ensemble, top_k, top_p:MASS, moe, average, "
-                    + "average:NAME, expert (of the prompt's domain) or expert:NAME; peers are named with --peer");
+                throw new LoadTestException($"--modes {mode}: unknown mode; use ensemble, top_k, top_p:MASS, moe, average[:A], expert[:E]");
             if (name[0] == "top_p" && !(double.TryParse(name[1], out var p) && p is > 0 and <= 1))
                 throw new LoadTestException($"--modes {mode}: expected a posterior mass in (0, 1], for example top_p:0.9");
         }
@@ -49,7 +44,6 @@ internal sealed record Grid(IReadOnlyList<int> Concurrency, IReadOnlyList<double
 
     /// <summary>All points of what is served in each precision, in the order of the axes. Peers have a point a load,
     /// whatever precisions and options there are.</summary>
-    /// <param name="served">By precision.</param>
     /// <param name="notes">Gets a line for each value that a mode cannot take.</param>
     public IReadOnlyList<PointSettings> Points(IReadOnlyDictionary<string, ServedFacts> served, IList<string> notes)
     {
@@ -130,7 +124,6 @@ internal sealed record Grid(IReadOnlyList<int> Concurrency, IReadOnlyList<double
 /// it is measured.</summary>
 internal static class CurveRates
 {
-    /// <param name="measured">Closed loops among them, all that the sweep has.</param>
     /// <returns>For each settings, loads apart: its highest median request rate over the closed loops, times each share.</returns>
     public static IReadOnlyList<PointSettings> Points(IEnumerable<PointResult> measured, Grid grid) =>
     [
@@ -163,8 +156,7 @@ internal static class ValueList
             if (ends.Length > 2 || !ends.All(e => int.TryParse(e, NumberStyles.None, null, out _)))
                 throw Unreadable(option, text, "whole numbers such as 1,2,8 or 1..4");
             var (from, to) = (int.Parse(ends[0]), int.Parse(ends[^1]));
-            if (from < 1 || to < from || to - from > 10_000)
-                throw Unreadable(option, text, "whole numbers of 1 or more, a range from its smaller end");
+            if (from < 1 || to < from || to - from > 10_000) throw Unreadable(option, text, "whole numbers from 1, ranges upwards");
             values.AddRange(Enumerable.Range(from, to - from + 1));
         }
 
@@ -181,7 +173,6 @@ internal static class ValueList
         return ([.. words[false].Distinct()], [.. words[true].Distinct().Select(s => s / 100)]);
     }
 
-    /// <summary>Separated by commas.</summary>
     public static IReadOnlyList<string> Words(string option, string text)
     {
         string[] parts = [.. text.Split(',').Select(p => p.Trim()).Distinct()];

@@ -28,7 +28,6 @@ internal sealed partial class ServerProcess : IAsyncDisposable
 
     private ServerProcess(Process guard, string log) => (_guard, Log) = (guard, log);
 
-    /// <summary>File with what it writes.</summary>
     public string Log { get; }
 
     public Uri Grpc { get; private set; } = null!;
@@ -37,14 +36,12 @@ internal sealed partial class ServerProcess : IAsyncDisposable
 
     public bool Ended => _guard.HasExited;
 
-    /// <summary>The program that servers are started with.</summary>
     /// <param name="path">Btx.Server.dll or an executable; null: as <see cref="Variable"/> says.</param>
     public static string[] Program(string? path)
     {
         var said = path is null ? Variable : "--server-command";
         path ??= Environment.GetEnvironmentVariable(Variable) is { Length: > 0 } set ? set
-            : throw new LoadTestException("which program serves? Run `./btx loadtest`, or name it with --server-command FILE or in "
-                + $"{Variable}; --server ADDRESS loads a running one");
+            : throw new LoadTestException($"which program serves? Run `./btx loadtest`, or name it with --server-command or in {Variable}");
         if (!File.Exists(path)) throw new LoadTestException($"{said} {path}: not found; name Btx.Server.dll or an executable");
         path = Path.GetFullPath(path);
         if (!path.EndsWith(".dll", StringComparison.Ordinal)) return [path];
@@ -52,10 +49,6 @@ internal sealed partial class ServerProcess : IAsyncDisposable
     }
 
     /// <summary>Starts it and waits until it listens.</summary>
-    /// <param name="program">Of <see cref="Program"/>.</param>
-    /// <param name="arguments">Of <c>serve</c>, without addresses.</param>
-    /// <param name="log">Appended to.</param>
-    /// <exception cref="OperationCanceledException">Cancelled; it was ended.</exception>
     public static async Task<ServerProcess> StartAsync(string[] program, IEnumerable<string> arguments, string log,
         CancellationToken cancellation)
     {
@@ -99,10 +92,7 @@ internal sealed partial class ServerProcess : IAsyncDisposable
         {
             _guard.StandardInput.Close();
         }
-        catch (IOException)
-        {
-            // It has ended.
-        }
+        catch (IOException) { } // it has ended
 
         await _guard.WaitForExitAsync(CancellationToken.None);
         _guard.Dispose();

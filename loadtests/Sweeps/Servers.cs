@@ -7,9 +7,6 @@ using Grpc.Core;
 namespace Btx.LoadTests.Sweeps;
 
 /// <summary>What a sweep may serve, and how.</summary>
-/// <param name="Forests">Served forests by precision.</param>
-/// <param name="Mixtures">Served BTX models by precision.</param>
-/// <param name="Precisions">Those that are measured.</param>
 /// <param name="Concurrency">The largest closed loop: the server gets a slot for each request of it.</param>
 /// <param name="AveragesOnDemand">No mode needs averages when the server starts.</param>
 /// <param name="FirstOptions">The values that the server of a description is started with.</param>
@@ -19,11 +16,9 @@ internal sealed record ServerInputs(IReadOnlyDictionary<string, string> Forests,
     IReadOnlyList<string> Precisions, int Concurrency, bool AveragesOnDemand, IReadOnlyDictionary<string, string> FirstOptions,
     string[] Program, Uri? Grpc = null, Uri? Http = null)
 {
-    /// <summary>The manifest of a served forest, and of a served BTX model.</summary>
     public const string ForestFile = "served.json", MixtureFile = "served-btx.json";
 
     /// <summary>Reads each <c>DIR</c> or <c>PRECISION=DIR</c>; by precision, in their order.</summary>
-    /// <param name="file">The manifest that it has to hold.</param>
     public static IReadOnlyDictionary<string, string> ByPrecision(string option, IEnumerable<string> values, string file)
     {
         var found = new OrderedDictionary<string, string>(StringComparer.Ordinal);
@@ -34,14 +29,20 @@ internal sealed record ServerInputs(IReadOnlyDictionary<string, string> Forests,
             var manifest = Path.Combine(directory, file);
             var precision = RunJson.ReadField($"{option} {value}", manifest, "precision", "name a directory that `btx export` wrote");
             if (precision is null or "") throw new LoadTestException($"{option} {value}: {manifest} names no precision");
-            if (said is not null && said != precision)
-                throw new LoadTestException($"{option} {value}: {manifest} is of {precision}, not of {said}");
+            if (said is not null && said != precision) throw new LoadTestException($"{option} {value}: {manifest} is of {precision}");
             if (!found.TryAdd(precision, Path.GetFullPath(directory)))
                 throw new LoadTestException($"{option} {value}: {found[precision]} is of {precision} too; a sweep takes one of each");
         }
 
         return found;
     }
+
+    /// <summary>The same of one other forest alone.</summary>
+    public ServerInputs Of(string precision, string forest) => this with
+    {
+        Forests = new Dictionary<string, string> { [precision] = forest },
+        Mixtures = new Dictionary<string, string>(),
+    };
 
     /// <summary>Arguments of <c>serve</c>: read-only, so that a sweep never changes what it serves.</summary>
     /// <param name="verified">The weights' hashes were compared by an earlier start.</param>
@@ -54,8 +55,7 @@ internal sealed record ServerInputs(IReadOnlyDictionary<string, string> Forests,
         if (verified) arguments.Add("--no-verify");
         if (!options.ContainsKey("--slots")) arguments.Add($"--slots={Math.Max(16, Concurrency)}");
         if (AveragesOnDemand && !options.ContainsKey("--averages")) arguments.Add("--averages=demand");
-        arguments.AddRange(options.OrderBy(o => o.Key, StringComparer.Ordinal).Select(o => $"{o.Key}={o.Value}"));
-        return arguments;
+        return [.. arguments, .. ServerKey.Words(options)];
     }
 }
 
@@ -64,8 +64,10 @@ internal sealed record ServerKey(string Precision, string Options)
 {
     /// <returns>Null: the point is a peer's.</returns>
     public static ServerKey? Of(PointSettings settings) => settings.Mode.StartsWith("peer:", StringComparison.Ordinal) ? null
-        : new(settings.Precision,
-            string.Join(' ', settings.Options.OrderBy(o => o.Key, StringComparer.Ordinal).Select(o => $"{o.Key}={o.Value}")));
+        : new(settings.Precision, string.Join(' ', Words(settings.Options)));
+
+    public static IEnumerable<string> Words(IReadOnlyDictionary<string, string> options) =>
+        options.OrderBy(o => o.Key, StringComparer.Ordinal).Select(o => $"{o.Key}={o.Value}");
 }
 
 /// <summary>A server that answers: started for the sweep, or one that was running.</summary>
@@ -86,7 +88,6 @@ internal sealed class LiveServer : IAsyncDisposable
 
     public ServerMetrics? Metrics { get; }
 
-    /// <summary>What it said when it was reached.</summary>
     public ServedFacts Facts { get; private set; } = null!;
 
     /// <summary>It was started for the sweep and is no more.</summary>
@@ -107,18 +108,12 @@ internal sealed class LiveServer : IAsyncDisposable
             server.Facts = await server.Client.DescribeAsync(cancellation);
             return server;
         }
-        catch (LoadTestException e)
-            when (e.InnerException is RpcException { StatusCode: StatusCode.Unauthenticated or StatusCode.PermissionDenied } refused)
+        catch (Exception e)
         {
             await server.DisposeAsync();
-            var detail = refused.Status.Detail.ReplaceLineEndings(" ");
-            throw new LoadTestException($"the server at {grpc.Authority} refused ({detail}); a sweep sends no key: start its server with "
-                + "`./btx loadtest sweep --forest`, or reach it directly", refused);
-        }
-        catch
-        {
-            await server.DisposeAsync();
-            throw;
+            if (e.InnerException is not RpcException { StatusCode: StatusCode.Unauthenticated or StatusCode.PermissionDenied } no) throw;
+            throw new LoadTestException($"the server at {grpc.Authority} refused ({no.Status.Detail.ReplaceLineEndings(" ")}); "
+                + "a sweep sends no key: start its server with --forest, or reach it directly", no);
         }
     }
 
@@ -135,7 +130,6 @@ internal sealed class LiveServer : IAsyncDisposable
 }
 
 /// <summary>The servers of a sweep, one at a time: started when a point needs another one, ended then and at the end.</summary>
-/// <param name="logs">Directory of their outputs: server-1.log and on.</param>
 internal sealed class Servers(ServerInputs inputs, string logs) : IAsyncDisposable
 {
     private readonly HashSet<string> _verified = new(StringComparer.Ordinal);
@@ -148,7 +142,6 @@ internal sealed class Servers(ServerInputs inputs, string logs) : IAsyncDisposab
     public Task<LiveServer> ForAsync(string precision, CancellationToken cancellation) =>
         ForAsync(new PointSettings("ensemble", null, "closed", 1, null, precision, inputs.FirstOptions), cancellation);
 
-    /// <summary>The one that the point needs.</summary>
     public async Task<LiveServer> ForAsync(PointSettings settings, CancellationToken cancellation)
     {
         var key = ServerKey.Of(settings);

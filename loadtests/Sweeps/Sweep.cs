@@ -9,26 +9,20 @@ using Btx.LoadTests.Records;
 namespace Btx.LoadTests.Sweeps;
 
 /// <summary>What a sweep is to do, checked as far as that goes without a server.</summary>
-/// <param name="Out">The run's directory.</param>
 /// <param name="Asked">All that decides what is measured, by option: what a sweep that goes on must be asked again.</param>
-/// <param name="Repeats">Measurements of each point.</param>
 /// <param name="ReferenceEvery">Points between two measurements of the reference point.</param>
-/// <param name="CeilingSeconds">In which the generator's own ceiling is measured.</param>
 internal sealed record SweepRequest(string Out, IReadOnlyDictionary<string, string> Asked, Grid Grid, ServerInputs Servers, LoadShape Shape,
     PeerRequest Peers, int Repeats, int ReferenceEvery, double CeilingSeconds, string Corpus, QualityRequest Quality, ChangeRequest Change);
 
 /// <summary>What a sweep left behind.</summary>
 /// <param name="Points">Settings that were measured.</param>
-/// <param name="Results">All measurements, the reference point's among them.</param>
 /// <param name="Notes">What was left out, and why.</param>
 internal sealed record SweepOutcome(string Directory, int Points, IReadOnlyList<PointResult> Results, IReadOnlyList<string> Notes);
 
 /// <summary>A whole sweep: the closed loops and rates of the grid, the load curves that follow from them, quality, and changes under load.
 /// What is there already is not measured again.</summary>
-/// <param name="command">The command line that repeats it.</param>
 internal sealed class Sweep(SweepRequest request, string command, ProgressItem progress)
 {
-    /// <exception cref="OperationCanceledException">Likewise; the point under way does not count.</exception>
     public async Task<SweepOutcome> RunAsync(CancellationToken cancellation)
     {
         var (grid, shape, quality) = (request.Grid, request.Shape, request.Quality);
@@ -103,8 +97,7 @@ internal sealed class Sweep(SweepRequest request, string command, ProgressItem p
                 var ceiling = await CeilingRun.MeasureAsync("grpc", request.Servers.Concurrency, request.CeilingSeconds,
                     (int)Math.Max(1, request.Shape.Prompts.Median), (int)Math.Max(1, request.Shape.Outputs.Median), cancellation);
                 RunJson.Write(file, ceiling);
-                progress.WriteLine($"the generator's own ceiling: {ceiling.TokensPerSecond:0} tokens/s, {ceiling.RequestsPerSecond:0} "
-                    + $"requests/s at concurrency {ceiling.Concurrency}");
+                progress.WriteLine($"the generator's own ceiling: {ceiling.TokensPerSecond:0} tokens/s, {ceiling.Concurrency} in flight");
             }
             catch (LoadTestException e)
             {

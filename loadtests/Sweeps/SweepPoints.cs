@@ -21,15 +21,11 @@ internal sealed record LoadShape(PromptTexts Texts, DomainMix Mix, Lengths Promp
 }
 
 /// <summary>The peers of a sweep.</summary>
-/// <param name="Threads">Of the matrix products of those that are libraries.</param>
 /// <param name="Program">Serves the dense models; empty: there are none.</param>
 internal sealed record PeerRequest(IReadOnlyList<PeerChoice> Choices, int Threads, string[] Program);
 
 /// <summary>Measures points on servers of a forest, and on peers with the prompts, lengths and arrivals that the server gets; the server
 /// idles meanwhile.</summary>
-/// <param name="servers">Left to the caller to end.</param>
-/// <param name="reference">A point of the server's.</param>
-/// <param name="logs">Directory of the dense servers' outputs.</param>
 internal sealed class SweepPoints(Servers servers, PeerRequest peers, LoadShape shape, PointSettings reference, string logs)
     : IAsyncDisposable
 {
@@ -39,7 +35,6 @@ internal sealed class SweepPoints(Servers servers, PeerRequest peers, LoadShape 
     private LiveServer? _heated;
 
     /// <summary>Measures once, warm-up included; keeps each request's record in <paramref name="requestsFile"/>.</summary>
-    /// <exception cref="OperationCanceledException">Cancelled: the point does not count.</exception>
     public async Task<PointResult> MeasureAsync(PlannedPoint point, string requestsFile, CancellationToken cancellation)
     {
         var settings = point.Settings;
@@ -95,12 +90,7 @@ internal sealed class SweepPoints(Servers servers, PeerRequest peers, LoadShape 
         var fresh = !_dense.TryGetValue(choice.Name, out var server);
         if (fresh)
         {
-            var inputs = servers.Inputs with
-            {
-                Forests = new Dictionary<string, string> { [choice.Precision] = choice.Place },
-                Mixtures = new Dictionary<string, string>(),
-                AveragesOnDemand = true,
-            };
+            var inputs = servers.Inputs.Of(choice.Precision, choice.Place) with { AveragesOnDemand = true };
             server = _dense[choice.Name] = await LiveServer.StartAsync(peers.Program, inputs.Arguments(choice.Precision,
                 servers.Inputs.FirstOptions, verified: false), Path.Combine(logs, $"server-{choice.Name}.log"), cancellation);
         }
@@ -130,17 +120,61 @@ internal sealed class SweepPoints(Servers servers, PeerRequest peers, LoadShape 
         if (summary.Requests == 0)
             throw new LoadTestException($"{point.Name}: no request was due in the measured time; give more --duration or a higher --rate");
         if (summary.Failed == summary.Requests)
-            throw new LoadTestException(explain($"{point.Name}: none of {summary.Requests} requests succeeded: "
+            throw new LoadTestException(explain($"{point.Name}: no request succeeded: "
                 + $"{outcome.Records[0].Status}: {outcome.Records[0].Error}"));
-        return new()
+        return new(point.Settings, point.Repeat, point.Order, outcome.Started, summary, point.Reference, outcome.Server);
+    }
+}
+
+/// <summary>One measurement of a sweep; see <see cref="PointResult"/>.</summary>
+internal sealed record PlannedPoint(PointSettings Settings, int Repeat, int Order, bool Reference)
+{
+    /// <summary>Equal for the same measurement of the same sweep.</summary>
+    public string Name => $"{Settings.Name}{(Reference ? "-ref" : "")}-r{Repeat}";
+
+    public string FileName => $"{string.Concat(Name.Select(c => c is '/' or '\\' or ':' || char.IsControl(c) ? '_' : c))}.jsonl";
+
+    public static PlannedPoint Of(PointResult result) => new(result.Settings, result.Repeat, result.Order, result.Reference);
+}
+
+/// <summary>The order of a sweep's measurements. Each repeat goes through all points once. In it, points that need the same server process
+/// follow each other; the processes are shuffled, and so are the points of each. The reference point comes first, last, and every n points
+/// where its own server runs; where another one runs, when that one is done.</summary>
+internal static class SweepPlan
+{
+    /// <param name="referenceEvery">Points between two measurements of it.</param>
+    /// <param name="earlier">A plan that has been measured before: orders and the reference point's repeats go on.</param>
+    public static IReadOnlyList<PlannedPoint> Of(IReadOnlyList<PointSettings> points, PointSettings reference, int repeats,
+        int referenceEvery, int seed, IReadOnlyList<PlannedPoint>? earlier = null)
+    {
+        var (order, references) = (earlier?.Count ?? 0, earlier?.Count(p => p.Reference) ?? 0);
+        var (random, plan, since, home) = (new Random(seed), new List<PlannedPoint>(), 0, ServerKey.Of(reference));
+        void Refer()
         {
-            Settings = point.Settings,
-            Repeat = point.Repeat,
-            Order = point.Order,
-            Reference = point.Reference,
-            Started = outcome.Started,
-            Summary = summary,
-            Server = outcome.Server,
-        };
+            plan.Add(new(reference, references++, order + plan.Count, true));
+            since = 0;
+        }
+
+        Refer();
+        for (var repeat = 0; repeat < repeats; repeat++)
+        {
+            var servers = points.GroupBy(ServerKey.Of).Select(g => g.ToArray()).ToArray();
+            random.Shuffle(servers);
+            foreach (var group in servers)
+            {
+                random.Shuffle(group);
+                foreach (var settings in group)
+                {
+                    if (since >= referenceEvery && Equals(ServerKey.Of(settings), home)) Refer();
+                    plan.Add(new(settings, repeat, order + plan.Count, false));
+                    since++;
+                }
+
+                if (since >= referenceEvery) Refer();
+            }
+        }
+
+        if (since > 0) Refer();
+        return plan;
     }
 }

@@ -22,21 +22,13 @@ internal sealed class SweepState : IDisposable
     /// <summary>Measured before or now, in the order of measuring.</summary>
     public IReadOnlyList<PointResult> Results => _results;
 
-    /// <summary>Opens the directory, or makes it.</summary>
-    /// <param name="asked">By option.</param>
     public static SweepState Open(string directory, IReadOnlyDictionary<string, string> asked)
     {
-        FileStream held;
-        try
+        var held = LoadTestException.Wrap($"--out {directory}: cannot be written, or another sweep is at work in it", () =>
         {
             System.IO.Directory.CreateDirectory(Path.Combine(directory, RunDirectory.Requests));
-            held = new(Path.Combine(directory, LockFile), FileMode.OpenOrCreate, FileAccess.ReadWrite, FileShare.None);
-        }
-        catch (Exception e) when (e is IOException or UnauthorizedAccessException)
-        {
-            throw new LoadTestException($"--out {directory}: cannot be written, or another sweep is at work in it: {e.Message}", e);
-        }
-
+            return new FileStream(Path.Combine(directory, LockFile), FileMode.OpenOrCreate, FileAccess.ReadWrite, FileShare.None);
+        });
         var state = new SweepState(Path.GetFullPath(directory), held, asked);
         try
         {
@@ -87,8 +79,7 @@ internal sealed class SweepState : IDisposable
             .Order(StringComparer.Ordinal).Select(k => (Key: k, Was: before.GetValueOrDefault(k), Is: asked.GetValueOrDefault(k)))
             .Where(d => d.Was != d.Is).Select(d => $"{d.Key} was {Shown(d.Was)}, is {Shown(d.Is)}")];
         if (differences.Length > 0)
-            throw new LoadTestException($"--out {Directory}: holds another sweep ({string.Join("; ", differences)}); repeat that command "
-                + "to go on with it, or name another directory");
+            throw new LoadTestException($"--out {Directory}: holds another sweep ({string.Join("; ", differences)}); name another one");
     }
 
     // A line that a crash cut off goes: what follows must begin on a line of its own.
@@ -108,7 +99,9 @@ internal sealed class SweepState : IDisposable
             file.SetLength(end);
         }
 
-        foreach (var point in PointLines.ReadAll(path, "take the line out, and the same command measures it again")) Keep(point);
+        var damaged = new List<string>();
+        foreach (var point in PointLines.Read(path, damaged, "take the line out, and the same command measures it again")) Keep(point);
+        if (damaged.Count > 0) throw new LoadTestException(damaged[0]);
     }
 
     private void Keep(PointResult result)

@@ -34,8 +34,7 @@ internal static class CompareVerb
         command.SetAction(parsed =>
         {
             var percent = parsed.GetValue(tolerance);
-            if (!(percent >= 0 && percent < 100))
-                throw new LoadTestException($"--tolerance is {percent}; expected per cent from 0 to below 100");
+            if (!(percent >= 0 && percent < 100)) throw new LoadTestException($"--tolerance {percent}: expected 0 to below 100");
             var names = parsed.GetValue(metrics)?.Split(',', StringSplitOptions.TrimEntries | StringSplitOptions.RemoveEmptyEntries);
             if (names is { Length: 0 })
                 throw new LoadTestException($"--metrics names none; there are {string.Join(", ", RunComparer.MetricNames)}");

@@ -34,22 +34,18 @@ internal sealed class PlanVerb
     private readonly Flag<double?> _memory = new("--memory GIB", "of a device, GiB");
     private readonly Flag<int> _devices = new("--devices N", "in a machine", 1);
     private readonly Flag<double?> _teraflops = new("--teraflops T", "of a device, in the precision that is served");
-    private readonly Flag<double> _efficiency = new("--efficiency SHARE",
-        "share of bandwidth and operations that is reached, without --run", 0.6);
-    private readonly Flag<double> _overhead = new("--step-overhead SECONDS",
-        "seconds of a step that no expert takes, without --run", 0.001);
+    private readonly Flag<double> _efficiency = new("--efficiency SHARE", "share of bandwidth and operations reached, without --run", 0.6);
+    private readonly Flag<double> _overhead = new("--step-overhead SECONDS", "seconds of a step beside experts, without --run", 0.001);
     private readonly Flag<string?> _run = new("--run RUN", "take the costs from this run's directory");
     private readonly Flag<string?> _fittedParameters = new("--fitted-parameters N", "parameters of an expert of that run");
-    private readonly Flag<double?> _fittedBandwidth = new("--fitted-bandwidth GB/S",
-        "of that run's machine, GB/s: needed for another machine");
+    private readonly Flag<double?> _fittedBandwidth = new("--fitted-bandwidth GB/S", "of that run's machine: needed for another machine");
     private readonly Flag<string?> _check = new("--check RUN", "hold the formulas against this run's directory");
     private readonly Flag<string> _experts = new("--experts N,N", "how many experts, several after commas", "8,64,512");
     private readonly Flag<string?> _parameters = new("--expert-parameters N",
         "parameters of an expert: 280k, 125M, 1.3B (with --run: as --fitted-parameters unless given)");
     private readonly Choice _precision = new("--precision", [.. ExpertSize.BytesPerParameter.Keys],
         "of the weights", "fp16");
-    private readonly Flag<double?> _kv = new("--kv-bytes-per-token BYTES",
-        "keys and values of a token on an expert (a Llama of usual proportions)");
+    private readonly Flag<double?> _kv = new("--kv-bytes-per-token BYTES", "keys and values, per expert (a Llama of usual proportions)");
     private readonly Flag<double?> _load = new("--load RATE", "requests a second");
     private readonly Flag<double> _prompt = new("--prompt-tokens N", "mean", 256);
     private readonly Flag<double> _output = new("--output-tokens N", "mean", 128);
@@ -58,8 +54,7 @@ internal sealed class PlanVerb
     private readonly Flag<int> _k = new("--k K", "experts a token, of top_k and moe", 2);
     private readonly Choice _choice = new("--choice", [PlannedRouting.ByPrompt, PlannedRouting.ByDomain],
         "who chooses the k of top_k: prompt (every expert reads it first) or domain (the caller knows)", PlannedRouting.ByPrompt);
-    private readonly Flag<double?> _interToken = new("--inter-token SECONDS",
-        "seconds that a step may take; smaller batches are planned for it");
+    private readonly Flag<double?> _interToken = new("--inter-token SECONDS", "seconds that a step may take: limits the batches");
     private readonly Flag<double> _utilisation = new("--utilisation SHARE", "share of time that a device may be busy", 0.7);
     private readonly Flag<double> _memoryShare = new("--memory-share SHARE", "share of memory that may be used", 0.9);
     private readonly Flag<int> _slots = new("--slots N", "requests at a time that a server has caches for", 16);
@@ -148,8 +143,7 @@ internal sealed class PlanVerb
                 : throw new LoadTestException("--machine and --bandwidth or --memory both describe the machine; give one of the two");
         if (b is null && m is null) return null;
         if (b is null || m is null)
-            throw new LoadTestException($"{(b is null ? "--bandwidth" : "--memory")} is missing: a machine needs both --bandwidth and "
-                + "--memory");
+            throw new LoadTestException($"{(b is null ? "--bandwidth" : "--memory")} is missing: a machine needs both");
         return new MachineSpec
         {
             Bandwidth = b.Value,

@@ -23,8 +23,7 @@ internal static class ReportVerb
     public static Command Create()
     {
         var run = new Argument<string>("RUN") { Description = "directory that `btx loadtest sweep` or `run` wrote" };
-        var objective = new Flag<string?>("--objective LIMITS",
-            $"recommend for this service objective instead of the run's own: {ObjectiveCheck.Forms}");
+        var objective = new Flag<string?>("--objective LIMITS", $"recommend for this, not the run's own: {ObjectiveCheck.Forms}");
         var within = new Flag<string>("--within PERCENT",
             "recommend the cheapest point within so many per cent of the full ensemble's bits per byte", "2");
         var json = new JsonFlag();
@@ -38,7 +37,8 @@ internal static class ReportVerb
                 .Select(p => double.TryParse(p, out var percent) && percent is >= 0 and <= 1000 ? percent
                 : throw new LoadTestException($"--within {text}: \"{p}\"; expected per cent, such as 2 or 1,5"))];
             var page = ReportPage.Of(ReportModel.Read(directory).Analyse(directory, asked, percents));
-            json.Write(parsed, page.Model.Analysis, Lines(page, Write(page, directory)));
+            json.Write(parsed, page.Model.Analysis, Lines(page,
+                LoadTestException.Wrap($"{directory}: the report cannot be written", () => page.Write(directory))));
             foreach (var problem in page.Model.Faults) parsed.InvocationConfiguration.Error.WriteLine($"left out: {problem}");
             return 0;
         });
@@ -50,19 +50,6 @@ internal static class ReportVerb
         yield return page.Headline.Answer;
         foreach (var reason in page.Headline.Reasons) yield return $"  {reason}";
         foreach (var path in written.Where(p => !p.EndsWith(".svg", StringComparison.Ordinal))) yield return path;
-        if (page.Figures.Any())
-            yield return $"{Path.GetDirectoryName(written[^1])}: {Quantity.Count(page.Figures.Count(), "picture")}";
-    }
-
-    private static IReadOnlyList<string> Write(ReportPage page, string directory)
-    {
-        try
-        {
-            return page.Write(directory);
-        }
-        catch (Exception e) when (e is IOException or UnauthorizedAccessException)
-        {
-            throw new LoadTestException($"{directory}: the report cannot be written: {e.Message}", e);
-        }
+        if (page.Figures.Any()) yield return $"{Path.GetDirectoryName(written[^1])}: {Quantity.Count(page.Figures.Count(), "picture")}";
     }
 }

@@ -9,7 +9,6 @@ namespace Btx.LoadTests.Verbs;
 /// <param name="Ceiling">Null: it was not measured.</param>
 /// <param name="ProcessorShare">Processor seconds of the generator a second, while it measured.</param>
 /// <param name="GivenUp">Why the load was given up before its bound; null: it was not.</param>
-/// <param name="Stopped">By Ctrl-C.</param>
 /// <param name="Errors">The first message of each status that is a failure.</param>
 /// <param name="Shortened">Requests that were asked longer than the context and were cut.</param>
 /// <param name="Unwritten">What could not be written into the run's directory.</param>

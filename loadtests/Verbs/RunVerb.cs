@@ -45,14 +45,12 @@ internal sealed class RunVerb
     private readonly Flag<string> _outputs = new("--output-tokens LENGTHS", "likewise", "fixed:32");
     private readonly Flag<double?> _warmUp = new("--warm-up SECONDS", "seconds that are not measured (2)");
     private readonly Flag<int?> _warmUpRequests = new("--warm-up-requests N", "requests that are not measured, instead");
-    private readonly Flag<double?> _duration = new("--duration SECONDS",
-        "seconds that are measured (30, unless --requests or a trace bounds the load)");
+    private readonly Flag<double?> _duration = new("--duration SECONDS", "seconds that are measured (30, without --requests or a trace)");
     private readonly Flag<int?> _requests = new("--requests N", "requests that are measured");
     private readonly Flag<int> _inFlight = new("--max-in-flight N",
         "open loop: requests under way at most; one that is due then waits, and its latency counts that", 1024);
     private readonly Flag<string?> _out = new("--out DIR", "write the run's files here: settings, a record of each request, the figures");
-    private readonly Flag<string?> _ceiling = new("--ceiling FILE",
-        "the generator's ceiling, as `ceiling --json` wrote it (measured again before the load)");
+    private readonly Flag<string?> _ceiling = new("--ceiling FILE", "the generator's ceiling, from `ceiling --json` (measured again)");
     private readonly Flag<bool> _noCeiling = new("--no-ceiling", "do not measure the generator's ceiling");
     private readonly JsonFlag _json = new();
 
@@ -122,21 +120,12 @@ internal sealed class RunVerb
             var item = display.Start("load", bounds is { Seconds: null, Requests: null } ? 0 : 1, null);
             var progress = new DirectProgress<LoadProgress>(p => item.Report(Share(p, bounds), (p.Measuring ? "measuring" : "warm-up")
                 + $": {p.Seconds:0} s, {p.Sent} sent, {p.Ended} ended, {p.Failed} failed, {p.Tokens} tokens"));
-            outcome = await new LoadRun(client, served, plan, routing, bounds)
-            { Temperature = temperature, File = records, Metrics = metrics, Progress = progress }.RunAsync(cancellation);
+            outcome = await new LoadRun(client, served, plan, routing, bounds, temperature, records, metrics, progress)
+                .RunAsync(cancellation);
         }
 
-        var point = new PointResult
-        {
-            Settings = settings,
-            Repeat = 0,
-            Order = 0,
-            Started = outcome.Started,
-            Summary = outcome.Summarise(objective),
-            Server = outcome.Server,
-            Experts = served.Experts.Count,
-            MixtureExperts = served.MixtureExperts.Count is > 0 and var experts ? experts : null,
-        };
+        var point = new PointResult(settings, Repeat: 0, Order: 0, outcome.Started, outcome.Summarise(objective), Server: outcome.Server,
+            Experts: served.Experts.Count, MixtureExperts: served.MixtureExperts.Count is > 0 and var experts ? experts : null);
         var unwritten = new List<string>();
         if (records?.Problem is { } problem) unwritten.Add(problem);
         try
@@ -178,16 +167,10 @@ internal sealed class RunVerb
     {
         var (warmUpRequests, requests) = (parsed.GetValue(_warmUpRequests) ?? 0, parsed.GetValue(_requests));
         var unbounded = requests is null && !parsed.GetValue(_arrivals)!.StartsWith("trace:", StringComparison.Ordinal);
-        return new LoadBounds
-        {
-            WarmUpSeconds = parsed.GetValue(_warmUp) ?? (warmUpRequests > 0 ? 0 : 2),
-            WarmUpRequests = warmUpRequests,
-            Seconds = parsed.GetValue(_duration) ?? (unbounded ? 30 : null),
-            Requests = requests,
-            TimeoutSeconds = parsed.GetValue(_shared.Timeout),
-            LateSeconds = parsed.GetValue(_shared.Timeout),
-            MaxInFlight = parsed.GetValue(_inFlight),
-        }.Validate();
+        var timeout = parsed.GetValue(_shared.Timeout);
+        return new LoadBounds(parsed.GetValue(_warmUp) ?? (warmUpRequests > 0 ? 0 : 2), warmUpRequests,
+            parsed.GetValue(_duration) ?? (unbounded ? 30 : null), requests, timeout, parsed.GetValue(_inFlight), LateSeconds: timeout)
+            .Validate();
     }
 
     private Ceiling? KnownCeiling(ParseResult parsed, string kind)
@@ -211,15 +194,11 @@ internal sealed class RunVerb
     private void Keep(ParseResult parsed, string name, Action<string> write)
     {
         if (parsed.GetValue(_out) is not { } directory) return;
-        try
+        LoadTestException.Wrap($"--out {directory}: cannot be written", () =>
         {
             Directory.CreateDirectory(directory);
             write(Path.Combine(directory, name));
-        }
-        catch (Exception e) when (e is IOException or UnauthorizedAccessException)
-        {
-            throw new LoadTestException($"--out {directory}: cannot be written: {e.Message}", e);
-        }
+        });
     }
 
     // As a sweep's point.

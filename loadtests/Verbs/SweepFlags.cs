@@ -12,8 +12,7 @@ namespace Btx.LoadTests.Verbs;
 /// <summary>The options of <c>sweep</c>, and what they say together.</summary>
 internal sealed class SweepFlags
 {
-    private readonly Flag<string[]> _forest = new("--forest DIR",
-        "served forest, which `btx export` writes; repeat it for other precisions (fp16=DIR)", []);
+    private readonly Flag<string[]> _forest = new("--forest DIR", "served forest; repeat it for other precisions (fp16=DIR)", []);
     private readonly Flag<string[]> _mixture = new("--btx DIR", "served BTX model for mode moe; repeat it for other precisions", []);
     private readonly LoadFlags _shared = new("order, prompts, lengths and arrivals");
     private readonly Flag<string> _out = new("--out RUN", "the run's directory; the same command goes on there") { Required = true };
@@ -31,17 +30,14 @@ internal sealed class SweepFlags
     private readonly Flag<string[]> _peer = new("--peer NAME=DIR",
         "measure this too, with the same prompts: genai=DIR and llama.cpp=DIR (or llama.cpp-fp16) run one expert, dense=SERVED a dense "
             + "model in a server of its own; repeat it", []);
-    private readonly Flag<int> _peerThreads = new("--peer-threads N",
-        "threads of genai and llama.cpp; a server's session has --intra-op-threads", 1);
+    private readonly Flag<int> _peerThreads = new("--peer-threads N", "threads of genai and llama.cpp; a server has --intra-op-threads", 1);
     private readonly Flag<int?> _repeats = new("--repeats N", "measurements of each point (3)");
     private readonly Flag<int?> _referenceEvery = new("--reference-every N",
         "points between two measurements of the reference point, the first of the grid: how it varies is the machine's noise (8)");
     private readonly Flag<double?> _duration = new("--duration SECONDS", "seconds that are measured of each point (10)");
-    private readonly Flag<int?> _requests = new("--requests N",
-        "requests that are measured of each point, if that is reached before --duration");
+    private readonly Flag<int?> _requests = new("--requests N", "requests that are measured of each point, within --duration");
     private readonly Flag<double?> _warmUp = new("--warm-up SECONDS", "seconds before that of each point (2)");
-    private readonly Flag<double?> _heat = new("--server-warm-up SECONDS",
-        "seconds of load on a server that was just started, before its first point (5)");
+    private readonly Flag<double?> _heat = new("--server-warm-up SECONDS", "seconds of load on a server that was just started (5)");
     private readonly Flag<string?> _prompts = new("--prompt-tokens LENGTHS", $"prompt lengths: {Lengths.Forms} (lognormal:32,0.5,64)");
     private readonly Flag<string?> _outputs = new("--output-tokens LENGTHS", "output lengths, likewise (fixed:32)");
     private readonly Flag<bool> _quick = new("--quick", "few points of a second each: shows that everything works, measures little");
@@ -49,12 +45,10 @@ internal sealed class SweepFlags
         "load this running server instead of starting some: where it speaks gRPC, and after a comma where HTTP, for metrics "
             + $"({ServerFlag.Variable}, where neither --forest nor --btx is given)");
     private readonly Flag<bool> _remote = new("--allow-remote", "--server may be on another machine");
-    private readonly Flag<string?> _program = new("--server-command FILE",
-        $"Btx.Server.dll or an executable that serves ({ServerProcess.Variable})");
+    private readonly Flag<string?> _program = new("--server-command FILE", $"Btx.Server.dll or an executable ({ServerProcess.Variable})");
     private readonly Flag<string?> _evaluation = new("--evaluation FILE", "quality of the points in fp32, from `btx evaluate --json`");
     private readonly Flag<int> _qualityTokens = new("--quality-tokens N",
-        "measure quality through the servers, in every precision alike, on so many tokens of each domain; 0: not (instead of "
-            + "--evaluation)", 0);
+        "measure quality through the servers, on so many tokens of each domain; 0: not (instead of --evaluation)", 0);
     private readonly Choice _select = new("--quality-select", ["prompt", "per_token"],
         "while scoring, top_k and top_p choose once (prompt) or for every token (per_token)", "prompt");
     private readonly Choice _change = new("--change", ["remove-add", "none"],
@@ -88,13 +82,9 @@ internal sealed class SweepFlags
         var servers = Servers(parsed, grid);
         var repeats = Positive("--repeats", parsed.GetValue(_repeats) ?? (quick ? 2 : 3));
         var referenceEvery = Positive("--reference-every", parsed.GetValue(_referenceEvery) ?? 8);
-        var bounds = new LoadBounds
-        {
-            WarmUpSeconds = parsed.GetValue(_warmUp) ?? (quick ? 0.3 : 2),
-            Seconds = parsed.GetValue(_duration) ?? (quick ? 1 : 10),
-            Requests = parsed.GetValue(_requests),
-            TimeoutSeconds = parsed.GetValue(_shared.Timeout),
-        }.Validate();
+        var bounds = new LoadBounds(WarmUpSeconds: parsed.GetValue(_warmUp) ?? (quick ? 0.3 : 2),
+            Seconds: parsed.GetValue(_duration) ?? (quick ? 1 : 10), Requests: parsed.GetValue(_requests),
+            TimeoutSeconds: parsed.GetValue(_shared.Timeout)).Validate();
         var heat = parsed.GetValue(_heat) ?? (quick ? 1 : 5);
         if (heat is not (> 0 and <= 1e6)) throw new LoadTestException($"--server-warm-up {heat}: expected more than 0 seconds");
         var (prompts, outputs) = (Text(_prompts, "lognormal:32,0.5,64", "fixed:12"), Text(_outputs, "fixed:32", "fixed:8"));
@@ -138,8 +128,7 @@ internal sealed class SweepFlags
         if (running is null && given.Length == 0)
             throw new LoadTestException("what is to be served? Give --forest DIR or --btx DIR, or load a running server with --server");
         if (running is not null && given.Length + grid.Options.Count > 0)
-            throw new LoadTestException($"--server {running}: a running server is loaded as it is; leave --forest, --btx and --option "
-                + "out, or --server");
+            throw new LoadTestException($"--server {running}: a running server is loaded as it is, without --forest, --btx, --option");
         var wanted = Words("--precision", parsed.GetValue(_precision));
         if (running is null && wanted?.FirstOrDefault(p => !given.Contains(p)) is { } missing)
             throw new LoadTestException($"--precision {missing}: neither --forest nor --btx is of it, only of {string.Join(", ", given)}");
@@ -163,8 +152,7 @@ internal sealed class SweepFlags
         var quality = new QualityRequest(parsed.GetValue(_evaluation), parsed.GetValue(_qualityTokens),
             parsed.GetValue(_select) == "prompt" ? Selection.Prompt : Selection.PerToken);
         if (quality is { Evaluation: not null, Tokens: not 0 })
-            throw new LoadTestException("--evaluation and --quality-tokens are both given: figures of two kinds do not belong on one axis; "
-                + "choose one");
+            throw new LoadTestException("--evaluation and --quality-tokens are both given: two kinds of figures; choose one");
         return quality.Tokens >= 0 ? quality : throw new LoadTestException($"--quality-tokens {quality.Tokens}: expected 0 or more");
     }
 
@@ -175,8 +163,7 @@ internal sealed class SweepFlags
         if (rounds < 1) throw new LoadTestException($"--change-rounds {rounds}: expected 1 or more; --change none leaves changes out");
         if (guest is not null && kind is not null)
             throw new LoadTestException($"--change-expert {guest}: says already what is changed; leave --change {kind} out");
-        if (guest is not null && !Directory.Exists(guest))
-            throw new LoadTestException($"--change-expert {guest}: no such directory; name an expert's");
+        if (guest is not null && !Directory.Exists(guest)) throw new LoadTestException($"--change-expert {guest}: no such directory");
         if (!possible && (guest is not null || kind == "remove-add"))
             throw new LoadTestException($"{(guest is null ? "--change remove-add" : $"--change-expert {guest}")}: a forest is changed only "
                 + "on a server that the sweep starts, on a copy; give --forest DIR, not --server");
@@ -191,8 +178,7 @@ internal sealed class SweepFlags
         foreach (var text in given)
         {
             var (name, values) = text.Split('=', 2) is [var before, var after] ? ($"--{before.TrimStart('-')}", after) : ("", "");
-            if (name.Length < 3)
-                throw new LoadTestException($"--option {text}: expected an option of `btx serve` with its values: --intra-op-threads=1,2");
+            if (name.Length < 3) throw new LoadTestException($"--option {text}: expected an option and values: --intra-op-threads=1,2");
             if (own.Contains(name)) throw new LoadTestException($"--option {text}: the sweep sets {name} itself");
             if (!options.TryAdd(name, ValueList.Words($"--option {name}", values)))
                 throw new LoadTestException($"--option {text}: {name} is given twice; list its values once");

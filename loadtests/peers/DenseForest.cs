@@ -14,9 +14,6 @@ internal static class DenseForest
 
     /// <summary>The dense counterpart of a BTX model at k experts a token: the same network, its feed-forward k times as wide, so as many
     /// parameters are active. Random weights: speed does not ask what they say.</summary>
-    /// <param name="moe">Directory of a BTX model, or of a served one.</param>
-    /// <returns>Its configuration.</returns>
-    /// <exception cref="BtxException">No BTX model, k out of range, or the forest cannot be written.</exception>
     public static LlamaConfig Like(string moe, int k, string forest)
     {
         var config = LlamaConfig.Load(moe);
@@ -38,8 +35,6 @@ internal static class DenseForest
     }
 
     /// <summary>A dense model that was trained, say by <c>btx train dense</c>: its files are copied.</summary>
-    /// <inheritdoc cref="Like" path="/returns"/>
-    /// <exception cref="BtxException">No dense model there, or the forest cannot be written.</exception>
     public static LlamaConfig Of(string model, string forest)
     {
         using var checkpoint = Checkpoint.Open(model);

@@ -17,7 +17,6 @@ internal sealed class GenAIModel : IPeerModel
     private readonly Dictionary<int, Generator> _generators = [];
     private Generator? _generator;
 
-    /// <exception cref="BtxException">No model directory of GenAI.</exception>
     public GenAIModel(string directory, PeerSlots options, string? version)
     {
         var path = Path.Combine(directory, "genai_config.json");

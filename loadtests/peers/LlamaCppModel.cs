@@ -16,11 +16,8 @@ internal sealed class LlamaCppModel : IPeerModel
     private readonly LLamaBatch _batch = new();
     private readonly Sequence?[] _slots;
 
-    /// <param name="path">A GGUF file.</param>
-    /// <param name="precision">Of the weights, for the description.</param>
     /// <param name="cache">fp16 with flash attention, the library's own default and the fastest; fp32 with plain attention: flash
     /// attention on an fp32 cache takes twice the time.</param>
-    /// <exception cref="BtxException">llama.cpp cannot load it.</exception>
     public LlamaCppModel(string path, PeerSlots options, string? version, string precision, string cache)
     {
         // Only errors: what it says otherwise is pages long.
@@ -104,7 +101,6 @@ internal sealed class LlamaCppModel : IPeerModel
     {
         public PeerRequest Request { get; } = request;
 
-        /// <summary>Tokens that the cache holds.</summary>
         public int Read { get; set; }
 
         public int Last { get; set; }

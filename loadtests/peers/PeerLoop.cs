@@ -28,11 +28,11 @@ internal interface IPeerModel : IDisposable
 internal sealed record PeerSlots(int Threads, int Slots, int? Context);
 
 /// <summary>What answers, said once when it is ready.</summary>
-/// <param name="Name">The library and its version.</param>
-/// <param name="Slots">Requests that it runs at a time.</param>
-/// <param name="Context">Tokens of prompt and answer together.</param>
 /// <param name="Batching">How requests share a step, in words.</param>
-internal sealed record PeerDescription(string Name, int Threads, int Slots, int Context, int Vocabulary, string Precision, string Batching);
+internal sealed record PeerDescription(string Name, int Threads, int Slots, int Context, int Vocabulary, string Precision, string Batching)
+{
+    public string Event { get; } = "ready";
+}
 
 /// <summary>A prompt to continue to exactly <see cref="MaxTokens"/>, unless the context ends before.</summary>
 internal sealed class PeerRequest(long id, int[] prompt, int maxTokens)
@@ -46,34 +46,22 @@ internal sealed class PeerRequest(long id, int[] prompt, int maxTokens)
     public int Generated { get; set; }
 }
 
-/// <summary>
-/// Serves a model over two streams of JSON lines until the input ends. In: <c>{"id":1,"text":"It is","max_tokens":8}</c>, or token ids as
-/// <c>"prompt":[5,6]</c>; <c>{"cancel":1}</c>. Out: an event a line, <c>ready</c> first, then <c>token</c>, <c>done</c> and <c>error</c>;
-/// times (<c>at</c>) are seconds of the machine's monotonic clock. Text becomes the tokens that the server makes of it.
-/// </summary>
+/// <summary>Serves a model over two streams of JSON lines until the input ends. In: <c>{"id":1,"text":"It is","max_tokens":8}</c>, or token
+/// ids as <c>"prompt":[5,6]</c>; <c>{"cancel":1}</c>. Out: an event a line, <c>ready</c> first, then <c>token</c>, <c>done</c> and
+/// <c>error</c>; times (<c>at</c>) are seconds of the machine's monotonic clock. Text becomes the tokens that the server makes of
+/// it.</summary>
 /// <param name="output">Buffered: the lines of a step leave together.</param>
 internal sealed class PeerLoop(IPeerModel model, TextTokenizer tokenizer, TextReader input, Stream output)
 {
+    private static readonly JsonSerializerOptions s_lower = new() { PropertyNamingPolicy = JsonNamingPolicy.SnakeCaseLower };
     private readonly Channel<(PeerRequest? Request, long Cancel)> _commands = Channel.CreateUnbounded<(PeerRequest?, long)>();
     private readonly List<PeerRequest> _waiting = [], _running = [];
 
     private static double Now => (double)Stopwatch.GetTimestamp() / Stopwatch.Frequency;
 
-    /// <exception cref="BtxException">A line cannot be read.</exception>
     public void Run()
     {
-        var d = model.Description;
-        Write(new
-        {
-            @event = "ready",
-            name = d.Name,
-            threads = d.Threads,
-            slots = d.Slots,
-            context = d.Context,
-            vocabulary = d.Vocabulary,
-            precision = d.Precision,
-            batching = d.Batching
-        });
+        Write(model.Description);
         output.Flush();
         Task.Factory.StartNew(Read, CancellationToken.None, TaskCreationOptions.LongRunning, TaskScheduler.Default);
         while (_running.Count + _waiting.Count > 0 || _commands.Reader.WaitToReadAsync().AsTask().GetAwaiter().GetResult())
@@ -181,7 +169,7 @@ internal sealed class PeerLoop(IPeerModel model, TextTokenizer tokenizer, TextRe
 
     private void Write<T>(T line)
     {
-        JsonSerializer.Serialize(output, line);
+        JsonSerializer.Serialize(output, line, s_lower);
         output.WriteByte((byte)'\n');
     }
 }

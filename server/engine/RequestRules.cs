@@ -103,7 +103,7 @@ public static class RequestRules
                 && !forest.PriorDomains.Contains(domain));
 
     private static RequestProblem? TopProblem(int count) =>
-        count is >= 0 and <= MaxTopLogProbs ? null : new("logprobs", $"{count} top log-probabilities; expected 0..{MaxTopLogProbs}");
+        count is >= 0 and <= MaxTopLogProbs ? null : new("logprobs", $"logprobs is {count}; expected 0..{MaxTopLogProbs}");
 
     private static string List<T>(IEnumerable<T> values) => string.Join(", ", values);
 

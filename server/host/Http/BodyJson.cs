@@ -23,7 +23,6 @@ internal sealed partial class BodyJson : JsonSerializerContext
     {
         PropertyNamingPolicy = JsonNamingPolicy.SnakeCaseLower,
         MaxDepth = MaxDepth,
-        AllowDuplicateProperties = false,
         Converters =
         {
             new Field<bool>(Field.Boolean), new Field<int>(value => Field.Integer(value)), new Field<long>(Field.Long),
@@ -47,42 +46,47 @@ internal sealed partial class BodyJson : JsonSerializerContext
         using var bytes = new MemoryStream();
         await body.CopyToAsync(bytes, cancellation).ConfigureAwait(false);
         if (!Utf8.IsValid(bytes.GetBuffer().AsSpan(0, (int)bytes.Length))) throw new JsonException("it is not valid UTF-8");
+        bytes.Position = 0;
+        using var json = JsonDocument.Parse(bytes, new() { MaxDepth = MaxDepth });
+        if (Doubled(json.RootElement) is { } doubled)
+            throw InvalidRequestException.For(doubled, $"{BtxException.OneLine(doubled, 100)} is given twice; give it once");
         try
         {
-            bytes.Position = 0;
-            return JsonSerializer.Deserialize(bytes, type) ?? throw InvalidRequestException.For("body", "the body is not a JSON object");
+            return json.Deserialize(type) ?? throw InvalidRequestException.For("body", "the body is not a JSON object");
         }
         catch (JsonException e)
         {
             var field = e.Path is { Length: > 2 } path ? path[2..] : "body"; // $.field.inner[0]
             if (e is FieldException) throw InvalidRequestException.For(field, $"{field} {e.Message}");
-            Parse(bytes, allowDuplicates: true);
-            throw Misformed(bytes, field);
+            throw InvalidRequestException.For(field, field == "body" ? "the body is not a JSON object" : $"{field} is not an object");
         }
     }
 
-    /// <summary>Why a body does not fit its record though it is JSON.</summary>
-    private static InvalidRequestException Misformed(MemoryStream bytes, string field)
+    /// <summary>The path of a field that an object gives twice; null: none. What is ignored is not looked into.</summary>
+    private static string? Doubled(JsonElement value, string prefix = "")
+    {
+        if (value.ValueKind != JsonValueKind.Object) return null;
+        var seen = new HashSet<string>(StringComparer.Ordinal);
+        foreach (var field in value.EnumerateObject())
+        {
+            var path = prefix + NameOf(field);
+            if (!seen.Add(path)) return path;
+            if (!RequestObject.IsIgnored(path) && Doubled(field.Value, $"{path}.") is { } inner) return inner;
+        }
+
+        return null;
+    }
+
+    private static string NameOf(JsonProperty field)
     {
         try
         {
-            Parse(bytes, allowDuplicates: false);
-            return InvalidRequestException.For(field, field == "body" ? "the body is not a JSON object" : $"{field} is not an object");
-        }
-        catch (JsonException)
-        {
-            return InvalidRequestException.For(field, $"{(field == "body" ? "a field" : field)} is given twice; give it once");
+            return field.Name;
         }
         catch (InvalidOperationException)
         {
-            return InvalidRequestException.For("body", "a field's name is not valid UTF-8 or holds half of a surrogate pair");
+            throw InvalidRequestException.For("body", "a field's name is not valid UTF-8 or holds half of a surrogate pair");
         }
-    }
-
-    private static void Parse(MemoryStream bytes, bool allowDuplicates)
-    {
-        bytes.Position = 0;
-        using var json = JsonDocument.Parse(bytes, new() { MaxDepth = MaxDepth, AllowDuplicateProperties = allowDuplicates });
     }
 }
 

@@ -16,6 +16,9 @@ internal abstract record RequestObject
         "metadata", "prompt_cache_key", "prompt_cache_retention", "safety_identifier", "service_tier", "store",
     };
 
+    /// <param name="path">Of the body's own field.</param>
+    public static bool IsIgnored(string path) => s_ignored.Contains(path);
+
     [JsonExtensionData]
     public Dictionary<string, JsonElement>? Others { get; set; }
 
@@ -23,7 +26,7 @@ internal abstract record RequestObject
     /// <exception cref="InvalidRequestException">A field is unknown.</exception>
     public void RefuseOthers(string prefix = "")
     {
-        if (Others?.Keys.FirstOrDefault(name => prefix.Length > 0 || !s_ignored.Contains(name)) is { } unknown)
+        if (Others?.Keys.FirstOrDefault(name => !IsIgnored(prefix + name)) is { } unknown)
             throw InvalidRequestException.For(prefix + unknown, $"unknown field \"{prefix}{BtxException.OneLine(unknown, 100)}\"");
     }
 }

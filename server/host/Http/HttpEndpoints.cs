@@ -1,4 +1,5 @@
 using Btx.Engine;
+using Btx.Engine.Requests;
 using Btx.Server.Changes;
 using Btx.Server.Requests;
 using Btx.Server.Rpc;
@@ -42,7 +43,8 @@ internal static class HttpEndpoints
         {
             var forest = service.Forest;
             var model = ModelId.Parse(id, forest);
-            if (RequestRules.RoutingProblem(model.Routing, forest) is { } problem) throw new InvalidRequestException(problem);
+            var generation = new GenerationRequest { Prompt = [], Routing = model.Routing };
+            if (RequestRules.OptionsProblem(generation, forest) is { } problem) throw new InvalidRequestException(problem);
             return Results.Json(Describe(model.Name, forest));
         });
         v1.MapGet("/forest", Forest);

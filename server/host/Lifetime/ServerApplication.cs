@@ -1,3 +1,4 @@
+using System.Text;
 using Btx.Engine;
 using Btx.Forest;
 using Btx.Model.Tokens;
@@ -82,6 +83,7 @@ internal static class ServerApplication
     private static void Listen(KestrelServerOptions kestrel, ServerOptions options)
     {
         kestrel.AddServerHeader = false;
+        kestrel.RequestHeaderEncodingSelector = _ => Encoding.Latin1; // any byte: UTF-8 that is none would end a whole connection
         kestrel.Limits.MaxRequestBodySize = null; // HTTP and gRPC have each its own limit, and its own way to say so
         kestrel.Limits.KeepAliveTimeout = TimeSpan.FromSeconds(75);
         kestrel.Limits.RequestHeadersTimeout = TimeSpan.FromSeconds(15);

@@ -172,7 +172,8 @@ internal sealed class ConnectionLimit(IConnectionListenerFactory sockets, int? c
             return true;
         }
 
-        /// <summary>Closes one of the reserve that asks for nothing in a moment, or less where the next ones need its place.</summary>
+        /// <summary>Closes one of the reserve that asks for nothing in a moment, or less where the next ones need its place; and one that
+        /// has asked and a moment later is still open: its client keeps back the rest of a message, or does not read.</summary>
         private async Task GiveUpAsync(Counted connection)
         {
             using var patience = new CancellationTokenSource(s_patience);
@@ -184,7 +185,15 @@ internal sealed class ConnectionLimit(IConnectionListenerFactory sockets, int? c
 
             await Task.Delay(Timeout.Infinite, patience.Token).ContinueWith(_ => { }, TaskScheduler.Default).ConfigureAwait(false);
             lock (_looking) _looking.Remove(patience);
-            if (!connection.TryRefuse()) return;
+            if (!connection.TryRefuse())
+            {
+                await Task.Delay(s_patience).ConfigureAwait(false);
+                if (connection.HasLeft) return;
+                Count("a health check did not end in time", connection);
+                connection.Connection.Abort(new ConnectionAbortedException("all places are taken, and its health check did not end"));
+                return;
+            }
+
             Count("one more was refused", connection);
             var output = connection.Connection.Transport.Output;
             if (name == Listener.Http) await output.WriteAsync(s_full).ConfigureAwait(false);
@@ -222,6 +231,8 @@ internal sealed class ConnectionLimit(IConnectionListenerFactory sockets, int? c
 
         /// <summary>It came when all places were taken, and gets one answer.</summary>
         public bool IsReserve { get; set; }
+
+        public bool HasLeft => Volatile.Read(ref _left) is null;
 
         /// <summary>Nothing came for a second, or since the last request for five.</summary>
         public bool IsLongIdle

@@ -29,7 +29,7 @@ internal sealed record ModelId(string Name, Routing Routing)
         {
             "forest" => ForestOf(id, rest),
             "btx" => MoeOf(id, rest),
-            "average" => (id, AverageOf(rest)),
+            "average" => (id, AverageOf(id, rest)),
             "expert" when rest.Length > 0 => (id, new() { Mode = V1.Mode.Expert, Expert = rest }),
             "expert" => throw Invalid("model \"expert\" needs an expert's name: expert:NAME"),
             _ => throw new InvalidRequestException(new("model", $"no model {Quote(id)}; use forest, forest:top_k=K, forest:top_p=P, "
@@ -112,8 +112,9 @@ internal sealed record ModelId(string Name, Routing Routing)
         };
     }
 
-    private static V1.Routing AverageOf(string rest)
+    private static V1.Routing AverageOf(string id, string rest)
     {
+        if (rest is ['@', ..] or [.., '@']) throw Invalid($"model {Quote(id)}: {Quote(rest)} is not KIND@DOMAIN");
         var at = rest.IndexOf('@', StringComparison.Ordinal);
         var kind = at < 0 ? rest : rest[..at];
         var routing = new V1.Routing { Mode = V1.Mode.Average, AverageDomain = at < 0 ? "" : rest[(at + 1)..] };

@@ -25,20 +25,21 @@ internal static class RpcStatus
     {
         var (status, headers) = Read(http);
         if (status is not { } code || Refusal.ReasonOf(code) is not { } reason) return null;
-        return new(reason, Uri.UnescapeDataString(headers[MessageHeader].ToString()));
+        var message = Uri.UnescapeDataString(headers[MessageHeader].ToString());
+        return new(reason, message.Length > 0 ? message : $"status {code}");
     }
 
     /// <summary>
-    /// Middleware. Where a message cannot be read the library answers UNKNOWN or INTERNAL, as it does for a handler that throws. Ours never
-    /// let either through unmarked, so a call that reached none of them, and ended so, was malformed.
+    /// Middleware. Where a message cannot be read the library answers UNKNOWN, as it does for a handler that throws, or INTERNAL with
+    /// what is wrong. Ours never let either through unmarked, so a call that reached none of them, and ended so, was malformed.
     /// </summary>
     public static async Task BlameAsync(HttpContext http, RequestDelegate next)
     {
         await next(http).ConfigureAwait(false);
         var (status, headers) = Read(http);
         if (status is not (StatusCode.Unknown or StatusCode.Internal) || http.Items.ContainsKey(typeof(RpcStatus))) return;
-        Set(headers, StatusCode.InvalidArgument,
-            "the request is not a message of the method's type: it is malformed, or its text is not valid UTF-8");
+        Set(headers, StatusCode.InvalidArgument, status == StatusCode.Internal ? Uri.UnescapeDataString(headers[MessageHeader].ToString())
+            : "the request is not a message of the method's type: it is malformed, or its text is not valid UTF-8");
     }
 
     /// <summary>A handler has the call: what goes wrong from here on is said by it.</summary>

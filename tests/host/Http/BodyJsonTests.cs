@@ -64,7 +64,11 @@ public sealed class BodyJsonTests
     [InlineData("""{"model":"forest","prompt":"a","stream_options":3}""", "stream_options is not an object")]
     [InlineData("""{"model":"forest","prompt":{"a":1}}""", "prompt is {\"a\":1}; expected a string or an array")]
     [InlineData("""{"model":"forest","prompt":"a","stop":[1]}""", "stop is 1; expected a string")]
-    [InlineData("""{"model":"forest","prompt":"a","metadata":1,"metadata":2}""", "given twice")]
+    [InlineData("""{"model":"forest","prompt":"a","metadata":1,"metadata":2}""", "metadata is given twice")]
+    [InlineData("""{"model":"forest","prompt":"a","tools":1,"tools":2}""", "tools is given twice")]
+    [InlineData("""{"model":"forest","prompt":"a","tools":{"a":{"b":1,"b":2}}}""", "tools.a.b is given twice")]
+    [InlineData("""{"model":"forest","prompt":"a","max_tokens":1,"max\u005ftokens":2}""", "max_tokens is given twice")]
+    [InlineData("""{"model":"forest","prompt":"a","metadata":{"a":1,"a":2,"\ud800":3}}""", null)]
     public async Task Fields_that_change_nothing_are_ignored_and_others_refused_by_name(string body, string? refusal)
     {
         using var stream = new MemoryStream(Encoding.UTF8.GetBytes(body));

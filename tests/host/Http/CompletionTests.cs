@@ -195,6 +195,8 @@ public sealed class CompletionTests : IAsyncLifetime
 
         using var absent = await _server.Http.GetAsync("/v1/models/expert:nobody");
         Assert.Equal(System.Net.HttpStatusCode.NotFound, absent.StatusCode);
+        using var scoring = await _server.Http.GetAsync("/v1/models/forest:top_k=2,select=per_token");
+        Assert.Equal(System.Net.HttpStatusCode.BadRequest, scoring.StatusCode);
     }
 
     private static string[] Strings(JsonElement array) => [.. array.EnumerateArray().Select(value => value.GetString()!)];

@@ -34,7 +34,7 @@ public sealed class BadInputTests : IAsyncLifetime
         { """{"model":"forest","prompt":"a","n":2}""", "n", 400, "n is 2" },
         { """{"model":"forest","prompt":"a","suffix":"b"}""", "suffix", 400, "suffix" },
         { """{"model":"forest","prompt":"a","max_token":3}""", "max_token", 400, "unknown field" },
-        { """{"model":"forest","prompt":"a","logprobs":21}""", "logprobs", 400, "expected 0..20" },
+        { """{"model":"forest","prompt":"a","logprobs":21}""", "logprobs", 400, "logprobs is 21; expected 0..20" },
         { """{"model":"forest","prompt":"a","stop":["a",""]}""", "stop", 400, "stop" },
         { """{"model":"forest","prompt":"a","stop":3}""", "stop", 400, "stop" },
         { """{"model":"forest","prompt":"a","stream_options":{"include_usage":true}}""", "stream_options", 400, "stream" },
@@ -190,6 +190,32 @@ public sealed class BadInputTests : IAsyncLifetime
         Assert.Equal(StatusCode.InvalidArgument, failure.StatusCode);
         Assert.Contains("UTF-8", failure.Status.Detail, StringComparison.Ordinal);
         Assert.Null(_server.Engine.LastGeneration);
+    }
+
+    [Theory]
+    [InlineData(null, "0000000000", "Content-Type is missing")]
+    [InlineData("application/json", "0000000000", "Content-Type 'application/json' is not supported")]
+    [InlineData("application/grpc-web", "0000000000", "Content-Type 'application/grpc-web' is not supported")]
+    [InlineData("application/grpc", "", "Incomplete message")]
+    [InlineData("application/grpc", "00000000000000000000", "Additional data")]
+    [InlineData("application/grpc", "010000000000", "grpc-encoding")]
+    [InlineData("application/grpc", "0000000003ffffff", "not a message of the method's type")]
+    public async Task Grpc_says_what_is_wrong_with_a_call(string? contentType, string body, string message)
+    {
+        using var http = new HttpClient();
+        using var request = new HttpRequestMessage(HttpMethod.Post, $"{_server.GrpcAddress}/btx.v1.Inference/Generate")
+        {
+            Version = HttpVersion.Version20,
+            VersionPolicy = HttpVersionPolicy.RequestVersionExact,
+            Content = new ByteArrayContent(Convert.FromHexString(body)),
+        };
+        if (contentType is not null) request.Content.Headers.Add("content-type", contentType);
+        using var response = await http.SendAsync(request);
+        await response.Content.ReadAsByteArrayAsync();
+        string Value(string name) => string.Concat(response.Headers.TryGetValues(name, out var values)
+            ? values : response.TrailingHeaders.GetValues(name));
+        Assert.Equal("3", Value("grpc-status"));
+        Assert.Contains(message, Uri.UnescapeDataString(Value("grpc-message")), StringComparison.Ordinal);
     }
 
     [Fact]

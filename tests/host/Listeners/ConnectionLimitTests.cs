@@ -106,6 +106,30 @@ public sealed class ConnectionLimitTests : IAsyncLifetime
     }
 
     [Fact]
+    public async Task Health_checks_over_gRPC_that_do_not_end_give_the_reserve_back()
+    {
+        var ct = TestContext.Current.CancellationToken;
+        var channels = Enumerable.Range(0, Connections + 3).Select(_ => GrpcChannel.ForAddress(_server.GrpcAddress)).ToList();
+        foreach (var channel in channels[..Connections]) await new V1.Forest.ForestClient(channel).Watch(new()).ResponseHeadersAsync;
+        var raw = Marshallers.Create(bytes => bytes, bytes => bytes);
+        var check = new Method<byte[], byte[]>(MethodType.ClientStreaming, "grpc.health.v1.Health", "Check", raw, raw);
+        var unended = new List<Task>();
+        foreach (var channel in channels[Connections..])
+        {
+            var call = channel.CreateCallInvoker().AsyncClientStreamingCall(check, null, default);
+            unended.Add(call.ResponseAsync);
+            await Record.ExceptionAsync(() => call.RequestStream.WriteAsync([], ct)); // one that was refused already holds nothing
+            await Task.Delay(600, ct); // it has asked before the next comes
+        }
+
+        using var other = GrpcChannel.ForAddress(_server.GrpcAddress);
+        var health = await new Health.HealthClient(other).CheckAsync(new(), deadline: DateTime.UtcNow.AddSeconds(3)); // a slow body has 5
+        Assert.Equal(HealthCheckResponse.Types.ServingStatus.Serving, health.Status);
+        foreach (var call in unended) await Assert.ThrowsAsync<RpcException>(() => call.WaitAsync(ct));
+        channels.ForEach(channel => channel.Dispose());
+    }
+
+    [Fact]
     public async Task It_shuts_down()
     {
         for (var i = 0; i < 10; i++) _busy.Add(await Answer.ConnectAsync(new(_server.HttpAddress)));

@@ -1,9 +1,12 @@
 using System.Net;
 using System.Net.Http.Json;
+using System.Text;
 using Btx.Model;
 using Btx.Server.Listeners;
 using Btx.Server.Tests.Fakes;
 using Grpc.Core;
+using Grpc.Health.V1;
+using Grpc.Net.Client;
 
 namespace Btx.Server.Tests.Listeners;
 
@@ -41,6 +44,33 @@ public sealed class ListenerTests
         Assert.Matches("^[0-9a-f]{32}$", response.Headers.GetValues("x-request-id").Single());
         using var call = server.Inference.DescribeAsync(new(), new Metadata { { "x-request-id", "mine-1" } });
         Assert.Equal("mine-1", (await call.ResponseHeadersAsync).GetValue("x-request-id"));
+    }
+
+    [Fact]
+    public async Task A_header_that_is_not_UTF8_is_ignored_and_ends_no_other_call()
+    {
+        await using var server = await RunningServer.StartAsync();
+        SocketsHttpHandler Sender() => new() { RequestHeaderEncodingSelector = (_, _) => Encoding.Latin1 };
+        using var channel = GrpcChannel.ForAddress(server.GrpcAddress, new() { HttpHandler = Sender(), DisposeHttpClient = true });
+        var health = new Health.HealthClient(channel);
+        using var watch = health.Watch(new());
+        Assert.True(await watch.ResponseStream.MoveNext(TestContext.Current.CancellationToken));
+        using var call = health.CheckAsync(new(), new Metadata { { "x-user-name", "José" }, { "x-request-id", "é" } });
+        Assert.Matches("^[0-9a-f]{32}$", (await call.ResponseHeadersAsync).GetValue("x-request-id"));
+        Assert.Equal(HealthCheckResponse.Types.ServingStatus.Serving, (await call).Status);
+        var stopping = server.StopAsync();
+        Assert.True(await watch.ResponseStream.MoveNext(TestContext.Current.CancellationToken)); // that it no longer serves
+        await stopping;
+    }
+
+    [Fact]
+    public async Task A_header_that_is_not_UTF8_is_ignored_over_HTTP()
+    {
+        await using var server = await RunningServer.StartAsync();
+        using var http = new HttpClient(new SocketsHttpHandler { RequestHeaderEncodingSelector = (_, _) => Encoding.Latin1 });
+        http.DefaultRequestHeaders.TryAddWithoutValidation("x-user-name", "José");
+        using var answer = await http.GetAsync($"{server.HttpAddress}/v1/models", TestContext.Current.CancellationToken);
+        Assert.Equal(HttpStatusCode.OK, answer.StatusCode);
     }
 
     [Theory]

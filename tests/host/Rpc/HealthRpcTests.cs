@@ -17,6 +17,7 @@ public sealed class HealthRpcTests
             Assert.Equal(Status.Serving, (await health.CheckAsync(new() { Service = service })).Status);
         var failure = await Assert.ThrowsAsync<RpcException>(async () => await health.CheckAsync(new() { Service = "other.Service" }));
         Assert.Equal(StatusCode.NotFound, failure.StatusCode);
+        Assert.Contains(server.Log.All, line => line.Contains("Health/Check: status NotFound", StringComparison.Ordinal));
     }
 
     [Fact]

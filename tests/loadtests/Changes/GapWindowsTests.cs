@@ -28,5 +28,5 @@ public sealed class GapWindowsTests
     Assert.Equal([0, 2], GapWindows.Of([Record(0, 1.5, [])], 1, 0.5).Select(w => w.TokensPerSecond));
 
     private static RequestRecord Record(int index, double? first, float[] gaps) =>
-        new() { Index = index, Due = 0, Sent = 0, FirstToken = first, End = 2, Gaps = gaps, Domain = "prose", Status = "ok" };
+        new(Index: index, Due: 0, Sent: 0, FirstToken: first, End: 2, Domain: "prose", Status: "ok") { Gaps = gaps };
 }

@@ -6,15 +6,10 @@ namespace Btx.LoadTests.Tests.Comparing;
 /// <summary>A run's directory whose truth is known; deleted on disposal.</summary>
 internal sealed class PlantedRun : IDisposable
 {
-    public static readonly RunDescription Described = new()
-    {
-        Started = new DateTimeOffset(2025, 1, 2, 3, 4, 5, TimeSpan.Zero),
-        Command = "btx loadtest sweep",
-        Version = "1.0",
-        Seed = 1,
-        Machine = new MachineDescription("a processor", 2, 1L << 34, "an operating system", 0.1),
-        Load = new LoadDescription("grpc", "corpus", "64", "32", "2 s", "10 s"),
-    };
+    public static readonly RunDescription Described = new(Started: new DateTimeOffset(2025, 1, 2, 3, 4, 5, TimeSpan.Zero),
+        Command: "btx loadtest sweep", Version: "1.0", Seed: 1,
+        Machine: new MachineDescription("a processor", 2, 1L << 34, "an operating system", 0.1),
+        Load: new LoadDescription("grpc", "corpus", "64", "32", "2 s", "10 s"));
 
     private readonly DirectoryInfo _directory = Directory.CreateTempSubdirectory("btx-run-");
 

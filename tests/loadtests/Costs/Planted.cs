@@ -25,45 +25,18 @@ internal static class Planted
     {
         var tokens = tokensPerSecond ?? (settings.Concurrency ?? 1) / step / 1.2;
         var requests = achieved ?? tokens / 32;
-        return new PointResult
-        {
-            Settings = settings,
-            Repeat = repeat,
-            Order = repeat,
-            Reference = reference,
-            Started = Begin,
-            Experts = experts,
-            MixtureExperts = experts,
-            Summary = new LoadSummary
-            {
-                Seconds = 30,
-                Requests = (int)(30 * requests) + failed,
-                Failed = failed,
-                Statuses = new Dictionary<string, int>
-                {
-                    ["ok"] = (int)(30 * requests)
-                },
-                PromptTokens = 900,
-                CompletionTokens = (long)(30 * tokens),
-                TokensPerSecond = tokens,
-                RequestsPerSecond = requests,
-                OfferedPerSecond = offered ?? requests,
-                GoodputPerSecond = share is { } s ? s * ((int)(30 * requests) + failed) / 30 : null,
-                TimeToFirstToken = Latency(10 * step),
-                InterToken = Latency(step),
-                EndToEnd = Latency(42 * step),
-                EndToEndFromSent = Latency(42 * step),
-            },
-            Server = batch is null ? null : new ServerFigures
-            {
-                DecodeSteps = 1000,
-                DecodeSeconds = 1000 * step,
-                MeanBatch = batch.Value,
-                DistinctExperts = settings.Mode == "moe" ? null
-                    : distinct,
-                DistinctMixtureExperts = settings.Mode == "moe" ? distinct : null,
-            },
-        };
+        return new PointResult(Settings: settings, Repeat: repeat, Order: repeat, Reference: reference, Started: Begin,
+            Experts: experts, MixtureExperts: experts,
+            Summary: new LoadSummary(Seconds: 30, Requests: (int)(30 * requests) + failed, Failed: failed,
+                Statuses: new Dictionary<string, int> { ["ok"] = (int)(30 * requests) }, PromptTokens: 900,
+                CompletionTokens: (long)(30 * tokens), TokensPerSecond: tokens, RequestsPerSecond: requests,
+                OfferedPerSecond: offered ?? requests,
+                GoodputPerSecond: share is { } s ? s * ((int)(30 * requests) + failed) / 30 : null,
+                TimeToFirstToken: Latency(10 * step), InterToken: Latency(step), EndToEnd: Latency(42 * step),
+                EndToEndFromSent: Latency(42 * step)),
+            Server: batch is null ? null : new ServerFigures { DecodeSteps = 1000, DecodeSeconds = 1000 * step,
+                MeanBatch = batch.Value, DistinctExperts = settings.Mode == "moe" ? null : distinct,
+                DistinctMixtureExperts = settings.Mode == "moe" ? distinct : null });
     }
 
     /// <summary>Standard normal values from a seed.</summary>

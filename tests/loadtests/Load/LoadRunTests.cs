@@ -96,7 +96,7 @@ public sealed class LoadRunTests
         });
         var outcome = await Plans.Run(client, Plans.Of("poisson:20000"), new() { Seconds = 0.1, MaxInFlight = 1, LateSeconds = 0.1 })
             .RunAsync(s_never);
-        Assert.Contains("0.1 s after the measured time, requests that were due in it had not been sent yet", outcome.GivenUp);
+        Assert.Contains("0.1 s after the measured time, requests due in it were not sent yet", outcome.GivenUp);
         Assert.Equal((0, 0.1), (outcome.From, outcome.To));
         Assert.InRange(outcome.Records.Count, 1, 1000); // of 2000; all of them take a minute
     }

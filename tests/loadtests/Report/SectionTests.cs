@@ -37,14 +37,8 @@ public sealed class SectionTests
     public void The_worst_gap_of_a_change_stands_beside_the_worst_gaps_without_one()
     {
         double[] worst = [0.01, 0.02, 0.106, 0.03];
-        var change = new ChangeTimeline
-        {
-            Expert = "german",
-            Requests = 9,
-            Failed = 0,
-            Changes = [new("add", "german", 0.5, 0.75, null, [])],
-            Windows = [.. worst.Select((w, i) => new ChangeTimeline.Window(0.25 * i, 0.25 * (i + 1), 4e-7, w / 2, w, 1000, 0))],
-        };
+        var change = new ChangeTimeline(Expert: "german", Requests: 9, Failed: 0, Changes: [new("add", "german", 0.5, 0.75, null, [])],
+            Windows: [.. worst.Select((w, i) => new ChangeTimeline.Window(0.25 * i, 0.25 * (i + 1), 4e-7, w / 2, w, 1000, 0))]);
         Assert.Equal(
             "add german: the call took 250 ms; the worst gap between two tokens meanwhile was 106 ms; without a change the worst of a "
                 + "window of 250 ms was 20 ms in the median, 30 ms at most.",

@@ -50,16 +50,9 @@ internal sealed class SyntheticRun : IDisposable
         return run;
     }
 
-    public static RunDescription Description() => new()
-    {
-        Started = s_start,
-        Command = "./btx loadtest sweep --forest served --corpus corpus --out run",
-        Machine = new("Processor <X> & Y", 2, 8L << 30, "Linux", 0.1),
-        Version = "0.1.0",
-        Load = new("grpc", "test split of corpus, all domains alike", "lognormal:32,0.5,64", "fixed:32", "2 s", "10 s"),
-        Objective = new ServiceObjective(0.1, 0.05, null),
-        Seed = 1,
-    };
+    public static RunDescription Description() => new(s_start, "./btx loadtest sweep --forest served --corpus corpus --out run",
+        new("Processor <X> & Y", 2, 8L << 30, "Linux", 0.1), "0.1.0", new("grpc", "test split of corpus, all domains alike",
+            "lognormal:32, 0.5, 64", "fixed:32", "2 s", "10 s"), Seed: 1, Objective: new(0.1, 0.05, null));
 
     public static QualityTable Quality()
     {
@@ -83,23 +76,14 @@ internal sealed class SyntheticRun : IDisposable
             new("remove", "german", 5.02, 5.06, 5.9, [new("journal", 5.03), new("swap", 5.05)]),
             new("add", "german", 12.1, 12.62, 14.3, [new("validate", 12.15), new("build", 12.2), new("prime", 12.5), new("swap", 12.6)]),
         ];
-        return new()
+        var windows = Enumerable.Range(0, 80).Select(i => (From: i * 0.25, To: (i + 1) * 0.25)).Select(w =>
         {
-            Expert = "german",
-            Changes = changes,
-            Requests = 240,
-            Failed = 0,
-            Windows =
-            [
-                .. Enumerable.Range(0, 80).Select(i => (From: i * 0.25, To: (i + 1) * 0.25)).Select(w =>
-                {
-                    var busy = changes.Any(c => w.To > c.Begin && w.From < c.Background);
-                    return new ChangeTimeline.Window(w.From, w.To, w.From is 8 ? null : 0.014 + (0.002 * random.NextDouble()),
-                        0.02 + (0.004 * random.NextDouble()), 0.024 + ((busy ? 0.03 : 0.008) * random.NextDouble()),
-                        270 - (busy ? 40 : 0) + (10 * random.NextDouble()), 0);
-                }),
-            ],
-        };
+            var busy = changes.Any(c => w.To > c.Begin && w.From < c.Background);
+            return new ChangeTimeline.Window(w.From, w.To, w.From is 8 ? null : 0.014 + (0.002 * random.NextDouble()),
+                0.02 + (0.004 * random.NextDouble()), 0.024 + ((busy ? 0.03 : 0.008) * random.NextDouble()),
+                270 - (busy ? 40 : 0) + (10 * random.NextDouble()), 0);
+        });
+        return new("german", changes, [.. windows], Requests: 240, Failed: 0);
     }
 
     public void Closed(string mode, int? k, int concurrency, int repeat, bool reference = false)
@@ -120,29 +104,11 @@ internal sealed class SyntheticRun : IDisposable
     }
 
     /// <summary>A point of which no request succeeded.</summary>
-    public void Failed(string mode, int? k, int repeat) => _points.Add(new()
-    {
-        Settings = new(mode, k, "closed", 1, null, "fp32", new Dictionary<string, string>()),
-        Repeat = repeat,
-        Order = _points.Count,
-        Started = s_start.AddSeconds(10 * _points.Count),
-        Summary = new()
-        {
-            Seconds = 10,
-            Requests = 7,
-            Failed = 7,
-            Statuses = new Dictionary<string, int>
-            {
-                ["unreachable"] = 5,
-                ["timeout"] = 2
-            },
-            PromptTokens = 0,
-            CompletionTokens = 0,
-            TokensPerSecond = 0,
-            RequestsPerSecond = 0,
-            OfferedPerSecond = 0.7
-        },
-    });
+    public void Failed(string mode, int? k, int repeat) => _points.Add(new(
+        Settings: new(mode, k, "closed", 1, null, "fp32", new Dictionary<string, string>()), Repeat: repeat, Order: _points.Count,
+        Started: s_start.AddSeconds(10 * _points.Count),
+        Summary: new(Seconds: 10, Requests: 7, Failed: 7, Statuses: new Dictionary<string, int> { ["unreachable"] = 5,
+            ["timeout"] = 2 }, PromptTokens: 0, CompletionTokens: 0, TokensPerSecond: 0, RequestsPerSecond: 0, OfferedPerSecond: 0.7)));
 
     public void WritePoints() =>
         File.WriteAllLines(Path.Combine(Directory, RunDirectory.Points), _points.Select(p => JsonSerializer.Serialize(p, RunJson.Line)));
@@ -151,18 +117,8 @@ internal sealed class SyntheticRun : IDisposable
     public void WriteRequests(double firstToken)
     {
         var folder = System.IO.Directory.CreateDirectory(Path.Combine(Directory, RunDirectory.Requests)).FullName;
-        RequestRecord Record(int i) => new()
-        {
-            Index = i,
-            Due = i,
-            Sent = i,
-            FirstToken = i + firstToken,
-            End = i + 1,
-            Gaps = [0.01f],
-            CompletionTokens = 2,
-            Domain = "bible",
-            Status = "ok"
-        };
+        RequestRecord Record(int i) => new(Index: i, Due: i, Sent: i, FirstToken: i + firstToken, End: i + 1, CompletionTokens: 2,
+            Domain: "bible", Status: "ok") { Gaps = [0.01f] };
         foreach (var p in _points)
             File.WriteAllLines(Path.Combine(folder, $"{p.Settings.Name}-r{p.Repeat}.jsonl"),
                 Enumerable.Range(0, 2).Select(i => JsonSerializer.Serialize(Record(i), RunJson.Line)));
@@ -181,56 +137,23 @@ internal sealed class SyntheticRun : IDisposable
     private void Add(PointSettings settings, int repeat, bool reference, double step, double first, double tokens, double batch,
         double distinct, double offered)
     {
-        LatencyFigures Around(double seconds) => new(new(seconds, seconds * 0.97, seconds * 1.03, 200), new(seconds * 1.2, null, null, 200),
+        LatencyFigures Around(double seconds) => new(new(seconds, seconds * 0.97, seconds * 1.03, 200), new(seconds * 1.2, null,
+            null, 200),
             new(seconds * 1.6, null, null, 200), seconds * 1.05, seconds * 2);
         var requests = tokens / 32;
         var moe = settings.Mode == "moe";
-        _points.Add(new()
-        {
-            Settings = settings,
-            Repeat = repeat,
-            Order = _points.Count,
-            Reference = reference,
-            Started = s_start.AddSeconds(
-                12 * _points.Count),
-            Experts = Modes.Peer(settings) ? null : Experts,
-            MixtureExperts = moe ? Experts : null,
-            Summary = new()
-            {
-                Seconds = 10,
-                Requests = (int)(10 * requests),
-                Failed = 0,
-                Statuses = new Dictionary<string, int>
-                {
-                    ["ok"] = (int)(10 * requests)
-                },
-                PromptTokens = (long)(300 * requests),
-                CompletionTokens = (long)(10 * tokens),
-                TokensPerSecond = tokens,
-                RequestsPerSecond = requests,
-                OfferedPerSecond = offered > 0 ? offered : requests,
-                GoodputPerSecond = first < 0.1 && step < 0.05 ? requests : 0,
-                TimeToFirstToken = Around(first),
-                InterToken = Around(step),
-                EndToEnd = Around(first + (31 * step)),
-                EndToEndFromSent = Around(first / 2 + (31 * step)),
-            },
-            Server = Modes.Peer(settings) ? null : new()
-            {
-                Requests = 10 * requests,
-                CompletionTokens = 10 * tokens * 1.01,
-                PrefillTokens = 300 * requests,
-                Steps = 10 / step,
-                StepSeconds = 10,
-                DecodeSteps = 9 / step,
-                DecodeSeconds = 9,
-                MeanTimeToFirstToken = first,
-                MeanRequestSeconds = first + (31 * step),
-                MeanBatch = batch,
-                DistinctExperts = moe ? null : distinct,
-                DistinctMixtureExperts = moe ? distinct : null,
-            },
-        });
+        _points.Add(new(Settings: settings, Repeat: repeat, Order: _points.Count, Reference: reference,
+            Started: s_start.AddSeconds(12 * _points.Count), Experts: Modes.Peer(settings) ? null : Experts,
+            MixtureExperts: moe ? Experts : null,
+            Summary: new(Seconds: 10, Requests: (int)(10 * requests), Failed: 0, Statuses: new Dictionary<string,
+                int> { ["ok"] = (int)(10 * requests) }, PromptTokens: (long)(300 * requests), CompletionTokens: (long)(10 * tokens),
+                TokensPerSecond: tokens, RequestsPerSecond: requests, OfferedPerSecond: offered > 0 ? offered : requests,
+                GoodputPerSecond: first < 0.1 && step < 0.05 ? requests : 0, TimeToFirstToken: Around(first),
+                InterToken: Around(step), EndToEnd: Around(first + (31 * step)), EndToEndFromSent: Around(first / 2 + (31 * step))),
+            Server: Modes.Peer(settings) ? null : new() { Requests = 10 * requests, CompletionTokens = 10 * tokens * 1.01,
+                PrefillTokens = 300 * requests, Steps = 10 / step, StepSeconds = 10, DecodeSteps = 9 / step, DecodeSeconds = 9,
+                MeanTimeToFirstToken = first, MeanRequestSeconds = first + (31 * step), MeanBatch = batch,
+                DistinctExperts = moe ? null : distinct, DistinctMixtureExperts = moe ? distinct : null }));
     }
 
     private static class Modes

@@ -73,25 +73,10 @@ public sealed class SweepPlanTests
     [Fact]
     public void A_load_curve_follows_from_the_best_closed_loop_of_the_same_settings()
     {
-        PointResult Measured(PointSettings settings, int repeat, double rate) => new()
-        {
-            Settings = settings,
-            Repeat = repeat,
-            Order = 0,
-            Started = default,
-            Summary = new()
-            {
-                Seconds = 1,
-                Requests = 1,
-                Failed = 0,
-                Statuses = new Dictionary<string, int>(),
-                PromptTokens = 1,
-                CompletionTokens = 1,
-                TokensPerSecond = 1,
-                RequestsPerSecond = rate,
-                OfferedPerSecond = rate
-            },
-        };
+        PointResult Measured(PointSettings settings, int repeat, double rate) => new(Settings: settings, Repeat: repeat, Order: 0,
+            Started: default,
+            Summary: new(Seconds: 1, Requests: 1, Failed: 0, Statuses: new Dictionary<string, int>(), PromptTokens: 1,
+                CompletionTokens: 1, TokensPerSecond: 1, RequestsPerSecond: rate, OfferedPerSecond: rate));
         var wide = Points[0] with { Concurrency = 8 };
         PointResult[] measured = [Measured(Points[0], 0, 1), Measured(wide, 0, 3), Measured(wide, 1, 4.3219), Measured(wide, 2, 90),
             Measured(Points[1], 0, 7)];

@@ -100,25 +100,10 @@ public sealed class SweepStateTests : IDisposable
         if (Directory.Exists(_directory)) Directory.Delete(_directory, recursive: true);
     }
 
-    private static PointResult Result(int repeat) => new()
-    {
-        Settings = Settings,
-        Repeat = repeat,
-        Order = repeat,
-        Started = DateTimeOffset.UnixEpoch,
-        Summary = new()
-        {
-            Seconds = 1,
-            Requests = 1,
-            Failed = 0,
-            Statuses = new Dictionary<string, int> { ["ok"] = 1 },
-            PromptTokens = 1,
-            CompletionTokens = 1,
-            TokensPerSecond = 1,
-            RequestsPerSecond = 1,
-            OfferedPerSecond = 1
-        },
-    };
+    private static PointResult Result(int repeat) => new(Settings: Settings, Repeat: repeat, Order: repeat,
+        Started: DateTimeOffset.UnixEpoch,
+        Summary: new(Seconds: 1, Requests: 1, Failed: 0, Statuses: new Dictionary<string, int> { ["ok"] = 1 }, PromptTokens: 1,
+            CompletionTokens: 1, TokensPerSecond: 1, RequestsPerSecond: 1, OfferedPerSecond: 1));
 
     private SweepState Open(IReadOnlyDictionary<string, string> asked)
     {

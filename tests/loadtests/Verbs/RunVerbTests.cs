@@ -63,14 +63,14 @@ public sealed class RunVerbTests : IClassFixture<TinyServer>, IDisposable
         {
             (["run", "--corpus", Corpus, "--server",
                 nobody], $"error: no server listens at http://{nobody}; start one with `btx serve "
-                    + "--forest S`, or name its address with --server"),
+                    + "--forest S`, or name another with --server"),
             (["run", "--corpus", Corpus, "--door", "http",
                 "--server", $"{nobody},{nobody}"], $"error: no server listens at http://{nobody}"),
             (["run", "--corpus", Corpus, "--door", "http", "--server", nobody],
                 "error: --door http: the server's HTTP address is not named; give both with --server GRPC,HTTP"),
             (["run", "--corpus", Corpus, "--server",
                 _server.Http.Authority], $"error: http://{_server.Http.Authority} speaks HTTP/1.1, so it is the HTTP "
-                    + "address of a server and not its gRPC address"),
+                    + "address of a server; give its gRPC address first"),
             (["run", "--corpus", Corpus, "--door", "http",
                 "--server", $"{nobody},{_server.Grpc}"], $"error: http://{_server.Grpc.Authority} is the gRPC address "
                     + "of a server, not its HTTP address"),

@@ -20,24 +20,9 @@ public sealed class SweepVerbTests
         Assert.StartsWith("1 of 2 points met the objective",
         SweepVerb.Verdict(Objective, [Result(1, 2), Result(2, 9), Result(2, 10) with { Repeat = 1 }]), StringComparison.Ordinal);
 
-    private static PointResult Result(int concurrency, double good) => new()
-    {
-        Settings = new("ensemble", 3, "closed", concurrency, null, "fp32", new Dictionary<string, string>()),
-        Repeat = 0,
-        Order = 0,
-        Started = default,
-        Summary = new()
-        {
-            Seconds = 1,
-            Requests = 10,
-            Failed = 0,
-            Statuses = new Dictionary<string, int>(),
-            PromptTokens = 1,
-            CompletionTokens = 1,
-            TokensPerSecond = 1,
-            RequestsPerSecond = 10,
-            OfferedPerSecond = 10,
-            GoodputPerSecond = good,
-        },
-    };
+    private static PointResult Result(int concurrency, double good) => new(
+        Settings: new("ensemble", 3, "closed", concurrency, null, "fp32", new Dictionary<string, string>()), Repeat: 0, Order: 0,
+        Started: default,
+        Summary: new(Seconds: 1, Requests: 10, Failed: 0, Statuses: new Dictionary<string, int>(), PromptTokens: 1,
+            CompletionTokens: 1, TokensPerSecond: 1, RequestsPerSecond: 10, OfferedPerSecond: 10, GoodputPerSecond: good));
 }

@@ -1,4 +1,5 @@
 using System.CommandLine;
+using System.Text.Json;
 using Btx.Cli;
 using Btx.LoadTests.Load;
 using Btx.LoadTests.Measuring;
@@ -25,4 +26,26 @@ internal sealed class LoadFlags(string seeded)
 
     public ServiceObjective? ReadObjective(ParseResult parsed) =>
         parsed.GetValue(Objective) is { } limits ? ObjectiveCheck.Read("--objective", limits) : null;
+}
+
+/// <summary>What <c>--json</c> writes.</summary>
+internal static class JsonReport
+{
+    /// <summary>Before anything is measured for it.</summary>
+    public static void RequireWritable(this JsonFlag json, ParseResult parsed)
+    {
+        if (parsed.GetValue(json) is not { } path || path == "-") return;
+        LoadTestException.Wrap(Unwritable(path), () =>
+        {
+            if (Directory.Exists(path)) throw new IOException("it is a directory");
+            using var probe = File.Create(path + ".tmp", 1, FileOptions.DeleteOnClose);
+        });
+    }
+
+    /// <summary>Writes a report: as text, and as JSON if asked to.</summary>
+    public static void Write<T>(this JsonFlag json, ParseResult parsed, T report, IEnumerable<string> lines) =>
+        json.Write(parsed, JsonSerializer.Serialize(report, RunJson.Indented) + "\n", lines,
+            (path, text) => LoadTestException.Wrap(Unwritable(path), () => RunJson.WriteText(path, text)));
+
+    private static string Unwritable(string path) => $"--json {path} cannot be written";
 }
