@@ -73,14 +73,8 @@ internal sealed class FakeRegistry : IForestRegistry, IDisposable
     {
         LastReplay = (corpus, seedModel);
         var source = Btx.Model.Forests.ForestManifest.Load(ExpertRoots[0]);
-        return ReplayRecipe.Of(State, Plan(experts, LineagePolicy.Only), new()
-        {
-            Forest = ExpertRoots[0],
-            Manifest = source,
-            Clean = Path.Combine(ExpertRoots[0], "clean"),
-            Corpus = corpus,
-            Seed = seedModel
-        });
+        return ReplayRecipe.Of(State, Plan(experts, LineagePolicy.Only), new(ExpertRoots[0], source,
+            Path.Combine(ExpertRoots[0], "clean"), corpus, seedModel, new Dictionary<string, RecordedTraining>()));
     }
 
     public Task<ChangeResult> AddAsync(ExpertAddition addition, IProgress<ChangeProgress>? progress, CancellationToken cancellation)
