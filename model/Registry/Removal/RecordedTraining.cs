@@ -62,7 +62,8 @@ public sealed record RecordedTraining(string Expert, string Corpus, string? Shar
                 .Select(p => p.GetProperty("model").GetString()).FirstOrDefault();
             var domains = job.GetProperty("sources").EnumerateArray().SelectMany(s => s.GetProperty("domains").EnumerateArray());
             yield return new(name, job.GetProperty("corpus").GetString()!,
-                job.TryGetProperty("shards", out var shards) ? shards.GetString() : null, [.. domains.Select(d => d.GetString()!)], seed, flags);
+                job.TryGetProperty("shards", out var shards) ? shards.GetString() : null, [.. domains.Select(d => d.GetString()!)], seed,
+                flags);
         }
     }
 }

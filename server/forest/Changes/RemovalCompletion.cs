@@ -94,7 +94,8 @@ internal sealed class RemovalCompletion(RegistryResources resources)
                 var seen = purged.GetValueOrDefault(change.Id);
                 var old = File.Exists(path) ? RemovalCertificate.Parse(BoundedFile.Read(path), path) : null;
                 if (old is not null && seen is null) continue;
-                if ((old?.Findings() ?? (change.Certified is [.., var last] ? last : null)) is { } found)
+                var recorded = change.Certified is [.., var last] ? last : null;
+                if ((old?.Findings() ?? recorded) is { } found)
                 {
                     var (before, after) = resources.Log.StatesOf(change.Id);
                     var plan = RemovalPlan.Of(before, change.Subjects, change.Policy ?? old?.Policy ?? LineagePolicy.Only);
@@ -107,7 +108,8 @@ internal sealed class RemovalCompletion(RegistryResources resources)
                     {
                         // The log has all that was found, whatever the forest has become since.
                         Write(RemovalCertificate.Of(plan, before, after, change, found));
-                        resources.Report($"removal {change.Id}: its certificate's file was gone; it is written again, as the journal has it");
+                        resources.Report($"removal {change.Id}: its certificate's file was gone; it is written again, as the journal "
+                            + "has it");
                     }
 
                     continue;

@@ -129,7 +129,8 @@ public sealed class FrontierTests
     {
         var objective = new ServiceObjective(0.81, null, null);
         var request = new RequestRecord(Index: 0, Due: 1, Sent: 1.5, FirstToken: 1.8, End: 2.4, Domain: "bible",
-            Status: "ok") { Gaps = [0.1f, 0.2f] };
+            Status: "ok")
+        { Gaps = [0.1f, 0.2f] };
         using var run = new PlantedRun(Points(0.01));
         var settings = Planted.Closed("top_k", 2);
         Directory.CreateDirectory(run.At(RunDirectory.Requests));

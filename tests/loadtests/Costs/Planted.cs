@@ -34,9 +34,14 @@ internal static class Planted
                 GoodputPerSecond: share is { } s ? s * ((int)(30 * requests) + failed) / 30 : null,
                 TimeToFirstToken: Latency(10 * step), InterToken: Latency(step), EndToEnd: Latency(42 * step),
                 EndToEndFromSent: Latency(42 * step)),
-            Server: batch is null ? null : new ServerFigures { DecodeSteps = 1000, DecodeSeconds = 1000 * step,
-                MeanBatch = batch.Value, DistinctExperts = settings.Mode == "moe" ? null : distinct,
-                DistinctMixtureExperts = settings.Mode == "moe" ? distinct : null });
+            Server: batch is null ? null : new ServerFigures
+            {
+                DecodeSteps = 1000,
+                DecodeSeconds = 1000 * step,
+                MeanBatch = batch.Value,
+                DistinctExperts = settings.Mode == "moe" ? null : distinct,
+                DistinctMixtureExperts = settings.Mode == "moe" ? distinct : null
+            });
     }
 
     /// <summary>Standard normal values from a seed.</summary>

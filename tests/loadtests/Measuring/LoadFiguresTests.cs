@@ -8,7 +8,8 @@ public sealed class LoadFiguresTests
     private static RequestRecord Record(int index, double due, double sent, double first, double end, float[]? gaps = null,
         string status = "ok", bool warmUp = false) => new(Index: index, Due: due, Sent: sent, FirstToken: first, End: end,
             PromptTokens: 5, CompletionTokens: 1 + (gaps?.Length ?? 0), Domain: "d", Status: status,
-            WarmUp: warmUp) { Gaps = gaps ?? [] };
+            WarmUp: warmUp)
+        { Gaps = gaps ?? [] };
 
     [Fact]
     public void Latencies_count_from_due_and_rates_count_what_arrived_in_the_measured_time()

@@ -7,7 +7,8 @@ public sealed class RunJsonTests : IDisposable
     private readonly string _file = Path.Combine(Path.GetTempPath(), $"btx-run-{Guid.NewGuid():N}.jsonl");
 
     private static RequestRecord Record(int index) => new(Index: index, Due: 0.25 * index, Sent: 0.25 * index + 0.001, FirstToken: 1,
-        End: 2, PromptTokens: 7, CompletionTokens: 3, Domain: "bible", Status: "ok", Finish: "length") { Gaps = [0.5f, 0.25f] };
+        End: 2, PromptTokens: 7, CompletionTokens: 3, Domain: "bible", Status: "ok", Finish: "length")
+    { Gaps = [0.5f, 0.25f] };
 
     [Fact]
     public void A_record_comes_back_as_it_was()

@@ -107,8 +107,11 @@ internal sealed class SyntheticRun : IDisposable
     public void Failed(string mode, int? k, int repeat) => _points.Add(new(
         Settings: new(mode, k, "closed", 1, null, "fp32", new Dictionary<string, string>()), Repeat: repeat, Order: _points.Count,
         Started: s_start.AddSeconds(10 * _points.Count),
-        Summary: new(Seconds: 10, Requests: 7, Failed: 7, Statuses: new Dictionary<string, int> { ["unreachable"] = 5,
-            ["timeout"] = 2 }, PromptTokens: 0, CompletionTokens: 0, TokensPerSecond: 0, RequestsPerSecond: 0, OfferedPerSecond: 0.7)));
+        Summary: new(Seconds: 10, Requests: 7, Failed: 7, Statuses: new Dictionary<string, int>
+        {
+            ["unreachable"] = 5,
+            ["timeout"] = 2
+        }, PromptTokens: 0, CompletionTokens: 0, TokensPerSecond: 0, RequestsPerSecond: 0, OfferedPerSecond: 0.7)));
 
     public void WritePoints() =>
         File.WriteAllLines(Path.Combine(Directory, RunDirectory.Points), _points.Select(p => JsonSerializer.Serialize(p, RunJson.Line)));
@@ -118,7 +121,8 @@ internal sealed class SyntheticRun : IDisposable
     {
         var folder = System.IO.Directory.CreateDirectory(Path.Combine(Directory, RunDirectory.Requests)).FullName;
         RequestRecord Record(int i) => new(Index: i, Due: i, Sent: i, FirstToken: i + firstToken, End: i + 1, CompletionTokens: 2,
-            Domain: "bible", Status: "ok") { Gaps = [0.01f] };
+            Domain: "bible", Status: "ok")
+        { Gaps = [0.01f] };
         foreach (var p in _points)
             File.WriteAllLines(Path.Combine(folder, $"{p.Settings.Name}-r{p.Repeat}.jsonl"),
                 Enumerable.Range(0, 2).Select(i => JsonSerializer.Serialize(Record(i), RunJson.Line)));
@@ -146,14 +150,26 @@ internal sealed class SyntheticRun : IDisposable
             Started: s_start.AddSeconds(12 * _points.Count), Experts: Modes.Peer(settings) ? null : Experts,
             MixtureExperts: moe ? Experts : null,
             Summary: new(Seconds: 10, Requests: (int)(10 * requests), Failed: 0, Statuses: new Dictionary<string,
-                int> { ["ok"] = (int)(10 * requests) }, PromptTokens: (long)(300 * requests), CompletionTokens: (long)(10 * tokens),
+                int>
+            { ["ok"] = (int)(10 * requests) }, PromptTokens: (long)(300 * requests), CompletionTokens: (long)(10 * tokens),
                 TokensPerSecond: tokens, RequestsPerSecond: requests, OfferedPerSecond: offered > 0 ? offered : requests,
                 GoodputPerSecond: first < 0.1 && step < 0.05 ? requests : 0, TimeToFirstToken: Around(first),
                 InterToken: Around(step), EndToEnd: Around(first + (31 * step)), EndToEndFromSent: Around(first / 2 + (31 * step))),
-            Server: Modes.Peer(settings) ? null : new() { Requests = 10 * requests, CompletionTokens = 10 * tokens * 1.01,
-                PrefillTokens = 300 * requests, Steps = 10 / step, StepSeconds = 10, DecodeSteps = 9 / step, DecodeSeconds = 9,
-                MeanTimeToFirstToken = first, MeanRequestSeconds = first + (31 * step), MeanBatch = batch,
-                DistinctExperts = moe ? null : distinct, DistinctMixtureExperts = moe ? distinct : null }));
+            Server: Modes.Peer(settings) ? null : new()
+            {
+                Requests = 10 * requests,
+                CompletionTokens = 10 * tokens * 1.01,
+                PrefillTokens = 300 * requests,
+                Steps = 10 / step,
+                StepSeconds = 10,
+                DecodeSteps = 9 / step,
+                DecodeSeconds = 9,
+                MeanTimeToFirstToken = first,
+                MeanRequestSeconds = first + (31 * step),
+                MeanBatch = batch,
+                DistinctExperts = moe ? null : distinct,
+                DistinctMixtureExperts = moe ? distinct : null
+            }));
     }
 
     private static class Modes

@@ -74,9 +74,9 @@ public sealed class MixtralConfigTests
     Assert.Equal(64, Parse(Least + ",\"max_position_embeddings\":64,\"sliding_window\":64}").MaxPositionEmbeddings);
 
     [Fact]
-    public void A_mixture_is_no_expert()
+    public void A_BTX_model_is_no_expert()
     {
-        Assert.Contains("mixture of 4 experts", Assert.Throws<BtxException>(() => Small.RequireDense("m/config.json")).Message,
+        Assert.Contains("a BTX model of 4 experts", Assert.Throws<BtxException>(() => Small.RequireDense("m/config.json")).Message,
             StringComparison.Ordinal);
         var dense = Small with { Moe = null };
         Assert.Same(dense, dense.RequireDense("m/config.json"));
