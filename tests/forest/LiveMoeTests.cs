@@ -103,7 +103,7 @@ public sealed class LiveMoeTests(ServedForest served, ServedBtx btx)
         {
             if (point == "change:checked") throw new IOException("no space left");
         };
-        Assert.Null((await f.Remove("beta")).Certificate);
+        await Assert.ThrowsAsync<BtxException>(() => f.Remove("beta"));
         f.InjectFault = null;
         var certificate = RemovalCertificate.Parse((await f.Restart()).Certificate("c000001"), "it");
         Assert.Equal((before, f.Registry.Engine.Describe().Moe!.Sha256), (certificate.MoeBeforeSha256, certificate.MoeAfterSha256));
