@@ -29,7 +29,8 @@ internal sealed record ServerInputs(IReadOnlyDictionary<string, string> Forests,
             var manifest = Path.Combine(directory, file);
             var precision = RunJson.ReadField($"{option} {value}", manifest, "precision", "name a directory that `btx export` wrote");
             if (precision is null or "") throw new LoadTestException($"{option} {value}: {manifest} names no precision");
-            if (said is not null && said != precision) throw new LoadTestException($"{option} {value}: {manifest} is of {precision}");
+            if (said is not null && said != precision)
+                throw new LoadTestException($"{option} {value}: {manifest} is of {precision}, not of {said}");
             if (!found.TryAdd(precision, Path.GetFullPath(directory)))
                 throw new LoadTestException($"{option} {value}: {found[precision]} is of {precision} too; a sweep takes one of each");
         }

@@ -120,7 +120,7 @@ internal sealed class SweepPoints(Servers servers, PeerRequest peers, LoadShape 
         if (summary.Requests == 0)
             throw new LoadTestException($"{point.Name}: no request was due in the measured time; give more --duration or a higher --rate");
         if (summary.Failed == summary.Requests)
-            throw new LoadTestException(explain($"{point.Name}: no request succeeded: "
+            throw new LoadTestException(explain($"{point.Name}: none of {summary.Requests} requests succeeded: "
                 + $"{outcome.Records[0].Status}: {outcome.Records[0].Error}"));
         return new(point.Settings, point.Repeat, point.Order, outcome.Started, summary, point.Reference, outcome.Server);
     }

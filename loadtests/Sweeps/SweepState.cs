@@ -79,7 +79,8 @@ internal sealed class SweepState : IDisposable
             .Order(StringComparer.Ordinal).Select(k => (Key: k, Was: before.GetValueOrDefault(k), Is: asked.GetValueOrDefault(k)))
             .Where(d => d.Was != d.Is).Select(d => $"{d.Key} was {Shown(d.Was)}, is {Shown(d.Is)}")];
         if (differences.Length > 0)
-            throw new LoadTestException($"--out {Directory}: holds another sweep ({string.Join("; ", differences)}); name another one");
+            throw new LoadTestException($"--out {Directory}: holds another sweep ({string.Join("; ", differences)}); "
+                + "repeat its command to go on there, or name another directory");
     }
 
     // A line that a crash cut off goes: what follows must begin on a line of its own.

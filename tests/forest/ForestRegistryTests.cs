@@ -1,3 +1,7 @@
+using Btx.Model.Forests;
+using Btx.Fixtures;
+using Btx.Engine;
+using System.Diagnostics;
 using Btx.Engine.Tests.Fixtures;
 using Btx.Model;
 using Btx.Model.Registry;
@@ -116,5 +120,46 @@ public sealed class ForestRegistryTests(ServedForest served)
     private sealed class Direct(Action<ChangeProgress> action) : IProgress<ChangeProgress>
     {
         public void Report(ChangeProgress value) => action(value);
+    }
+
+    [Fact]
+    public async Task A_forest_has_one_server_and_others_may_read_it()
+    {
+        await using var f = new RegistryFixture(served);
+        await f.Remove("beta");
+        Assert.Contains("is served by another process", Assert.Throws<BtxException>(() => ForestRegistry.Open(f.Engine, new())).Message,
+            StringComparison.Ordinal);
+        var files = Directory.GetFiles(f.Served, "*", SearchOption.AllDirectories).ToDictionary(p => p, File.GetLastWriteTimeUtc);
+        await using (var reader = ForestEngine.Start(f.Engine)) Assert.Equal(["alpha", "gamma"], reader.Describe().Experts);
+        Assert.Equal(files, Directory.GetFiles(f.Served, "*", SearchOption.AllDirectories).ToDictionary(p => p, File.GetLastWriteTimeUtc));
+    }
+
+    [Fact]
+    public async Task What_was_added_must_be_there_at_a_start()
+    {
+        await using var f = new RegistryFixture(served);
+        await f.Add();
+        await f.Registry.DisposeAsync();
+        var directory = Path.Combine(f.Others, "experts", "epsilon");
+        string Refusal() => Assert.Throws<BtxException>(() => ForestRegistry.Open(f.Engine, f.Options)).Message;
+        var weights = Path.Combine(directory, "model.safetensors");
+        var bytes = File.ReadAllBytes(weights);
+        bytes[^3] ^= 1;
+        File.WriteAllBytes(weights + ".new", bytes); // what the server had open may be open still for a moment
+        File.Move(weights + ".new", weights, overwrite: true);
+        Assert.Contains("the weights of expert \"epsilon\" are not those that were added (SHA-256 differs); restore them from a copy",
+            Refusal(), StringComparison.Ordinal);
+        Directory.Move(directory, directory + "-away");
+        Assert.Equal($"{directory}: not found; expert \"epsilon\" was added from there, put it back", Refusal());
+    }
+
+    [Fact]
+    public async Task A_source_forest_that_grows_is_served_on()
+    {
+        await using var f = new RegistryFixture(served);
+        await f.Add();
+        var manifest = ForestManifest.Load(f.Source);
+        manifest.With(manifest.Experts[0] with { Name = "later" }).Save(f.Source);
+        await f.AssertSurvivesRestart();
     }
 }

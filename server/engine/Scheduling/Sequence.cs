@@ -4,23 +4,6 @@ using Btx.Engine.Text;
 
 namespace Btx.Engine.Scheduling;
 
-internal enum SequencePhase
-{
-    /// <summary>Waits for slots, or for an average being built.</summary>
-    Queued,
-
-    /// <summary>The prompt (or the text to score) runs in chunks.</summary>
-    Prefill,
-
-    /// <summary>One new token a step.</summary>
-    Decode,
-
-    /// <summary>Inactive experts run what they missed, then the active set is chosen again.</summary>
-    CatchUp,
-
-    Finished,
-}
-
 /// <summary>A request under way: the only mutable per-request type, touched by the loop alone (cancellation flag aside).</summary>
 internal sealed class Sequence
 {
@@ -194,20 +177,11 @@ internal sealed class Sequence
         Submitted = options.Time.GetTimestamp(),
     };
 
-    /// <summary>Takes the phase to the next one, by the only table of transitions. To enter the present phase changes nothing.</summary>
+    /// <summary>Takes the phase to the next one. To enter the present phase changes nothing.</summary>
     /// <exception cref="InvalidOperationException">The next phase does not follow from the present one.</exception>
     public void Enter(SequencePhase next)
     {
-        var follows = (Phase, next) switch
-        {
-            (SequencePhase.Queued, SequencePhase.Prefill) => true, // it has its slots
-            (SequencePhase.Prefill or SequencePhase.CatchUp, SequencePhase.Decode) => true, // its text is cached
-            (SequencePhase.Decode, SequencePhase.CatchUp) => true, // its experts are chosen again
-            (SequencePhase.Prefill or SequencePhase.Decode or SequencePhase.CatchUp, SequencePhase.Queued) => true, // a swap took its slots
-            (not SequencePhase.Finished, SequencePhase.Finished) => true,
-            _ => Phase == next,
-        };
-        if (!follows) throw new InvalidOperationException($"sequence {Id} cannot go from phase {Phase} to {next}");
+        if (!Phase.MayBecome(next)) throw new InvalidOperationException($"sequence {Id} cannot go from phase {Phase} to {next}");
         Phase = next;
     }
 

@@ -51,15 +51,15 @@ internal sealed class ConnectionLimit(IConnectionListenerFactory sockets, int? c
         }
         finally
         {
-            (connection.Items[typeof(Counted)] as Counted)?.Leave();
+            (connection.Items[typeof(CountedConnection)] as CountedConnection)?.Leave();
         }
     }
 
     /// <summary>Middleware: a connection with a request under way is not idle; one of the reserve gets one answer, about health.</summary>
     public async Task ServeAsync(HttpContext http, RequestDelegate next)
     {
-        var connection = http.Features.Get<IConnectionItemsFeature>()?.Items.TryGetValue(typeof(Counted), out var item) == true
-            ? (Counted)item! : null;
+        var connection = http.Features.Get<IConnectionItemsFeature>()?.Items.TryGetValue(typeof(CountedConnection), out var item) == true
+            ? (CountedConnection)item! : null;
         if (connection?.Begin() == false)
         {
             http.Abort();
@@ -104,7 +104,7 @@ internal sealed class ConnectionLimit(IConnectionListenerFactory sockets, int? c
     {
         private static readonly TimeSpan s_patience = TimeSpan.FromMilliseconds(500);
         private readonly SemaphoreSlim _room = new(limit + Reserve);
-        private readonly ConcurrentDictionary<Counted, byte> _open = new();
+        private readonly ConcurrentDictionary<CountedConnection, byte> _open = new();
         private readonly Channel<ConnectionContext> _taken = Channel.CreateUnbounded<ConnectionContext>();
         private readonly CancellationTokenSource _unbound = new();
         private readonly List<CancellationTokenSource> _looking = [];
@@ -140,7 +140,7 @@ internal sealed class ConnectionLimit(IConnectionListenerFactory sockets, int? c
                 {
                     await _room.WaitAsync(_unbound.Token).ConfigureAwait(false);
                     if (await inner.AcceptAsync(CancellationToken.None).ConfigureAwait(false) is not { } connection) break;
-                    var counted = new Counted(connection, Leave);
+                    var counted = new CountedConnection(connection, Leave);
                     counted.IsReserve = _open.Count >= limit && !MakesRoom();
                     if (!counted.IsReserve) _open[counted] = 0;
                     _taken.Writer.TryWrite(connection);
@@ -158,7 +158,7 @@ internal sealed class ConnectionLimit(IConnectionListenerFactory sockets, int? c
             _taken.Writer.TryComplete(failure);
         }
 
-        private void Leave(Counted connection)
+        private void Leave(CountedConnection connection)
         {
             _open.TryRemove(connection, out _);
             _room.Release();
@@ -174,7 +174,7 @@ internal sealed class ConnectionLimit(IConnectionListenerFactory sockets, int? c
 
         /// <summary>Closes one of the reserve that asks for nothing in a moment, or less where the next ones need its place; and one that
         /// has asked and a moment later is still open: its client keeps back the rest of a message, or does not read.</summary>
-        private async Task GiveUpAsync(Counted connection)
+        private async Task GiveUpAsync(CountedConnection connection)
         {
             using var patience = new CancellationTokenSource(s_patience);
             lock (_looking)
@@ -200,77 +200,10 @@ internal sealed class ConnectionLimit(IConnectionListenerFactory sockets, int? c
             await output.CompleteAsync().ConfigureAwait(false); // closes it once that is sent
         }
 
-        private void Count(string what, Counted connection)
+        private void Count(string what, CountedConnection connection)
         {
             var refusal = new Refusal(Refusal.Connections, $"{limit} connections are open, as many as this port takes; {what}");
             refusals.Add(name, refusal, "connections", null, connection.Connection.RemoteEndPoint?.ToString());
         }
-    }
-
-    /// <summary>A connection that is counted, and how long it has been idle.</summary>
-    private sealed class Counted
-    {
-        private static readonly TimeSpan s_beforeFirst = TimeSpan.FromSeconds(1), s_between = TimeSpan.FromSeconds(5);
-        private readonly Lock _gate = new();
-        private Action<Counted>? _left;
-        private int _requests;
-        private bool _isRefused;
-
-        public Counted(ConnectionContext connection, Action<Counted> left)
-        {
-            (Connection, _left, Since) = (connection, left, Environment.TickCount64);
-            connection.Items[typeof(Counted)] = this;
-        }
-
-        public ConnectionContext Connection { get; }
-
-        /// <summary>When it was opened or its last request ended, in milliseconds.</summary>
-        public long Since { get; private set; }
-
-        public bool HasServed { get; private set; }
-
-        /// <summary>It came when all places were taken, and gets one answer.</summary>
-        public bool IsReserve { get; set; }
-
-        public bool HasLeft => Volatile.Read(ref _left) is null;
-
-        /// <summary>Nothing came for a second, or since the last request for five.</summary>
-        public bool IsLongIdle
-        {
-            get
-            {
-                var enough = (HasServed ? s_between : s_beforeFirst).TotalMilliseconds;
-                lock (_gate) return _requests == 0 && Environment.TickCount64 - Since >= enough;
-            }
-        }
-
-        /// <returns>False: it was refused already.</returns>
-        public bool Begin()
-        {
-            lock (_gate) (_requests, HasServed) = (_requests + 1, true);
-            return !_isRefused;
-        }
-
-        public void End()
-        {
-            lock (_gate) (_requests, Since) = (_requests - 1, Environment.TickCount64);
-        }
-
-        /// <returns>False: a request came first.</returns>
-        public bool TryRefuse()
-        {
-            lock (_gate) return _isRefused = !HasServed;
-        }
-
-        /// <summary>Closes it, unless a request came meanwhile.</summary>
-        public bool TryGiveUp()
-        {
-            if (!IsLongIdle) return false;
-            Connection.Abort(new ConnectionAbortedException("all places are taken, and this connection was idle"));
-            return true;
-        }
-
-        /// <summary>Its place is free. Idempotent.</summary>
-        public void Leave() => Interlocked.Exchange(ref _left, null)?.Invoke(this);
     }
 }

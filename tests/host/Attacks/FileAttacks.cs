@@ -2,6 +2,7 @@ using System.Diagnostics;
 using System.Net;
 using System.Net.Http.Json;
 using Btx.Server.Tests.Chaos;
+using Btx.Server.Tests.Fakes;
 using Grpc.Core;
 
 namespace Btx.Server.Tests.Attacks;
@@ -11,7 +12,6 @@ namespace Btx.Server.Tests.Attacks;
 public sealed class FileAttacks
 {
     private const string Weights = "model.safetensors";
-    private static readonly TimeSpan Hang = TimeSpan.FromMinutes(5);
     private static readonly string[] Whole = ["alpha", "beta", "gamma"], Rest = ["alpha", "gamma"];
 
     public static TheoryData<string, string> Deeds { get; } = new()
@@ -30,14 +30,9 @@ public sealed class FileAttacks
         await load.DecodingAsync();
         var called = Stopwatch.GetTimestamp();
         Do(deed, forest, Path.Combine(forest.Source, "experts", "beta", Weights));
-        var since = Stopwatch.GetTimestamp();
-        V1.RegisteredExpert beta;
-        while ((beta = (await server.ListAsync()).Experts.Single(e => e.Name == "beta")).Status != "quarantined")
-        {
-            Assert.True(Stopwatch.GetElapsedTime(since) < Hang, "the expert is served on");
-            await Task.Delay(20, TestContext.Current.CancellationToken);
-        }
-
+        V1.RegisteredExpert beta = null!;
+        await Patience.UntilAsync(async () => (beta = (await server.ListAsync()).Experts.Single(e => e.Name == "beta")).Status
+            == "quarantined", () => $"the quarantine; the expert is {beta.Status}");
         Assert.Contains(why, beta.Problem, StringComparison.Ordinal);
         var returned = Stopwatch.GetTimestamp();
         using var refusal = await server.Http.PostAsJsonAsync("/v1/completions",

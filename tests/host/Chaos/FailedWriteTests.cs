@@ -1,4 +1,5 @@
 using Btx.Model.Registry;
+using Btx.Server.Tests.Fakes;
 using Btx.V1;
 using Grpc.Core;
 
@@ -66,8 +67,9 @@ public sealed class FailedWriteTests
             failed = e.Status.Detail;
             Changes.AssertTold(e.Status);
             // A device that fails is the server's fault, a full one passes; and nothing changes before the last removal is certified.
-            var isFull = server.Errors.Last(IsProblem).EndsWith(": full", StringComparison.Ordinal);
             var isUncertified = failed.Contains("no certificate yet", StringComparison.Ordinal);
+            await Patience.UntilAsync(() => server.Errors.Any(IsProblem), "the log's line, which may come after the answer");
+            var isFull = server.Errors.Last(IsProblem).EndsWith(": full", StringComparison.Ordinal);
             var expected = isUncertified ? StatusCode.FailedPrecondition : isFull ? StatusCode.ResourceExhausted : StatusCode.Internal;
             Assert.True(e.StatusCode == expected, $"{e.Status}");
         }

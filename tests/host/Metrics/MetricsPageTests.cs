@@ -65,8 +65,5 @@ public sealed class MetricsPageTests
         Assert.Equal(0, check.ExitCode);
     }
 
-    private static async Task WaitUntilIdle(RunningServer server)
-    {
-        while (server.Engine.Running > 0) await Task.Delay(1);
-    }
+    private static Task WaitUntilIdle(RunningServer server) => Patience.UntilAsync(() => server.Engine.Running == 0, "the engine's rest");
 }

@@ -19,14 +19,16 @@ public sealed class ChangeJournalTests
             .Properties.Select(p => p.Name).Order(StringComparer.Ordinal));
         Assert.Equal("caches equality files mixture_after_sha256 mixture_before_sha256", Names<CertifiedFindings>());
         Assert.Equal("largest_difference left_out passed probe_sha256 probe_tokens tolerance", Names<EqualityCheck>());
-        Assert.Equal("absent architecture averages experts mixture mixture_dropped precision quarantined ready revision schema source_sha256 "
-            + "tokenizer", Names<ForestState>());
-        Assert.Equal("after_sha256 author before_sha256 findings id kind message policy purge reason schema state subjects time type undoes",
+        Assert.Equal("absent architecture averages experts mixture mixture_dropped precision quarantined ready revision schema "
+            + "source_sha256 tokenizer", Names<ForestState>());
+        Assert.Equal("after_sha256 author before_sha256 findings id kind message policy purge reason schema state subjects time "
+            + "type undoes",
             Names<JournalRecord>());
         Assert.Equal("corpus_sha256 domain name parents path prior root round sha256 status steps tokens", Names<RegisteredExpert>());
         Assert.Equal("author caches change_id dropped_averages equality journal_records journal_sha256 key_fingerprint "
-            + "mixture_after_sha256 mixture_before_sha256 policy public_key quarantined reason removed requested residuals revision_after "
-            + "revision_before reweighted_averages reweighted_priors schema signature state_after_sha256 state_before_sha256 statement time",
+            + "mixture_after_sha256 mixture_before_sha256 policy public_key quarantined reason removed requested residuals "
+            + "revision_after revision_before reweighted_averages reweighted_priors schema signature "
+            + "state_after_sha256 state_before_sha256 statement time",
             Names<RemovalCertificate>());
     }
 
