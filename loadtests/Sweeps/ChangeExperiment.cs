@@ -93,10 +93,9 @@ internal sealed class ChangeExperiment(Servers servers, SweepPoints points, Chan
         if (forest.Experts.Count < 2)
             throw new LoadTestException("changes under load: the forest has one expert; give --change-expert DIR, or --change none");
         var last = forest.Experts[^1];
-        return new()
-        {
-            By = s_by, Directory = last.Path, Name = last.Name, Domain = last.Domain, Sha256 = last.Sha256, Parents = { last.Parents },
-        };
+        var add = new AddExpertRequest { By = s_by, Directory = last.Path, Name = last.Name, Domain = last.Domain, Sha256 = last.Sha256 };
+        add.Parents.AddRange(last.Parents);
+        return add;
     }
 
     /// <param name="add">Null: the expert leaves.</param>

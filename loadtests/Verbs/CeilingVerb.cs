@@ -30,7 +30,9 @@ internal static class CeilingVerb
         {
             json.RequireWritable(parsed);
             Lengths Length(Flag<int> option) => Lengths.Read(option.Name, $"{parsed.GetValue(option)}");
-            var inFlight = Arrivals.Read("--concurrency", $"closed:{parsed.GetValue(concurrency)}").Concurrency!.Value;
+            var inFlight = parsed.GetValue(concurrency);
+            if (inFlight is < 1 or > Arrivals.MostInFlight)
+                throw new LoadTestException($"--concurrency {inFlight}: expected 1 or more, at most {Arrivals.MostInFlight} in flight");
             var seconds = new LoadBounds { Seconds = parsed.GetValue(duration) }.Validate().Seconds!.Value;
             var (prompts, outputs) = (Length(prompt), Length(output));
             var ceiling = await CeilingRun.MeasureAsync(parsed.GetValue(kind)!, inFlight, seconds, prompts, outputs, cancellation);

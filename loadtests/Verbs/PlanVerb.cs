@@ -138,8 +138,13 @@ internal sealed class PlanVerb
         return given switch
         {
             (null, null) => null,
-            ({ } bandwidth, { } memory) => new MachineSpec { Bandwidth = bandwidth, Memory = memory, Devices = parsed.GetValue(_devices),
-                Teraflops = parsed.GetValue(_teraflops) }.Checked("--bandwidth, --memory, --devices, --teraflops"),
+            ({ } bandwidth, { } memory) => new MachineSpec
+            {
+                Bandwidth = bandwidth,
+                Memory = memory,
+                Devices = parsed.GetValue(_devices),
+                Teraflops = parsed.GetValue(_teraflops),
+            }.Checked("--bandwidth, --memory, --devices, --teraflops"),
             (var bandwidth, _) => throw new LoadTestException($"{(bandwidth is null ? "--bandwidth" : "--memory")} is missing: give both"),
         };
     }
