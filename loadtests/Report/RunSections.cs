@@ -94,8 +94,9 @@ internal static partial class RunSections
         var most = model.Points.Where(p => !Modes.IsPeer(p.Settings.Mode)).Select(p => p.Summary.TokensPerSecond).Where(double.IsFinite)
             .DefaultIfEmpty(0).Max();
         var share = most / ceiling.TokensPerSecond;
-        yield return $"The generator's own ceiling ({ceiling.Door}, {ceiling.Concurrency} in flight) is {Amount.Of(ceiling.TokensPerSecond)} "
-            + $"tokens/s and {Amount.Of(ceiling.RequestsPerSecond)} requests/s; the fastest point made {Amount.Of(most)} tokens/s, "
+        yield return $"The generator's own ceiling ({ceiling.Door}, {ceiling.Concurrency} in flight) is "
+            + $"{Amount.Of(ceiling.TokensPerSecond)} tokens/s and {Amount.Of(ceiling.RequestsPerSecond)} requests/s; "
+            + $"the fastest point made {Amount.Of(most)} tokens/s, "
             + $"{Quantity.Percent(share)} of it. " + (share <= CeilingRun.SafeShare ? "The generator was not the bottleneck."
                 : "That is close: the fastest points may show the generator rather than the server.");
     }
