@@ -98,17 +98,19 @@ public static class BoundedFile
         return Read(file, path, limit);
     }
 
-    public static byte[] Read(SafeFileHandle file, string path, long limit = DefaultLimit) =>
-        FileErrors.Told($"{path}: cannot be read", () =>
+    public static byte[] Read(SafeFileHandle file, string path, long limit = DefaultLimit)
     {
-        var length = RandomAccess.GetLength(file);
-        if (length > limit) throw new BtxException($"{path}: has {length} bytes; at most {limit} are expected here");
-        var bytes = new byte[length];
-        var got = 0;
-        for (int read; got < bytes.Length && (read = RandomAccess.Read(file, bytes.AsSpan(got), got)) > 0;) got += read;
-        return got == bytes.Length ? bytes :
-            throw new BtxException($"{path}: became shorter while it was read; read it again when nothing writes there");
-    });
+        return FileErrors.Told($"{path}: cannot be read", () =>
+        {
+            var length = RandomAccess.GetLength(file);
+            if (length > limit) throw new BtxException($"{path}: has {length} bytes; at most {limit} are expected here");
+            var bytes = new byte[length];
+            var got = 0;
+            for (int read; got < bytes.Length && (read = RandomAccess.Read(file, bytes.AsSpan(got), got)) > 0;) got += read;
+            return got == bytes.Length ? bytes :
+                throw new BtxException($"{path}: became shorter while it was read; read it again when nothing writes there");
+        });
+    }
 }
 
 /// <summary>Failures of the file system, told in one line.</summary>
