@@ -1,4 +1,3 @@
-
 namespace Btx.Exporter.Tests.Weights;
 
 public sealed class BlockQuantiserTests
