@@ -137,7 +137,7 @@ public sealed class TextTokenizer
         int at = 0, search = 0;
         while (matcher is not null && matcher.Next(text, ref search, at, out var start, out var end, out var id))
         {
-            Between(text[at..start]);
+            if (start > at) Between(text[at..start]);
             ids.Add(id);
             at = end;
         }
