@@ -26,7 +26,7 @@ public static class ManifestJson
     /// <summary>The same on one line.</summary>
     internal static JsonSerializerOptions Compact { get; } = new(Options) { WriteIndented = false };
 
-    /// <summary>The canonical JSON of records, UTF-8 on one line: what is hashed and signed of a state, a change and a certificate.</summary>
+    /// <summary>The canonical JSON, UTF-8 on one line: what is hashed and signed of a state, a change and a certificate.</summary>
     internal static byte[] Line<T>(T value) => JsonSerializer.SerializeToUtf8Bytes(value, Compact);
 
     /// <summary>SHA-256 (hex).</summary>
