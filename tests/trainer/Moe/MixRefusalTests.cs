@@ -32,10 +32,10 @@ public sealed class MixRefusalTests : IDisposable
     }
 
     [Theory]
-    [InlineData(4, "top2", "--k is 4; the BTX model has 3 experts, so expected 1..3")]
-    [InlineData(0, "top2", "--k is 0; the BTX model has 3 experts")]
-    [InlineData(2, "switch", "--k is 2, but a switch router runs 1 of 3 experts")]
-    [InlineData(2, "soft", "--k is 2, but a soft router runs 3 of 3 experts")]
+    [InlineData(4, "top2", "--k 4: the model has 3 experts; choose 1..3")]
+    [InlineData(0, "top2", "--k 0: the model has 3 experts")]
+    [InlineData(2, "switch", "--k 2: --router switch always runs 1 of 3 experts")]
+    [InlineData(2, "soft", "--k 2: --router soft always runs 3 of 3 experts")]
     public void A_k_that_does_not_fit(int k, string router, string message) =>
     Refused(message, world.Request with { K = k, Router = router });
 
@@ -65,7 +65,7 @@ public sealed class MixRefusalTests : IDisposable
         Refused(line, world.Request with { Seed = mix, Output = world.At("out") });
         Refused(line, new MixRequest { Upcycle = mix, Copies = 2, Output = world.At("out") });
         Assert.Contains(line, Assert.Throws<BtxException>(() => ModelAverage.Write([mix], [1], world.At("out"))).Message);
-        Assert.Contains(line, Assert.Throws<BtxException>(() => AveragedModel.Build([mix], [1], torch.CPU)).Message);
+        Assert.Contains(line, Assert.Throws<BtxException>(() => ModelAverage.Load([mix], [1], torch.CPU)).Message);
         Assert.Contains(line, Assert.Throws<BtxException>(() => ForestMerge.Open(world.At("new"), mix)).Message);
         Directory.Move(world.At("mix"), world.At("forest/experts/mix"));
         world.Forest("forest", ["mix", "ants"]);
