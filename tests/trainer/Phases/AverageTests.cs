@@ -1,3 +1,4 @@
+using Btx.Trainer.Networks;
 using Btx.Model;
 using Btx.Model.Configuration;
 using Btx.Model.Forests;
