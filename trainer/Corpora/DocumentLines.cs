@@ -123,7 +123,7 @@ internal sealed class UnpackedFile(string path, bool packed) : IDisposable
             return !packed || unpacked <= MostUnpackedBytes ? read
                 : throw new InvalidDataException($"unpacks to more than {MostUnpackedBytes >> 30} GiB; unpack and divide it");
         }
-        catch (Exception e) when (e is SharpZipBaseException or EndOfStreamException)
+        catch (Exception e) when (e is SharpZipBaseException or EndOfStreamException or IndexOutOfRangeException) // the last of bad codes
         {
             throw new InvalidDataException("is no gzip file, or is damaged or is cut off", e);
         }

@@ -51,10 +51,10 @@ public sealed class MixRefusalTests : IDisposable
         world.Model("forest/experts/bees", 50);
         Refused("the weights of expert \"bees\" are not those", world.Request);
         world.Model("forest/experts/bees", 2, world.Config with { IntermediateSize = 32 });
-        Refused("experts of a forest share one", world.Request);
+        Refused("its architecture (config.json) differs", world.Request);
         world.Model("forest/experts/bees", 2);
         BpeTrainer.Train(["abab abab"], 258, ["<|endoftext|>"]).Save(world.At("forest/experts/bees"));
-        Refused("its tokenizer is not the one", world.Request);
+        Refused("its tokenizer differs", world.Request);
     }
 
     [Fact]

@@ -46,7 +46,8 @@ public static class RdbStrings
                 if (Vector(block) is { } vector) vectors.Add(vector);
             }
         }
-        catch (Exception e) when (e is InvalidDataException or ArgumentOutOfRangeException or SharpZipBaseException)
+        catch (Exception e) when (e is InvalidDataException or ArgumentOutOfRangeException or IndexOutOfRangeException
+            or SharpZipBaseException)
         {
             throw new BtxException($"{source}: not an R lazy-load database (at byte {at}: {e.Message.ReplaceLineEndings(" ")})", e);
         }
