@@ -14,7 +14,7 @@ public sealed class ReferenceMatrixTests
         { Model, [], ["Microsoft.ML.Tokenizers"] },
         { Cli, [], ["Spectre.Console", "System.CommandLine"] },
         { "trainer/Btx.Trainer.csproj", [Model, Cli],
-            ["Microsoft.CodeAnalysis.BannedApiAnalyzers", "Spectre.Console", "System.CommandLine", "TorchSharp"] },
+            ["CliWrap", "Microsoft.CodeAnalysis.BannedApiAnalyzers", "SharpZipLib", "Spectre.Console", "System.CommandLine", "TorchSharp"] },
         { "exporter/Btx.Exporter.csproj", [Model, Cli],
             ["Google.Protobuf", "Microsoft.ML.OnnxRuntime.Gpu.Linux", "OnnxSharp", "System.CommandLine"] },
         { Engine, [Model], ["Microsoft.ML.OnnxRuntime.Gpu.Linux"] },
