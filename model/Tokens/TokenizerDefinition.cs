@@ -30,6 +30,12 @@ internal sealed record TokenizerDefinition
     /// <summary>The text of tokenizer_config.json as read, written back unchanged; null: written from the properties above.</summary>
     public string? ConfigJson { get; init; }
 
+    /// <summary>What tokenizer_config.json has as <c>chat_template</c>.</summary>
+    public string? ConfigTemplate { get; init; }
+
+    /// <summary>The text of chat_template.jinja, which counts before that.</summary>
+    public string? TemplateFile { get; init; }
+
     public int? IdOf(string token)
     {
         foreach (var added in AddedTokens)
@@ -86,7 +92,7 @@ internal sealed record TokenizerDefinition
 public static class TokenizerFiles
 {
     private static readonly string[] Names = ["tokenizer.json", "tokenizer_config.json", "special_tokens_map.json",
-        "generation_config.json"];
+        "generation_config.json", TextTokenizer.TemplateFileName];
 
     /// <summary>Copies those that are there, each file whole.</summary>
     public static void Copy(string from, string to)

@@ -230,7 +230,17 @@ internal sealed class TokenizerJsonReader(string source) : JsonMembers(source)
             BosToken = Token(root, "bos_token") ?? definition.BosToken,
             EosToken = Token(root, "eos_token"),
             AddBos = saysBos ? Flag(root, "add_bos_token") : definition.AddBos,
+            ConfigTemplate = ChatTemplate(root),
         };
+    }
+
+    // A text, or a list of templates with names, of which "default" is for chats.
+    private string? ChatTemplate(JsonElement root)
+    {
+        if (!root.TryGetProperty("chat_template", out var value) || value.ValueKind != JsonValueKind.Array)
+            return Text(root, "chat_template");
+        var named = value.EnumerateArray().Where(t => t.ValueKind == JsonValueKind.Object && Text(t, "name") == "default").ToList();
+        return named.Count == 0 ? null : Text(named[0], "template");
     }
 
     // As in Hugging Face: a token that tokenizer.json lacks is added, and of one that it has these flags count.

@@ -16,7 +16,7 @@ internal sealed record OpenAiError(int Status, string Message, string Type, stri
         {
             RejectionReason.NotFound => ("invalid_request_error", "model_not_found"),
             RejectionReason.Busy => ("rate_limit_error", "server_busy"),
-            RejectionReason.ShuttingDown => ("server_error", "shutting_down"),
+            RejectionReason.ShuttingDown => ("server_error", rejection.Code ?? "shutting_down"),
             RejectionReason.Aborted => ("server_error", "forest_changed"),
             RejectionReason.Exhausted => ("server_error", "out_of_memory"),
             RejectionReason.Damaged => ("server_error", "expert_damaged"),

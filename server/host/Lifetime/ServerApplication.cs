@@ -4,6 +4,7 @@ using Btx.Forest;
 using Btx.Model.Tokens;
 using Btx.Server.Changes;
 using Btx.Server.Http;
+using Btx.Server.Http.Chat;
 using Btx.Server.Listeners;
 using Btx.Server.Metrics;
 using Btx.Server.Requests;
@@ -50,6 +51,8 @@ internal static class ServerApplication
                 options.Connections, options.Http.EndPoint, services.GetRequiredService<Refusals>()))
             .Replace(ServiceDescriptor.Singleton<IConnectionListenerFactory>(services => services.GetRequiredService<ConnectionLimit>()))
             .AddSingleton<InferenceService>()
+            .AddSingleton<ChatRenderer>()
+            .AddSingleton<ChatPrompt>()
             .AddSingleton<ServingState>()
             .AddServingHealth()
             .AddHostedService(services => new DrainService(engine, changes, services.GetRequiredService<ServingState>(),

@@ -56,4 +56,7 @@ internal sealed class InvalidRequestException(RequestProblem problem)
     public RequestProblem Problem { get; } = problem;
 
     public static InvalidRequestException For(string parameter, string message) => new(new(parameter, message));
+
+    /// <param name="problem">What is wrong with the field; its name is put before it.</param>
+    public static InvalidRequestException At(string field, string problem) => For(field, $"{field} {problem}");
 }

@@ -1,0 +1,158 @@
+using System.Text.Json;
+using System.Text.Json.Serialization;
+using Btx.Engine;
+using Btx.Engine.Requests;
+using Btx.Model;
+using Btx.Server.Requests;
+using V1 = Btx.V1;
+
+namespace Btx.Server.Http;
+
+/// <summary>A JSON object of a request; what its record does not declare is kept, to be refused by name.</summary>
+internal abstract record RequestObject
+{
+    /// <summary>OpenAI's fields that change nothing about an answer: taken and ignored. docs/guide.md lists them.</summary>
+    private static readonly HashSet<string> s_ignored = new(StringComparer.Ordinal)
+    {
+        "metadata", "prompt_cache_key", "prompt_cache_retention", "safety_identifier", "service_tier", "store",
+    };
+
+    /// <param name="path">Of the body's own field.</param>
+    public static bool IsIgnored(string path) => s_ignored.Contains(path);
+
+    [JsonExtensionData]
+    public Dictionary<string, JsonElement>? Others { get; set; }
+
+    /// <param name="prefix">Before a field's name; empty: of the body itself, where some fields are ignored.</param>
+    /// <exception cref="InvalidRequestException">A field is unknown.</exception>
+    public void RefuseOthers(string prefix = "")
+    {
+        if (Others?.Keys.FirstOrDefault(name => !IsIgnored(prefix + name)) is { } unknown)
+            throw InvalidRequestException.For(prefix + unknown, $"unknown field \"{prefix}{BtxException.OneLine(unknown, 100)}\"");
+    }
+
+    protected static InvalidRequestException Invalid(string parameter, string message) => InvalidRequestException.For(parameter, message);
+}
+
+/// <summary>The fields that every body has that asks for text. One that is null counts as absent.</summary>
+internal abstract record GenerationBody : RequestObject
+{
+    public string? Model { get; init; }
+
+    public V1.Routing? Routing { get; init; }
+
+    public int? MaxTokens { get; init; }
+
+    public int? N { get; init; }
+
+    public IReadOnlyList<string>? Stop { get; init; }
+
+    public IReadOnlyList<int>? StopTokenIds { get; init; }
+
+    public int? MinTokens { get; init; }
+
+    public bool? IgnoreEos { get; init; }
+
+    public bool? Stream { get; init; }
+
+    public StreamOptions? StreamOptions { get; init; }
+
+    public double? Temperature { get; init; }
+
+    public double? TopP { get; init; }
+
+    public int? TopK { get; init; }
+
+    public double? MinP { get; init; }
+
+    public double? RepetitionPenalty { get; init; }
+
+    public double? PresencePenalty { get; init; }
+
+    public double? FrequencyPenalty { get; init; }
+
+    public IReadOnlyDictionary<int, double>? LogitBias { get; init; }
+
+    public long? Seed { get; init; }
+
+    public bool? IncludeExperts { get; init; }
+
+    public string? User { get; init; }
+
+    /// <summary>The one place that turns these fields into the engine's terms.</summary>
+    /// <param name="forest">What is served.</param>
+    /// <param name="maxTokens">Where the body has none.</param>
+    /// <param name="logProbs">Null: not asked for; else how many alternatives per token, 0 for the chosen token only.</param>
+    /// <exception cref="InvalidRequestException">The body asks for something that there is not, or contradicts itself.</exception>
+    protected AskedGeneration Read(ForestDescription forest, int maxTokens, int? logProbs)
+    {
+        RefuseOthers();
+        StreamOptions?.RefuseOthers("stream_options.");
+        if (User is { Length: > RequestLimits.MaxNameLength })
+            throw Invalid("user", $"user has {User.Length} characters; at most {RequestLimits.MaxNameLength} are taken");
+        var model = ModelId.Parse(Model ?? throw Invalid("model", "model is missing; GET /v1/models lists them"), forest, Routing);
+        if (StreamOptions is not null && Stream != true) throw Invalid("stream_options", "stream_options is given without stream: true");
+        if (N is < 1 or > RequestLimits.MaxChoices) throw Invalid("n", $"n is {N}; expected 1..{RequestLimits.MaxChoices}");
+        RefuseForNow();
+        var defaults = new SamplingOptions();
+        var generation = new GenerationRequest
+        {
+            Prompt = [],
+            Routing = model.Routing,
+            MaxTokens = MaxTokens ?? maxTokens,
+            Stop = Stop ?? [],
+            TopLogProbs = logProbs ?? 0,
+            ReportExperts = IncludeExperts ?? false,
+            IgnoreEndOfSequence = IgnoreEos ?? false,
+            Sampling = new()
+            {
+                Temperature = Temperature ?? defaults.Temperature,
+                TopP = TopP ?? defaults.TopP,
+                TopK = TopK ?? defaults.TopK,
+                MinP = MinP ?? defaults.MinP,
+                RepetitionPenalty = RepetitionPenalty ?? defaults.RepetitionPenalty,
+                Seed = Seed,
+            },
+        };
+        return new(model.Name, generation, N ?? 1, logProbs, Stream ?? false, StreamOptions?.IncludeUsage ?? false);
+    }
+
+    private void RefuseForNow()
+    {
+        if (PresencePenalty is not (null or 0) || FrequencyPenalty is not (null or 0) || LogitBias?.Count > 0 || MinTokens > 0
+            || StopTokenIds?.Count > 0)
+            throw Invalid("presence_penalty", "penalties, logit_bias, min_tokens and stop_token_ids are not supported");
+    }
+}
+
+internal sealed record StreamOptions(bool? IncludeUsage) : RequestObject;
+
+/// <summary>What a body asks for, in the engine's terms.</summary>
+/// <param name="Model">The model's id as the answer repeats it.</param>
+/// <param name="Generation">But for the prompt's tokens.</param>
+/// <param name="Choices">Answers to each prompt.</param>
+/// <param name="LogProbs">Null: not asked for; else how many alternatives per token, 0 for the chosen token only.</param>
+internal sealed record AskedGeneration(string Model, GenerationRequest Generation, int Choices, int? LogProbs, bool Stream,
+    bool IncludeUsage)
+{
+    /// <summary>The generations of several prompts: <paramref name="each"/> of the first, then of the second, and so on. Of those of one
+    /// prompt, number i has the seed + i.</summary>
+    public IReadOnlyList<GenerationRequest> For(IEnumerable<int[]> prompts, int each) =>
+        [.. prompts.SelectMany(prompt => Enumerable.Range(0, each).Select(i => Generation with
+        {
+            Prompt = prompt,
+            Sampling = Generation.Sampling with { Seed = unchecked(Generation.Sampling.Seed + i) },
+        }))];
+
+    /// <summary>Refuses more answers, or longer ones, than one request may ask for.</summary>
+    /// <param name="number">Of answers, all prompts together.</param>
+    /// <param name="field">What asks for more than one.</param>
+    public void RequireBounded(long number, string field)
+    {
+        if (number > RequestLimits.MaxChoices)
+            throw InvalidRequestException.For(field, $"{field} asks for {number} answers; at most {RequestLimits.MaxChoices} are taken");
+        if (number > 1 && number * Generation.MaxTokens > RequestLimits.MaxAnswerTokens)
+            throw InvalidRequestException.For(field, $"{field} asks for {number} answers of up to {Generation.MaxTokens} tokens; at most "
+                + $"{RequestLimits.MaxAnswerTokens} tokens are taken together: ask for fewer, or lower max_tokens");
+    }
+}
