@@ -1,12 +1,8 @@
 using System.Net.ServerSentEvents;
 using System.Runtime.CompilerServices;
-using System.Text.Json;
 using System.Text.Json.Serialization;
 using System.Text.Json.Serialization.Metadata;
 using System.Threading.Channels;
-using Btx.Engine;
-using Btx.Engine.Requests;
-using Btx.Server.Requests;
 
 namespace Btx.Server.Http;
 
@@ -72,7 +68,7 @@ internal sealed class AnswerWriter<T>(AskedGeneration asked, UsageCount usage, s
     {
         SseItem<byte[]> Event(T[] choices, AnswerUsage? total = null) =>
             new(JsonSerializer.SerializeToUtf8Bytes(Body(kind, choices, total), type));
-        await foreach (var piece in pieces.WithCancellation(cancellation).ConfigureAwait(false)) yield return Event([piece]);
+        await foreach (var piece in pieces.WithCancellation(cancellation)) yield return Event([piece]);
         if (asked.IncludeUsage) yield return Event([], usage.Total);
         yield return new("[DONE]"u8.ToArray());
     }
@@ -93,7 +89,7 @@ internal static class EventStream
     public static async Task<IResult> AnswerAsync(HttpContext http, IAsyncEnumerable<SseItem<byte[]>> events)
     {
         var coming = events.GetAsyncEnumerator(http.RequestAborted);
-        var more = await coming.MoveNextAsync().ConfigureAwait(false); // what throws here has nothing left to dispose
+        var more = await coming.MoveNextAsync(); // what throws here has nothing left to dispose
         http.Response.Headers["X-Accel-Buffering"] = "no";
         return TypedResults.ServerSentEvents(EventsAsync(http, coming, more));
     }
@@ -101,14 +97,14 @@ internal static class EventStream
     private static async IAsyncEnumerable<SseItem<byte[]>> EventsAsync(
         HttpContext http, IAsyncEnumerator<SseItem<byte[]>> coming, bool more)
     {
-        await using var end = coming.ConfigureAwait(false);
+        await using var end = coming;
         while (more)
         {
             yield return coming.Current;
             OpenAiError? error = null;
             try
             {
-                more = await coming.MoveNextAsync().ConfigureAwait(false);
+                more = await coming.MoveNextAsync();
             }
             catch (Exception e) when ((error = OpenAiError.Of(e, http.RequestAborted)) is not null)
             {
@@ -138,8 +134,8 @@ internal static class Generations
         {
             try
             {
-                await foreach (var e in service.Generate(requests[index], all.Token).ConfigureAwait(false))
-                    await events.Writer.WriteAsync((index, e), all.Token).ConfigureAwait(false);
+                await foreach (var e in service.Generate(requests[index], all.Token))
+                    await events.Writer.WriteAsync((index, e), all.Token);
                 if (Interlocked.Decrement(ref left) == 0) events.Writer.Complete();
             }
             catch (Exception e)
@@ -151,12 +147,12 @@ internal static class Generations
         var reading = Task.WhenAll(Enumerable.Range(0, requests.Count).Select(ReadAsync));
         try
         {
-            await foreach (var e in events.Reader.ReadAllAsync(cancellation).ConfigureAwait(false)) yield return e;
+            await foreach (var e in events.Reader.ReadAllAsync(cancellation)) yield return e;
         }
         finally
         {
-            await all.CancelAsync().ConfigureAwait(false);
-            await reading.ConfigureAwait(false);
+            await all.CancelAsync();
+            await reading;
         }
     }
 }

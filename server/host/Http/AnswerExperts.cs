@@ -1,6 +1,4 @@
 using System.Text.Json.Serialization;
-using Btx.Engine;
-using Btx.Engine.Requests;
 
 namespace Btx.Server.Http;
 

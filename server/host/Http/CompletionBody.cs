@@ -1,6 +1,3 @@
-using Btx.Engine;
-using Btx.Server.Requests;
-
 namespace Btx.Server.Http;
 
 /// <summary>The body of <c>POST /v1/completions</c>.</summary>

@@ -1,7 +1,4 @@
 using System.Text.Json.Serialization;
-using Btx.Engine;
-using Btx.Engine.Requests;
-using Btx.Server.Requests;
 
 namespace Btx.Server.Http;
 

@@ -1,7 +1,4 @@
 using System.Runtime.CompilerServices;
-using Btx.Engine.Requests;
-using Btx.Server.Changes;
-using Btx.Server.Requests;
 
 namespace Btx.Server.Http;
 
@@ -12,7 +9,7 @@ internal static class CompletionEndpoints
 
     public static async Task<IResult> CompleteAsync(HttpContext http, InferenceService service, ForestChanges changes, TimeProvider time)
     {
-        var body = await BodyJson.ReadAsync(http, BodyJson.Requests.CompletionBody).ConfigureAwait(false);
+        var body = await BodyJson.ReadAsync(http, BodyJson.Requests.CompletionBody);
         var request = body.ToRequest(service.Forest);
         var asked = request.Asked;
         int[][] prompts = [.. request.Prompts.Select(prompt => service.Checked(prompt, asked.Generation, request.IsOnlyEcho))];
@@ -21,8 +18,8 @@ internal static class CompletionEndpoints
             "cmpl", BodyJson.Answers.AnswerCompletionChoice);
         var pieces = PiecesAsync(service, request, prompts, usage, http.RequestAborted);
         if (asked.Stream)
-            return await answer.StreamAsync(http, Kind, pieces.Where(piece => !piece.IsEmpty)).ConfigureAwait(false);
-        var all = await pieces.ToListAsync().ConfigureAwait(false);
+            return await answer.StreamAsync(http, Kind, pieces.Where(piece => !piece.IsEmpty));
+        var all = await pieces.ToListAsync();
         return answer.Whole(Kind, [.. Best(all.GroupBy(piece => piece.Index).Select(of => CompletionChoice.Join([.. of])), request)]);
     }
 
@@ -42,13 +39,13 @@ internal static class CompletionEndpoints
         CompletionChoices[] choices = [.. generations.Select((_, index) => new CompletionChoices(service, request, index))];
         for (var p = 0; request.Echo && p < prompts.Length; p++)
         {
-            var score = await ScoreAsync(service, request, prompts[p], cancellation).ConfigureAwait(false);
+            var score = await ScoreAsync(service, request, prompts[p], cancellation);
             for (var i = p * request.Candidates; i < (p + 1) * request.Candidates; i++)
                 yield return choices[i].Echo(request.Prompts[p], prompts[p], score);
         }
 
         if (request.IsOnlyEcho) yield break;
-        await foreach (var (index, e) in Generations.RunAsync(service, generations, cancellation).ConfigureAwait(false))
+        await foreach (var (index, e) in Generations.RunAsync(service, generations, cancellation))
         {
             if (e.Usage is { } used) usage.Add(used, e.Forest ?? served);
             yield return choices[index].Of(e, e.Forest ?? served);
@@ -61,6 +58,6 @@ internal static class CompletionEndpoints
     {
         if (request.Asked.LogProbs is not { } count || prompt.Length == 1) return null;
         var routing = request.Asked.Generation.Routing with { Select = Model.Mixing.SelectForm.PerToken };
-        return await service.ScoreAsync(new ScoreRequest(prompt, routing) { TopLogProbs = count }, cancellation).ConfigureAwait(false);
+        return await service.ScoreAsync(new ScoreRequest(prompt, routing) { TopLogProbs = count }, cancellation);
     }
 }

@@ -1,12 +1,7 @@
 using System.Globalization;
 using System.Runtime.InteropServices;
-using System.Text;
-using System.Text.Json;
 using System.Text.Json.Serialization;
-using Btx.Model;
-using Btx.Server.Requests;
 using Google.Protobuf.Reflection;
-using V1 = Btx.V1;
 
 namespace Btx.Server.Http;
 

@@ -1,10 +1,4 @@
-using System.Text.Json;
 using System.Text.Json.Serialization;
-using Btx.Engine;
-using Btx.Engine.Requests;
-using Btx.Model;
-using Btx.Server.Requests;
-using V1 = Btx.V1;
 
 namespace Btx.Server.Http;
 

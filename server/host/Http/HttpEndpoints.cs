@@ -1,9 +1,4 @@
-using Btx.Engine;
-using Btx.Engine.Requests;
-using Btx.Server.Changes;
 using Btx.Server.Http.Chat;
-using Btx.Server.Requests;
-using Btx.Server.Rpc;
 using Google.Protobuf;
 using Microsoft.AspNetCore.Mvc;
 

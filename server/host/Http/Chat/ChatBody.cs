@@ -1,7 +1,3 @@
-using System.Text.Json;
-using Btx.Engine;
-using Btx.Server.Requests;
-
 namespace Btx.Server.Http.Chat;
 
 /// <summary>The body of <c>POST /v1/chat/completions</c>.</summary>

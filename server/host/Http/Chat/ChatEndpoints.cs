@@ -1,6 +1,4 @@
 using System.Runtime.CompilerServices;
-using Btx.Server.Changes;
-using Btx.Server.Requests;
 
 namespace Btx.Server.Http.Chat;
 
@@ -10,17 +8,17 @@ internal static class ChatEndpoints
     public static async Task<IResult> CompleteAsync(HttpContext http, InferenceService service, ChatPrompt template, ForestChanges changes,
         TimeProvider time)
     {
-        var body = await BodyJson.ReadAsync(http, BodyJson.Requests.ChatBody).ConfigureAwait(false);
+        var body = await BodyJson.ReadAsync(http, BodyJson.Requests.ChatBody);
         var request = body.ToRequest(service.Forest, template.Stops);
         var asked = request.Asked;
-        var prompt = await PromptAsync(service, template, request, http.RequestAborted).ConfigureAwait(false);
+        var prompt = await PromptAsync(service, template, request, http.RequestAborted);
         var usage = new UsageCount(prompt.Length);
         var answer = new AnswerWriter<ChatChoice>(asked, usage, HttpEndpoints.Fingerprint(service.Forest, changes), time.GetUtcNow(),
             "chatcmpl", BodyJson.Answers.AnswerChatChoice);
         var pieces = PiecesAsync(service, request, prompt, usage, http.RequestAborted);
         if (asked.Stream)
-            return await answer.StreamAsync(http, "chat.completion.chunk", pieces.Where(piece => !piece.IsEmpty)).ConfigureAwait(false);
-        var all = await pieces.ToListAsync().ConfigureAwait(false);
+            return await answer.StreamAsync(http, "chat.completion.chunk", pieces.Where(piece => !piece.IsEmpty));
+        var all = await pieces.ToListAsync();
         return answer.Whole("chat.completion",
             [.. all.GroupBy(piece => piece.Index).OrderBy(of => of.Key).Select(of => ChatChoice.Join([.. of]))]);
     }
@@ -30,7 +28,7 @@ internal static class ChatEndpoints
         CancellationToken cancellation)
     {
         service.RequireOptions(request.Asked.Generation);
-        var prompt = await template.OfAsync(request.Messages, request.Tools, answer: true, cancellation).ConfigureAwait(false);
+        var prompt = await template.OfAsync(request.Messages, request.Tools, answer: true, cancellation);
         try
         {
             return service.Checked(prompt, request.Asked.Generation);
@@ -48,7 +46,7 @@ internal static class ChatEndpoints
         var served = service.Forest;
         var generations = request.Asked.For([prompt], request.Asked.Choices);
         ChatChoices[] choices = [.. generations.Select((_, index) => new ChatChoices(service, request, index))];
-        await foreach (var (index, e) in Generations.RunAsync(service, generations, cancellation).ConfigureAwait(false))
+        await foreach (var (index, e) in Generations.RunAsync(service, generations, cancellation))
         {
             if (e.Usage is { } used) usage.Add(used, e.Forest ?? served);
             foreach (var piece in choices[index].Of(e, e.Forest ?? served)) yield return piece;

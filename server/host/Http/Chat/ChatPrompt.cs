@@ -1,9 +1,7 @@
 using System.Text.Encodings.Web;
-using System.Text.Json;
 using System.Text.Json.Nodes;
 using System.Text.RegularExpressions;
 using Btx.Model.Tokens;
-using Btx.Server.Requests;
 
 namespace Btx.Server.Http.Chat;
 
@@ -31,7 +29,7 @@ internal sealed partial class ChatPrompt(TextTokenizer tokenizer, ChatRenderer r
         if (tokenizer.ChatTemplate is not { } template) return Prompt.FromText(Plain(messages, answer));
         var json = new JsonArray([.. messages.Select(message => Json(message, template))]).ToJsonString(s_plain);
         var given = tools.Functions.Count > 0 && _templateHasTools ? Parted(tools.ForTemplate())!.ToJsonString(s_plain) : "";
-        var text = await renderer.RenderAsync(json, given, answer, cancellation).ConfigureAwait(false);
+        var text = await renderer.RenderAsync(json, given, answer, cancellation);
         return text.Length > limits.PromptCharacters ? throw TooLong(text.Length)
             : Prompt.FromTokens(tokenizer.EncodeParted(text, Divider));
     }

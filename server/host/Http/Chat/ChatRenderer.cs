@@ -1,7 +1,4 @@
-using Btx.Engine;
-using Btx.Model;
 using Btx.Model.Tokens;
-using Btx.Server.Requests;
 using GenAI = Microsoft.ML.OnnxRuntimeGenAI;
 
 namespace Btx.Server.Http.Chat;
@@ -32,15 +29,15 @@ internal sealed class ChatRenderer(TextTokenizer tokenizer, TimeSpan? timeLimit 
     /// <exception cref="InvalidRequestException">The template refuses the messages, or chat is not available.</exception>
     public async Task<string> RenderAsync(string messages, string tools, bool answer, CancellationToken cancellation)
     {
-        await _gate.WaitAsync(cancellation).ConfigureAwait(false);
+        await _gate.WaitAsync(cancellation);
         try
         {
             if (_stuck) throw Unavailable("the model's chat template did not end once; chat is refused until the server starts again");
-            _jinja ??= await Task.Run(Open, CancellationToken.None).ConfigureAwait(false);
+            _jinja ??= await Task.Run(Open, CancellationToken.None);
             var rendering = Task.Factory.StartNew(
                 () => _jinja.ApplyChatTemplate(ToolsAsTheyAre + tokenizer.ChatTemplate, messages, tools, answer),
                 CancellationToken.None, TaskCreationOptions.LongRunning, TaskScheduler.Default);
-            return await rendering.WaitAsync(_timeLimit, CancellationToken.None).ConfigureAwait(false);
+            return await rendering.WaitAsync(_timeLimit, CancellationToken.None);
         }
         catch (TimeoutException)
         {

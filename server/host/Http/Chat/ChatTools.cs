@@ -1,7 +1,5 @@
 using System.Text.Encodings.Web;
-using System.Text.Json;
 using System.Text.Json.Nodes;
-using Btx.Server.Requests;
 
 namespace Btx.Server.Http.Chat;
 

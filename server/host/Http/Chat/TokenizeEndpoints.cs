@@ -1,6 +1,4 @@
-using Btx.Engine;
 using Btx.Model.Tokens;
-using Btx.Server.Requests;
 
 namespace Btx.Server.Http.Chat;
 
@@ -20,12 +18,12 @@ internal static class TokenizeEndpoints
 {
     public static async Task<IResult> TokenizeAsync(HttpContext http, InferenceService service, ChatPrompt template)
     {
-        var body = await BodyJson.ReadAsync(http, BodyJson.Requests.TokenizeBody).ConfigureAwait(false);
+        var body = await BodyJson.ReadAsync(http, BodyJson.Requests.TokenizeBody);
         body.RefuseOthers();
         if ((body.Prompt is null) == (body.Messages is null)) throw InvalidRequestException.For("prompt", "give either prompt or messages");
         var prompt = body.Prompt is { } text ? Prompt.FromText(text)
             : await template.OfAsync(ChatMessage.All(body.Messages!), ChatTools.Of(body.Tools ?? [], ToolChoice.Auto, many: true),
-                body.AddGenerationPrompt ?? true, http.RequestAborted).ConfigureAwait(false);
+                body.AddGenerationPrompt ?? true, http.RequestAborted);
         var tokens = service.Encode(prompt, body.AddSpecialTokens ?? true);
         return Results.Json(new
         {
@@ -38,7 +36,7 @@ internal static class TokenizeEndpoints
 
     public static async Task<IResult> DetokenizeAsync(HttpContext http, InferenceService service, TextTokenizer tokenizer)
     {
-        var body = await BodyJson.ReadAsync(http, BodyJson.Requests.DetokenizeBody).ConfigureAwait(false);
+        var body = await BodyJson.ReadAsync(http, BodyJson.Requests.DetokenizeBody);
         body.RefuseOthers();
         var tokens = body.Tokens ?? throw InvalidRequestException.For("tokens", "tokens is missing");
         if (RequestRules.IdProblem([.. tokens], "tokens", service.Forest) is { } problem) throw new InvalidRequestException(problem);
