@@ -1,4 +1,5 @@
 using System.Text.Json.Serialization;
+using Btx.Engine.Grammars;
 
 namespace Btx.Server.Http;
 
@@ -69,6 +70,8 @@ internal abstract record GenerationBody : RequestObject
 
     public long? Seed { get; init; }
 
+    public ResponseFormat? ResponseFormat { get; init; }
+
     public bool? IncludeExperts { get; init; }
 
     public string? User { get; init; }
@@ -87,7 +90,6 @@ internal abstract record GenerationBody : RequestObject
         var model = ModelId.Parse(Model ?? throw Invalid("model", "model is missing; GET /v1/models lists them"), forest, Routing);
         if (StreamOptions is not null && Stream != true) throw Invalid("stream_options", "stream_options is given without stream: true");
         if (N is < 1 or > RequestLimits.MaxChoices) throw Invalid("n", $"n is {N}; expected 1..{RequestLimits.MaxChoices}");
-        RefuseForNow();
         var defaults = new SamplingOptions();
         var generation = new GenerationRequest
         {
@@ -105,21 +107,50 @@ internal abstract record GenerationBody : RequestObject
                 TopK = TopK ?? defaults.TopK,
                 MinP = MinP ?? defaults.MinP,
                 RepetitionPenalty = RepetitionPenalty ?? defaults.RepetitionPenalty,
+                PresencePenalty = PresencePenalty ?? defaults.PresencePenalty,
+                FrequencyPenalty = FrequencyPenalty ?? defaults.FrequencyPenalty,
+                LogitBias = LogitBias ?? defaults.LogitBias,
+                MinTokens = MinTokens ?? defaults.MinTokens,
+                StopTokenIds = StopTokenIds ?? defaults.StopTokenIds,
                 Seed = Seed,
             },
+            Grammar = ResponseFormat?.Grammar(),
         };
         return new(model.Name, generation, N ?? 1, logProbs, Stream ?? false, StreamOptions?.IncludeUsage ?? false);
-    }
-
-    private void RefuseForNow()
-    {
-        if (PresencePenalty is not (null or 0) || FrequencyPenalty is not (null or 0) || LogitBias?.Count > 0 || MinTokens > 0
-            || StopTokenIds?.Count > 0)
-            throw Invalid("presence_penalty", "penalties, logit_bias, min_tokens and stop_token_ids are not supported");
     }
 }
 
 internal sealed record StreamOptions(bool? IncludeUsage) : RequestObject;
+
+/// <param name="Type">text, json_object or json_schema.</param>
+internal sealed record ResponseFormat(string? Type, NamedSchema? JsonSchema) : RequestObject
+{
+    /// <summary>What the answer is held to; null: nothing.</summary>
+    /// <exception cref="InvalidRequestException">The type is unknown, or its schema is missing.</exception>
+    /// <exception cref="RequestRejectedException">The schema cannot be served.</exception>
+    public OutputGrammar? Grammar()
+    {
+        RefuseOthers("response_format.");
+        JsonSchema?.RefuseOthers("response_format.json_schema.");
+        if (JsonSchema is not null && Type != "json_schema")
+            throw Invalid("response_format.json_schema", "response_format.json_schema is for type json_schema");
+        return Type switch
+        {
+            "text" => null,
+            "json_object" => OutputGrammar.AnyObject,
+            "json_schema" => OutputGrammar.FromSchema(JsonSchema?.Schema?.Value
+                ?? throw Invalid("response_format.json_schema", "response_format.json_schema.schema is missing"), "response_format"),
+            _ => throw Invalid("response_format.type",
+                $"response_format.type is \"{BtxException.OneLine(Type ?? "", 100)}\"; use text, json_object or json_schema"),
+        };
+    }
+}
+
+/// <param name="Strict">Says nothing, as name and description do: an answer is always held to the schema.</param>
+internal sealed record NamedSchema(string? Name, string? Description, bool? Strict, JsonSchema? Schema) : RequestObject;
+
+/// <param name="Value">An object.</param>
+internal sealed record JsonSchema(JsonElement Value);
 
 /// <summary>What a body asks for, in the engine's terms.</summary>
 /// <param name="Model">The model's id as the answer repeats it.</param>

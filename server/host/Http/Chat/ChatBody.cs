@@ -1,3 +1,5 @@
+using Btx.Engine.Grammars;
+
 namespace Btx.Server.Http.Chat;
 
 /// <summary>The body of <c>POST /v1/chat/completions</c>.</summary>
@@ -34,14 +36,23 @@ internal sealed record ChatBody : GenerationBody
         if (TopLogprobs is not null && Logprobs != true) throw Invalid("top_logprobs", "top_logprobs is given without logprobs: true");
         var asked = Read(forest, MaxCompletionTokens ?? forest.ContextLength, Logprobs == true ? TopLogprobs ?? 0 : null);
         asked.RequireBounded(asked.Choices, "n");
-        asked = asked with { Generation = asked.Generation with { Stop = [.. asked.Generation.Stop, .. stops] } };
         var tools = ChatTools.Of(Tools ?? [], ToolChoice ?? ToolChoice.Auto, ParallelToolCalls ?? true);
-        return new(asked, ChatMessage.All(Messages ?? throw Invalid("messages", "messages is missing; give at least one")), tools);
+        var messages = ChatMessage.All(Messages ?? throw Invalid("messages", "messages is missing; give at least one"));
+        var generation = asked.Generation;
+        if (tools.IsForced && generation.Grammar is not null)
+            throw Invalid("response_format", "response_format does not go with a tool that is required; leave out one of the two");
+        if (tools.IsForced) generation = generation with { Grammar = OutputGrammar.FromSchema(tools.Schema(), "tools") };
+        if (generation.Grammar is null) generation = generation with { Stop = [.. generation.Stop, .. stops] }; // a grammar ends by itself
+        return new(asked with { Generation = generation }, messages, tools);
     }
 }
 
 /// <param name="Tools">What the model may call; empty: nothing.</param>
-internal sealed record ChatRequest(AskedGeneration Asked, IReadOnlyList<ChatMessage> Messages, ChatTools Tools);
+internal sealed record ChatRequest(AskedGeneration Asked, IReadOnlyList<ChatMessage> Messages, ChatTools Tools)
+{
+    /// <summary>What an answer may call: nothing, where it is held to another form.</summary>
+    public ChatTools Callable => Asked.Generation.Grammar is null || Tools.IsForced ? Tools : ChatTools.None;
+}
 
 /// <param name="Content">A text, or a list of parts of it.</param>
 internal sealed record MessageBody(string? Role, JsonElement? Content, string? Name, IReadOnlyList<ToolCallBody>? ToolCalls,
@@ -57,9 +68,6 @@ internal sealed record ToolBody(string? Type, FunctionBody? Function) : RequestO
 
 /// <param name="Strict">Says nothing: a forced call always has arguments by its schema.</param>
 internal sealed record FunctionBody(string? Name, string? Description, JsonSchema? Parameters, bool? Strict) : RequestObject;
-
-/// <param name="Value">An object.</param>
-internal sealed record JsonSchema(JsonElement Value);
 
 /// <summary>A message of a chat, checked.</summary>
 /// <param name="Role">system, developer, user, assistant or tool.</param>

@@ -74,7 +74,7 @@ internal sealed record ChatLogProb(string Token, double Logprob, IReadOnlyList<i
 /// <summary>Makes one choice's pieces from the engine's events.</summary>
 internal sealed class ChatChoices(InferenceService service, ChatRequest request, int index)
 {
-    private readonly CallReader _calls = new(request.Tools);
+    private readonly CallReader _calls = new(request.Callable);
     private bool _begun;
 
     /// <param name="served">The forest that the request began with.</param>

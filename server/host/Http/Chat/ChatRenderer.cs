@@ -1,3 +1,4 @@
+using System.Text.RegularExpressions;
 using Btx.Model.Tokens;
 using GenAI = Microsoft.ML.OnnxRuntimeGenAI;
 
@@ -8,7 +9,7 @@ namespace Btx.Server.Http.Chat;
 /// does not end is not waited for: its thread cannot be stopped, so nothing is rendered after it. Thread-safe.
 /// </summary>
 /// <param name="timeLimit">Of one chat; null: 5 seconds.</param>
-internal sealed class ChatRenderer(TextTokenizer tokenizer, TimeSpan? timeLimit = null) : IDisposable
+internal sealed partial class ChatRenderer(TextTokenizer tokenizer, TimeSpan? timeLimit = null) : IDisposable
 {
     // A template that GenAI's extensions find this in gets tools in OpenAI's form, as Hugging Face gives them, not in one of their own.
     private const string ToolsAsTheyAre = "{# tool.function #}";
@@ -16,6 +17,10 @@ internal sealed class ChatRenderer(TextTokenizer tokenizer, TimeSpan? timeLimit 
     // A graph of one node, int64[n] input_ids -> Cast -> float[n] logits: a tokenizer comes only with a model.
     private const string Graph = "CAg6XQokCglpbnB1dF9pZHMSBmxvZ2l0cyIEQ2FzdCoJCgJ0bxgBoAECEgR0ZXh0WhgKCWlucHV0X2lkcxILCgkIBxIFCgMSAW5iFQoG"
         + "bG9naXRzEgsKCQgBEgUKAxIBbkIECgAQEQ==";
+
+    // Hugging Face renders so that a block has no line of its own (trim_blocks, lstrip_blocks); this Jinja does not know these options.
+    private readonly string _template = ToolsAsTheyAre
+        + LineAfterBlock().Replace(IndentBeforeBlock().Replace(tokenizer.ChatTemplate ?? "", ""), "");
 
     private readonly TimeSpan _timeLimit = timeLimit ?? TimeSpan.FromSeconds(5);
     private readonly SemaphoreSlim _gate = new(1);
@@ -35,8 +40,8 @@ internal sealed class ChatRenderer(TextTokenizer tokenizer, TimeSpan? timeLimit 
             if (_stuck) throw Unavailable("the model's chat template did not end once; chat is refused until the server starts again");
             _jinja ??= await Task.Run(Open, CancellationToken.None);
             var rendering = Task.Factory.StartNew(
-                () => _jinja.ApplyChatTemplate(ToolsAsTheyAre + tokenizer.ChatTemplate, messages, tools, answer),
-                CancellationToken.None, TaskCreationOptions.LongRunning, TaskScheduler.Default);
+                () => _jinja.ApplyChatTemplate(_template, messages, tools, answer), CancellationToken.None,
+                TaskCreationOptions.LongRunning, TaskScheduler.Default);
             return await rendering.WaitAsync(_timeLimit, CancellationToken.None);
         }
         catch (TimeoutException)
@@ -66,6 +71,12 @@ internal sealed class ChatRenderer(TextTokenizer tokenizer, TimeSpan? timeLimit 
 
     private static InvalidRequestException Unavailable(string message) =>
         new(new("messages", message, RejectionReason.ShuttingDown, "chat_unavailable"));
+
+    [GeneratedRegex(@"^[ \t]+(?=\{[%#](?!\+))", RegexOptions.Multiline)]
+    private static partial Regex IndentBeforeBlock();
+
+    [GeneratedRegex(@"(?<=[^+][%#]\})\r?\n")]
+    private static partial Regex LineAfterBlock();
 
     /// <summary>The template's variables bos_token and eos_token are all that it needs of the tokenizer.</summary>
     private GenAI.Tokenizer Open()

@@ -49,6 +49,8 @@ internal sealed record ChatTools(IReadOnlyDictionary<string, FunctionBody> Funct
 {
     private const int MaxTools = 128, MaxNameLength = 64;
 
+    public static ChatTools None { get; } = new(new Dictionary<string, FunctionBody>(), IsForced: false, Many: true);
+
     /// <summary>Says how to call the tools, to a model whose template does not.</summary>
     public string Description => "You can call these functions:\n"
         + $"{string.Join('\n', Functions.Values.Select(function => Json(function).ToJsonString(s_plain)))}\n"

@@ -26,11 +26,11 @@ public sealed class CallReaderTests
     [Theory]
     [InlineData("The weather", "T")]
     [InlineData("  {}", "  {}")]
-    [InlineData("{\"answer\": 1}", "{\"answer\"")]
+    [InlineData("{\"answer\": 1}", "{\"answer\":")]
     [InlineData("{\"name\": \"nobody\", \"arguments\": {}}", "{\"name\": \"nobody\"")]
     [InlineData("{\"name\": \"time\", \"arguments\": {}} and more", "{\"name\": \"time\", \"arguments\": {}} a")]
     [InlineData("{\"name\": \"time\", \"arguments\": []}", "{\"name\": \"time\", \"arguments\": [")]
-    [InlineData("{\"name\": \"time\", \"arguments\": {}, \"name\": \"time\"}", "{\"name\": \"time\", \"arguments\": {}, \"name\"")]
+    [InlineData("{\"name\": \"time\", \"arguments\": {}, \"name\": \"time\"}", "{\"name\": \"time\", \"arguments\": {}, \"name\":")]
     [InlineData("{\"name\": \"time\"}", "{\"name\": \"time\"}")]
     [InlineData("<tool_box>", "<tool_b")]
     [InlineData("<tool_call>text", "<tool_call>t")]
@@ -58,7 +58,7 @@ public sealed class CallReaderTests
     [Fact]
     public void Without_tools_nothing_is_held_back()
     {
-        var reader = new CallReader(ChatTools.Of([], ToolChoice.Auto, many: true));
+        var reader = new CallReader(ChatTools.None);
         Assert.Equal("{", reader.Push("{"));
     }
 

@@ -126,7 +126,53 @@ public sealed class ChatCompletionTests : IAsyncLifetime
         Assert.DoesNotContain("weather", _server.Tokenizer.Decode(_server.Engine.LastGeneration!.Prompt), StringComparison.Ordinal);
     }
 
+    [Fact]
+    public async Task A_forced_call_and_a_format_are_grammars_and_a_format_makes_no_call()
+    {
+        _server.Engine.Says = Call;
+        foreach (var choice in new[] { "\"required\"", "{\"type\":\"function\",\"function\":{\"name\":\"weather\"}}" })
+        {
+            var forced = (await PostAsync($"{{{Hi},{Weather},\"tool_choice\":{choice}}}")).GetProperty("choices")[0];
+            Assert.Equal("tool_calls", forced.GetProperty("finish_reason").GetString());
+            Assert.NotNull(_server.Engine.LastGeneration!.Grammar);
+            Assert.Empty(_server.Engine.LastGeneration!.Stop);
+        }
+
+        var json = (await PostAsync($"{{{Hi},{Weather},\"response_format\":{{\"type\":\"json_object\"}}}}")).GetProperty("choices")[0];
+        Assert.Equal(Call, json.GetProperty("message").GetProperty("content").GetString());
+        Assert.Same(Engine.Grammars.OutputGrammar.AnyObject, _server.Engine.LastGeneration!.Grammar);
+        await PostAsync($"{{{Hi},\"response_format\":{{\"type\":\"text\"}}}}");
+        Assert.Null(_server.Engine.LastGeneration!.Grammar);
+    }
+
+    [Fact]
+    public async Task What_completions_take_chats_take_too()
+    {
+        const string Fields = "\"temperature\":0.5,\"top_p\":0.9,\"top_k\":7,\"min_p\":0.1,\"repetition_penalty\":1.1,\"presence_penalty\":0.2,"
+            + "\"frequency_penalty\":-0.2,\"logit_bias\":{\"5\":-100},\"min_tokens\":1,\"stop_token_ids\":[9],\"seed\":3,\"ignore_eos\":true,"
+            + "\"max_tokens\":4,\"stop\":\"x\",\"routing\":{\"mode\":\"top_k\",\"k\":1},\"user\":\"u\",\"store\":true";
+        await PostAsync($"{{{Hi},{Fields}}}");
+        var chat = _server.Engine.LastGeneration!;
+        await JsonAsync("/v1/completions", $"{{\"model\":\"forest\",\"prompt\":\"a\",{Fields}}}");
+        var completion = _server.Engine.LastGeneration!;
+        Assert.Equal(Describe(completion with { Prompt = chat.Prompt, Stop = [.. completion.Stop, "\nUser:", "\nSystem:"] }), Describe(chat));
+        Assert.Equal((0.2, -0.2, -100, 1, 9), (chat.Sampling.PresencePenalty, chat.Sampling.FrequencyPenalty, chat.Sampling.LogitBias[5],
+            chat.Sampling.MinTokens, chat.Sampling.StopTokenIds[0]));
+
+        static string Describe(Engine.Requests.GenerationRequest request) => JsonSerializer.Serialize(request);
+    }
+
     [Theory]
+    [InlineData("\"response_format\":{\"type\":\"xml\"}", "response_format.type", "use text, json_object or json_schema")]
+    [InlineData("\"response_format\":{\"type\":\"json_schema\"}", "response_format.json_schema", "is missing")]
+    [InlineData("\"response_format\":{\"type\":\"text\",\"json_schema\":{}}", "response_format.json_schema", "is for type json_schema")]
+    [InlineData("\"response_format\":{\"type\":\"json_object\",\"schema\":{}}", "response_format.schema", "unknown field")]
+    [InlineData("\"presence_penalty\":3", "presence_penalty", "presence_penalty is 3; expected -2..2")]
+    [InlineData("\"logit_bias\":{\"x\":1}", "logit_bias", "logit_bias has the name \"x\"; expected token ids")]
+    [InlineData("\"logit_bias\":{\"99999\":1}", "logit_bias", "99999")]
+    [InlineData("\"stop_token_ids\":[-1]", "stop_token_ids", "-1")]
+    [InlineData("\"response_format\":{\"type\":\"json_object\"},\"tool_choice\":\"required\",\"tools\":[{\"type\":\"function\",\"function\":{\"name\":\"a\"}}]",
+        "response_format", "does not go with a tool that is required")]
     [InlineData("\"chat_template\":\"{{ messages }}\"", "chat_template", "a chat template cannot be sent")]
     [InlineData("\"chat_template_kwargs\":{}", "chat_template_kwargs", "a chat template cannot be sent")]
     [InlineData("\"functions\":[]", "functions", "unknown field \"functions\"")]
