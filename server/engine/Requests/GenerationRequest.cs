@@ -1,3 +1,6 @@
+using System.Collections.ObjectModel;
+using Btx.Engine.Grammars;
+
 namespace Btx.Engine.Requests;
 
 /// <summary>One generation. Tokens are the host's work; rules on their ids and number are the engine's.</summary>
@@ -18,6 +21,10 @@ public sealed record GenerationRequest
 
     public bool IgnoreEndOfSequence { get; init; }
 
+    /// <summary>What the answer may look like, in every routing mode; null: anything. The answer is whole within
+    /// <see cref="MaxTokens"/>, and ends where nothing may follow. Not beside <see cref="Stop"/>, which would cut it.</summary>
+    public OutputGrammar? Grammar { get; init; }
+
     /// <summary>How many alternatives to report per token, 0..20.</summary>
     public int TopLogProbs { get; init; }
 
@@ -25,7 +32,8 @@ public sealed record GenerationRequest
     public bool ReportExperts { get; init; }
 }
 
-/// <summary>How the next token is drawn from the mixture. Applied in this order: repetition penalty, temperature, top_k, top_p,
+/// <summary>How the next token is drawn from the mixture. Applied in this order: repetition penalty (to the mixture's own
+/// log-probabilities), bias, presence and frequency penalty, what may come at all (grammar, min_tokens), temperature, top_k, top_p,
 /// min_p.</summary>
 public sealed record SamplingOptions
 {
@@ -44,6 +52,22 @@ public sealed record SamplingOptions
     /// <summary>Divides positive and multiplies negative scores of tokens seen in prompt or completion (CTRL); 1 is off; in (0,
     /// 10].</summary>
     public double RepetitionPenalty { get; init; } = 1;
+
+    /// <summary>Taken from the log-probability of each token that the completion has; −2..2, 0 is off.</summary>
+    public double PresencePenalty { get; init; }
+
+    /// <summary>Taken from a token's log-probability for each time that the completion has it; −2..2, 0 is off.</summary>
+    public double FrequencyPenalty { get; init; }
+
+    /// <summary>By token id, −100..100: added to its log-probability; at most 300.</summary>
+    public IReadOnlyDictionary<int, double> LogitBias { get; init; } = ReadOnlyDictionary<int, double>.Empty;
+
+    /// <summary>No token ends the text before the completion has so many, unless a grammar lets nothing else come.</summary>
+    public int MinTokens { get; init; }
+
+    /// <summary>Tokens that end the text as end-of-sequence does, also where that is ignored; at most 64. Under a grammar they come only
+    /// where the answer is whole.</summary>
+    public IReadOnlyList<int> StopTokenIds { get; init; } = [];
 
     /// <summary>Same seed, same request: same tokens. Null: drawn at random.</summary>
     public long? Seed { get; init; }
