@@ -93,21 +93,33 @@ internal sealed record ChatTools(IReadOnlyDictionary<string, FunctionBody> Funct
     public JsonArray ForTemplate() =>
         [.. Functions.Values.Select(function => new JsonObject { ["type"] = "function", ["function"] = Json(function) })];
 
-    /// <summary>What a forced call is: an object with a tool's name, and arguments by its schema.</summary>
+    /// <summary>What a forced call is: an object with a tool's name, and arguments by its schema, which lies under <c>$defs</c>.</summary>
     public JsonElement Schema() => JsonSerializer.SerializeToElement(new JsonObject
     {
-        ["anyOf"] = new JsonArray([.. Functions.Values.Select(function => new JsonObject
+        ["anyOf"] = new JsonArray([.. Functions.Keys.Select(name => new JsonObject
         {
             ["type"] = "object",
             ["properties"] = new JsonObject
             {
-                ["name"] = new JsonObject { ["const"] = function.Name },
-                ["arguments"] = Parameters(function),
+                ["name"] = new JsonObject { ["const"] = name },
+                ["arguments"] = new JsonObject { ["$ref"] = $"#/$defs/{name}" },
             },
             ["required"] = new JsonArray("name", "arguments"),
             ["additionalProperties"] = false,
         })]),
+        ["$defs"] = new JsonObject(Functions.Select(function =>
+            KeyValuePair.Create(function.Key, Moved(Parameters(function.Value), $"#/$defs/{function.Key}")))),
     });
+
+    /// <summary>A schema with its references to its own root, <c>#</c>, changed to where it lies.</summary>
+    private static JsonNode? Moved(JsonNode? schema, string root) => schema switch
+    {
+        JsonObject fields => new JsonObject(fields.Select(field => KeyValuePair.Create(field.Key,
+            field is { Key: "$ref", Value: JsonValue value } && value.TryGetValue<string>(out var target) && target.StartsWith('#')
+                ? JsonValue.Create(root + target[1..]) : Moved(field.Value, root)))),
+        JsonArray entries => new JsonArray([.. entries.Select(entry => Moved(entry, root))]),
+        _ => schema?.DeepClone(),
+    };
 
     private static JsonObject Parameters(FunctionBody function) =>
         function.Parameters is { } schema ? JsonObject.Create(schema.Value)!

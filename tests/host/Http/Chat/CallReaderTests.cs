@@ -70,6 +70,18 @@ public sealed class CallReaderTests
         Assert.Equal("time", Assert.Single(calls).Name);
     }
 
+    [Fact]
+    public void A_forced_call_has_arguments_by_the_schema_of_its_function_wherever_that_refers_to_itself()
+    {
+        const string Tree = """{"type":"object","properties":{"next":{"$ref":"#"},"unit":{"$ref":"#/$defs/unit"}},"$defs":{"unit":{"enum":["c"]}}}""";
+        var tools = ChatTools.Of([new("function", new("tree", null, ChatPromptTests.Schema(Tree), null)),
+            new("function", new("time", null, null, null))], ToolChoice.Required, many: true);
+        var tree = tools.Schema().GetProperty("$defs").GetProperty("tree");
+        Assert.Equal("#/$defs/tree", tree.GetProperty("properties").GetProperty("next").GetProperty("$ref").GetString());
+        Assert.Equal("#/$defs/tree/$defs/unit", tree.GetProperty("properties").GetProperty("unit").GetProperty("$ref").GetString());
+        Assert.NotNull(Engine.Grammars.OutputGrammar.FromSchema(tools.Schema(), "tools"));
+    }
+
     private static (string Early, string Text, IReadOnlyList<ToolCall> Calls) Read(string answer, ChatTools tools)
     {
         var reader = new CallReader(tools);
