@@ -2,7 +2,6 @@ using System.Net.ServerSentEvents;
 using System.Runtime.CompilerServices;
 using System.Text.Json.Serialization;
 using System.Text.Json.Serialization.Metadata;
-using System.Threading.Channels;
 
 namespace Btx.Server.Http;
 
@@ -47,6 +46,25 @@ internal sealed class UsageCount(int promptTokens)
         foreach (var (expert, tokens) in (forest.Moe?.Experts ?? []).Zip(usage.RoutedTokens).Where(e => e.Second > 0))
             _routed[expert] = _routed.GetValueOrDefault(expert) + tokens;
     }
+}
+
+internal static class FinishReasons
+{
+    /// <summary>The event's, as OpenAI's API names it; null: it goes on.</summary>
+    public static string? Of(TokenEvent e) => e.Finish switch
+    {
+        FinishReason.Stop => "stop",
+        FinishReason.Length => "length",
+        FinishReason.Removed => "removed",
+        FinishReason.Aborted => "aborted",
+        _ => null,
+    };
+}
+
+internal static class LogProbs
+{
+    /// <summary>JSON has no infinity: what is impossible has the number that OpenAI's API has for it.</summary>
+    public static double Finite(double logProb) => double.IsFinite(logProb) ? logProb : -9999;
 }
 
 /// <summary>Writes an answer: one JSON object, or server-sent events that end with <c>data: [DONE]</c>.</summary>
@@ -114,45 +132,6 @@ internal static class EventStream
             if (error is null) continue;
             yield return new(error.ToJson());
             yield break;
-        }
-    }
-}
-
-/// <summary>Several generations of one request.</summary>
-internal static class Generations
-{
-    /// <summary>Hands all to the engine at once. If one fails, or the reader leaves, all end.</summary>
-    /// <returns>Their events as they come, each with the index of its generation.</returns>
-    /// <inheritdoc cref="InferenceService.Generate"/>
-    public static async IAsyncEnumerable<(int Index, TokenEvent Event)> RunAsync(InferenceService service,
-        IReadOnlyList<GenerationRequest> requests, [EnumeratorCancellation] CancellationToken cancellation)
-    {
-        using var all = CancellationTokenSource.CreateLinkedTokenSource(cancellation);
-        var events = Channel.CreateBounded<(int, TokenEvent)>(requests.Count);
-        var left = requests.Count;
-        async Task ReadAsync(int index)
-        {
-            try
-            {
-                await foreach (var e in service.Generate(requests[index], all.Token))
-                    await events.Writer.WriteAsync((index, e), all.Token);
-                if (Interlocked.Decrement(ref left) == 0) events.Writer.Complete();
-            }
-            catch (Exception e)
-            {
-                events.Writer.TryComplete(e);
-            }
-        }
-
-        var reading = Task.WhenAll(Enumerable.Range(0, requests.Count).Select(ReadAsync));
-        try
-        {
-            await foreach (var e in events.Reader.ReadAllAsync(cancellation)) yield return e;
-        }
-        finally
-        {
-            await all.CancelAsync();
-            await reading;
         }
     }
 }

@@ -100,22 +100,3 @@ internal sealed class CompletionChoices(InferenceService service, CompletionRequ
         return named;
     }
 }
-
-internal static class FinishReasons
-{
-    /// <summary>The event's, as OpenAI's API names it; null: it goes on.</summary>
-    public static string? Of(TokenEvent e) => e.Finish switch
-    {
-        FinishReason.Stop => "stop",
-        FinishReason.Length => "length",
-        FinishReason.Removed => "removed",
-        FinishReason.Aborted => "aborted",
-        _ => null,
-    };
-}
-
-internal static class LogProbs
-{
-    /// <summary>JSON has no infinity: what is impossible has the number that OpenAI's API has for it.</summary>
-    public static double Finite(double logProb) => double.IsFinite(logProb) ? logProb : -9999;
-}

@@ -143,5 +143,5 @@ internal sealed record ChatMessage(string Role, string Content, string? Name, IR
 /// <summary>A client's word in a message.</summary>
 internal static class Quoted
 {
-    public static string Of(string? text) => text is null ? "missing" : $"\"{Model.BtxException.OneLine(text, 100)}\"";
+    public static string Of(string? text) => text is null ? "missing" : $"\"{BtxException.OneLine(text, 100)}\"";
 }
