@@ -1,4 +1,5 @@
 using Btx.Engine;
+using Btx.Server.Http;
 using Btx.Server.Http.Chat;
 using Btx.Server.Requests;
 using Btx.Server.Tests.Fakes;
