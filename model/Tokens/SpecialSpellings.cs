@@ -46,7 +46,7 @@ internal sealed class SpecialSpellings
         int at = 0, search = 0;
         while (_matcher is not null && _matcher.Next(bytes, ref search, at, out var start, out var end, out var id))
         {
-            parts.Add((Encoding.UTF8.GetString(bytes[at..start]), id));
+            parts.Add((Encoding.UTF8.GetString(bytes[at..Math.Max(at, start)]), id));
             at = end;
         }
 
