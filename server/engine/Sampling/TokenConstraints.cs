@@ -51,7 +51,7 @@ internal sealed class TokenConstraints
     {
         if (request.Grammar is null) return null;
         var trie = snapshot.Resources.Trie;
-        if (trie.Problem is { } problem) throw new RequestRejectedException(RejectionReason.Precondition, problem);
+        if (trie.Problem is { } problem) throw new RequestRejectedException(ErrorKind.Precondition, problem);
         var ends = request.IgnoreEndOfSequence ? request.Sampling.StopTokenIds : request.Sampling.StopTokenIds.Concat(snapshot.EndTokens);
         return ends.FirstOrDefault(trie.IsByte, -1) is >= 0 and var id
             ? new("stop_token_ids", $"token {id} ends the text and stands for a single byte, which an answer under a schema may need")

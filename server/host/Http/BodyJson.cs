@@ -50,7 +50,7 @@ internal sealed partial class BodyJson : JsonSerializerContext
         : throw new BadHttpRequestException("the body's content type is not application/json", StatusCodes.Status415UnsupportedMediaType);
 
     /// <summary>Reads a body; each refusal names the field and quotes a part of its value.</summary>
-    /// <exception cref="InvalidRequestException">A field has another type than its record says, or is given twice.</exception>
+    /// <exception cref="RequestRejectedException">A field has another type than its record says, or is given twice.</exception>
     /// <exception cref="JsonException">The body is not JSON, or not valid UTF-8.</exception>
     public static async Task<T> ReadAsync<T>(Stream body, JsonTypeInfo<T> type, CancellationToken cancellation) where T : class
     {
@@ -60,16 +60,16 @@ internal sealed partial class BodyJson : JsonSerializerContext
         bytes.Position = 0;
         using var json = JsonDocument.Parse(bytes, new() { MaxDepth = MaxDepth });
         if (Doubled(json.RootElement) is { } doubled)
-            throw InvalidRequestException.For(doubled, $"{BtxException.OneLine(doubled, 100)} is given twice; give it once");
+            throw RequestRejectedException.For(doubled, $"{BtxException.OneLine(doubled, 100)} is given twice; give it once");
         try
         {
-            return json.Deserialize(type) ?? throw InvalidRequestException.For("body", "the body is not a JSON object");
+            return json.Deserialize(type) ?? throw RequestRejectedException.For("body", "the body is not a JSON object");
         }
         catch (JsonException e)
         {
             var field = e.Path is { Length: > 2 } path ? path[2..] : "body"; // $.field.inner[0]
-            if (e is FieldException) throw InvalidRequestException.For(field, $"{field} {e.Message}");
-            throw InvalidRequestException.For(field, field == "body" ? "the body is not a JSON object"
+            if (e is FieldException) throw RequestRejectedException.For(field, $"{field} {e.Message}");
+            throw RequestRejectedException.For(field, field == "body" ? "the body is not a JSON object"
                 : $"{field} is not an {(e.Message.Contains("IReadOnlyList", StringComparison.Ordinal) ? "array" : "object")}");
         }
     }
@@ -97,7 +97,7 @@ internal sealed partial class BodyJson : JsonSerializerContext
         }
         catch (InvalidOperationException)
         {
-            throw InvalidRequestException.For("body", "a field's name is not valid UTF-8 or holds half of a surrogate pair");
+            throw RequestRejectedException.For("body", "a field's name is not valid UTF-8 or holds half of a surrogate pair");
         }
     }
 }

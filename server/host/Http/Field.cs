@@ -97,14 +97,14 @@ internal static class Field
     /// <summary>Texts, or lists of token ids: one or several.</summary>
     public static IReadOnlyList<Prompt> Prompts(JsonElement value)
     {
-        if (value.ValueKind == JsonValueKind.String) return [Prompt.FromText(Text(value))];
+        if (value.ValueKind == JsonValueKind.String) return [new Prompt(Text(value))];
         if (value.ValueKind != JsonValueKind.Array) throw Expected(value, "a string or an array");
-        if (value.GetArrayLength() == 0) return [Prompt.FromText("")];
+        if (value.GetArrayLength() == 0) return [new Prompt("")];
         return value[0].ValueKind switch
         {
             JsonValueKind.Number => [Tokens(value)],
             JsonValueKind.Array => List(value, Tokens),
-            _ => List(value, text => Prompt.FromText(Text(text))),
+            _ => List(value, text => new Prompt(Text(text))),
         };
     }
 
@@ -160,7 +160,7 @@ internal static class Field
             : throw new FieldException($"is \"{BtxException.OneLine(name, 100)}\"; use {string.Join(", ", names.Keys)}");
     }
 
-    private static Prompt Tokens(JsonElement ids) => Prompt.FromTokens([.. List(ids, id => Integer(id, "holds"))]);
+    private static Prompt Tokens(JsonElement ids) => new Prompt(null, [.. List(ids, id => Integer(id, "holds"))]);
 
     // Quoted as it was written: the text of a string need not be valid.
     public static FieldException Expected(JsonElement value, string expected, string verb = "is")

@@ -19,14 +19,14 @@ internal abstract record RequestObject
     public Dictionary<string, JsonElement>? Others { get; set; }
 
     /// <param name="prefix">Before a field's name; empty: of the body itself, where some fields are ignored.</param>
-    /// <exception cref="InvalidRequestException">A field is unknown.</exception>
+    /// <exception cref="RequestRejectedException">A field is unknown.</exception>
     public void RefuseOthers(string prefix = "")
     {
         if (Others?.Keys.FirstOrDefault(name => !IsIgnored(prefix + name)) is { } unknown)
-            throw InvalidRequestException.For(prefix + unknown, $"unknown field \"{prefix}{BtxException.OneLine(unknown, 100)}\"");
+            throw RequestRejectedException.For(prefix + unknown, $"unknown field \"{prefix}{BtxException.OneLine(unknown, 100)}\"");
     }
 
-    protected static InvalidRequestException Invalid(string parameter, string message) => InvalidRequestException.For(parameter, message);
+    protected static RequestRejectedException Invalid(string parameter, string message) => RequestRejectedException.For(parameter, message);
 }
 
 /// <summary>The fields that every body has that asks for text. One that is null counts as absent.</summary>
@@ -80,7 +80,7 @@ internal abstract record GenerationBody : RequestObject
     /// <param name="forest">What is served.</param>
     /// <param name="maxTokens">Where the body has none.</param>
     /// <param name="logProbs">Null: not asked for; else how many alternatives per token, 0 for the chosen token only.</param>
-    /// <exception cref="InvalidRequestException">The body asks for something that there is not, or contradicts itself.</exception>
+    /// <exception cref="RequestRejectedException">The body asks for something that there is not, or contradicts itself.</exception>
     protected AskedGeneration Read(ForestDescription forest, int maxTokens, int? logProbs)
     {
         RefuseOthers();
@@ -126,7 +126,7 @@ internal sealed record StreamOptions(bool? IncludeUsage) : RequestObject;
 internal sealed record ResponseFormat(string? Type, NamedSchema? JsonSchema) : RequestObject
 {
     /// <summary>What the answer is held to; null: nothing.</summary>
-    /// <exception cref="InvalidRequestException">The type is unknown, or its schema is missing.</exception>
+    /// <exception cref="RequestRejectedException">The type is unknown, or its schema is missing.</exception>
     /// <exception cref="RequestRejectedException">The schema cannot be served.</exception>
     public OutputGrammar? Grammar()
     {
@@ -175,9 +175,9 @@ internal sealed record AskedGeneration(string Model, GenerationRequest Generatio
     public void RequireBounded(long number, string field)
     {
         if (number > RequestLimits.MaxChoices)
-            throw InvalidRequestException.For(field, $"{field} asks for {number} answers; at most {RequestLimits.MaxChoices} are taken");
+            throw RequestRejectedException.For(field, $"{field} asks for {number} answers; at most {RequestLimits.MaxChoices} are taken");
         if (number > 1 && number * Generation.MaxTokens > RequestLimits.MaxAnswerTokens)
-            throw InvalidRequestException.For(field, $"{field} asks for {number} answers of up to {Generation.MaxTokens} tokens; at most "
+            throw RequestRejectedException.For(field, $"{field} asks for {number} answers of up to {Generation.MaxTokens} tokens; at most "
                 + $"{RequestLimits.MaxAnswerTokens} tokens are taken together: ask for fewer, or lower max_tokens");
     }
 }

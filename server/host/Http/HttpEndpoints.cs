@@ -1,5 +1,5 @@
+using System.Text.Json.Nodes;
 using Btx.Server.Http.Chat;
-using Google.Protobuf;
 using Microsoft.AspNetCore.Mvc;
 
 namespace Btx.Server.Http;
@@ -31,7 +31,7 @@ internal static class HttpEndpoints
         var v1 = endpoints.MapGroup("/v1").WithMetadata(new RequestSizeLimitAttribute(limits.BodyBytes));
         v1.MapPost("/completions", CompletionEndpoints.CompleteAsync);
         v1.MapPost("/chat/completions", ChatEndpoints.CompleteAsync);
-        v1.MapPost("/embeddings", IResult () => throw InvalidRequestException.For("model",
+        v1.MapPost("/embeddings", IResult () => throw RequestRejectedException.For("model",
             "no model here makes embeddings; the models generate text: POST /v1/completions or /v1/chat/completions"));
         v1.MapGet("/models", (InferenceService service, ForestChanges changes) =>
         {
@@ -47,7 +47,7 @@ internal static class HttpEndpoints
             var forest = service.Forest;
             var model = ModelId.Parse(id, forest);
             var generation = new GenerationRequest { Prompt = [], Routing = model.Routing };
-            if (RequestRules.OptionsProblem(generation, forest) is { } problem) throw new InvalidRequestException(problem);
+            if (RequestRules.OptionsProblem(generation, forest) is { } problem) throw new RequestRejectedException(problem);
             return Results.Json(Describe(model, forest, changes));
         });
         v1.MapGet("/forest", Forest);
@@ -81,15 +81,15 @@ internal static class HttpEndpoints
     private static IResult Forest(ForestChanges changes)
     {
         if (changes.RegistryIfServed is not { } registry)
-            throw new InvalidRequestException(new("forest",
-                "no forest is served here whose state can be shown: only a BTX model, or one with --read-only", RejectionReason.NotFound));
+            throw new RequestRejectedException(new("forest",
+                "no forest is served here whose state can be shown: only a BTX model, or one with --read-only", ErrorKind.Missing));
         var state = registry.State;
-        string Json(IMessage message) => MessageJson.Text(message, indented: false);
-        string List(IEnumerable<IMessage> messages) => $"[{string.Join(',', messages.Select(Json))}]";
-        return Results.Text($$"""
-            {"forest": {{Json(StateMessages.List(state, registry.Damage, registry.KeyFingerprint, roots: null))}},
-            "averages": {{List(StateMessages.Averages(state).Averages)}},
-            "changes": {{List(StateMessages.History(registry.History, ShownChanges).Changes)}}}
-            """, "application/json");
+        var shown = new JsonObject
+        {
+            ["forest"] = MessageJson.Node(StateMessages.List(state, registry.Damage, registry.KeyFingerprint, roots: null)),
+            ["averages"] = new JsonArray([.. StateMessages.Averages(state).Averages.Select(MessageJson.Node)]),
+            ["changes"] = new JsonArray([.. StateMessages.History(registry.History, ShownChanges).Changes.Select(MessageJson.Node)]),
+        };
+        return Results.Text(MessageJson.Text(shown, indented: false), "application/json");
     }
 }

@@ -1,7 +1,6 @@
 using Btx.Forest;
 using Btx.Model.Tokens;
 using Btx.Server.Http.Chat;
-using Microsoft.AspNetCore.Connections;
 using Microsoft.AspNetCore.Hosting.Server;
 using Microsoft.AspNetCore.Hosting.Server.Features;
 using Microsoft.AspNetCore.Server.Kestrel.Core;

@@ -98,7 +98,7 @@ public sealed class ManyChoicesTests : IAsyncLifetime
     [Fact]
     public async Task One_that_is_refused_ends_all()
     {
-        _server.Engine.Refusal = new Engine.RequestRejectedException(Engine.RejectionReason.Busy, "full");
+        _server.Engine.Refusal = new Engine.RequestRejectedException(Model.ErrorKind.Busy, "full");
         using var response = await SendAsync("""{"model":"forest","prompt":"the","n":3}""");
         Assert.Equal(HttpStatusCode.TooManyRequests, response.StatusCode);
         _server.Engine.Refusal = null;

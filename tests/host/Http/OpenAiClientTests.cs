@@ -24,7 +24,7 @@ public sealed class OpenAiClientTests
         Assert.True(seen.GetProperty("usage").GetProperty("total_tokens").GetInt32() > 0);
         Assert.Equal("NotFoundError 404 model_not_found model", seen.GetProperty("notFound").GetString());
         Assert.Equal("BadRequestError 400 null temperature", seen.GetProperty("badRequest").GetString());
-        server.Engine.Refusal = new Engine.RequestRejectedException(Engine.RejectionReason.Busy, "full");
+        server.Engine.Refusal = new Engine.RequestRejectedException(Model.ErrorKind.Busy, "full");
         Assert.Equal("RateLimitError 429", (await DriveAsync("drive.mjs", $"{server.HttpAddress}/v1", "busy")).GetString());
     }
 

@@ -25,7 +25,7 @@ internal sealed record ChatBody : GenerationBody
 
     /// <param name="forest">What is served.</param>
     /// <param name="stops">What ends an answer besides the client's own stop strings.</param>
-    /// <exception cref="InvalidRequestException">The body asks for something that there is not, or contradicts itself.</exception>
+    /// <exception cref="RequestRejectedException">The body asks for something that there is not, or contradicts itself.</exception>
     public ChatRequest ToRequest(ForestDescription forest, IReadOnlyList<string> stops)
     {
         if (ChatTemplate is not null || ChatTemplateKwargs is not null)
@@ -78,13 +78,13 @@ internal sealed record ChatMessage(string Role, string Content, string? Name, IR
     private static readonly string[] s_roles = ["system", "developer", "user", "assistant", "tool"];
 
     public static IReadOnlyList<ChatMessage> All(IReadOnlyList<MessageBody> messages) => messages.Count == 0
-        ? throw InvalidRequestException.At("messages", "is empty; give at least one")
+        ? throw RequestRejectedException.At("messages", "is empty; give at least one")
         : [.. messages.Select((message, i) => Of(message, $"messages[{i}]"))];
 
     private static ChatMessage Of(MessageBody? message, string at)
     {
-        InvalidRequestException Invalid(string field, string problem) => InvalidRequestException.At($"{at}.{field}", problem);
-        if (message is null) throw InvalidRequestException.At(at, "is null; expected an object");
+        RequestRejectedException Invalid(string field, string problem) => RequestRejectedException.At($"{at}.{field}", problem);
+        if (message is null) throw RequestRejectedException.At(at, "is null; expected an object");
         message.RefuseOthers($"{at}.");
         if (message.FunctionCall is not null) throw Invalid("function_call", "is not taken; use tool_calls");
         if (message.Refusal is not null) throw Invalid("refusal", "is not taken; give it as content");
@@ -105,15 +105,15 @@ internal sealed record ChatMessage(string Role, string Content, string? Name, IR
     {
         if (content.ValueKind == JsonValueKind.String) return Read(content, at, Field.Text);
         if (content.ValueKind != JsonValueKind.Array)
-            throw InvalidRequestException.At(at, "is neither a string nor an array of parts");
+            throw RequestRejectedException.At(at, "is neither a string nor an array of parts");
         return string.Concat(content.EnumerateArray().Select((part, i) =>
         {
             Read(part, $"{at}[{i}]", Field.Object);
             var type = part.TryGetProperty("type", out var named) && named.ValueKind == JsonValueKind.String ? named.GetString() : null;
             if (type != "text")
-                throw InvalidRequestException.At($"{at}[{i}]", $"is a part of type {Quoted.Of(type)}; the models read text only");
+                throw RequestRejectedException.At($"{at}[{i}]", $"is a part of type {Quoted.Of(type)}; the models read text only");
             return part.TryGetProperty("text", out var text) ? Read(text, $"{at}[{i}].text", Field.Text)
-                : throw InvalidRequestException.At($"{at}[{i}]", "has no text");
+                : throw RequestRejectedException.At($"{at}[{i}]", "has no text");
         }));
     }
 
@@ -125,7 +125,7 @@ internal sealed record ChatMessage(string Role, string Content, string? Name, IR
         }
         catch (FieldException e)
         {
-            throw InvalidRequestException.At(at, e.Message);
+            throw RequestRejectedException.At(at, e.Message);
         }
     }
 
@@ -134,9 +134,9 @@ internal sealed record ChatMessage(string Role, string Content, string? Name, IR
         call?.RefuseOthers($"{at}.");
         call?.Function?.RefuseOthers($"{at}.function.");
         if (call is not { Function: { Name: { } name, Arguments: { } arguments } } || call.Type is not (null or "function"))
-            throw InvalidRequestException.At(at, "is not a call of type function with name and arguments");
+            throw RequestRejectedException.At(at, "is not a call of type function with name and arguments");
         return ToolCall.IsObject(arguments) ? new(call.Id ?? "", name, arguments)
-            : throw InvalidRequestException.At($"{at}.function.arguments", "is not a JSON object in a string");
+            : throw RequestRejectedException.At($"{at}.function.arguments", "is not a JSON object in a string");
     }
 }
 

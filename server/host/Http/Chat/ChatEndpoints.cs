@@ -33,9 +33,9 @@ internal static class ChatEndpoints
         {
             return service.Checked(prompt, request.Asked.Generation);
         }
-        catch (InvalidRequestException e) when (e.Problem.Parameter == "prompt")
+        catch (RequestRejectedException e) when (e.Problem.Parameter == "prompt")
         {
-            throw new InvalidRequestException(e.Problem with { Parameter = "messages" });
+            throw new RequestRejectedException(e.Problem with { Parameter = "messages" });
         }
     }
 

@@ -20,21 +20,21 @@ internal sealed partial class ChatPrompt(TextTokenizer tokenizer, ChatRenderer r
     public IReadOnlyList<string> Stops { get; } = tokenizer.ChatTemplate is null ? ["\nUser:", "\nSystem:"] : [];
 
     /// <param name="answer">The prompt ends where the assistant's answer begins.</param>
-    /// <exception cref="InvalidRequestException">The messages are too long, or the template does not take them.</exception>
+    /// <exception cref="RequestRejectedException">The messages are too long, or the template does not take them.</exception>
     public async Task<Prompt> OfAsync(IReadOnlyList<ChatMessage> messages, ChatTools tools, bool answer, CancellationToken cancellation)
     {
         var length = messages.Sum(m => (long)m.Content.Length + m.Calls.Sum(call => call.Arguments.Length));
         if (length > limits.PromptCharacters) throw TooLong(length);
         if (tools.Functions.Count > 0 && !_templateHasTools) messages = Described(messages, tools.Description);
-        if (tokenizer.ChatTemplate is not { } template) return Prompt.FromText(Plain(messages, answer));
+        if (tokenizer.ChatTemplate is not { } template) return new Prompt(Plain(messages, answer));
         var json = new JsonArray([.. messages.Select(message => Json(message, template))]).ToJsonString(s_plain);
         var given = tools.Functions.Count > 0 && _templateHasTools ? Parted(tools.ForTemplate())!.ToJsonString(s_plain) : "";
         var text = await renderer.RenderAsync(json, given, answer, cancellation);
         return text.Length > limits.PromptCharacters ? throw TooLong(text.Length)
-            : Prompt.FromTokens(tokenizer.EncodeParted(text, Divider));
+            : new Prompt(null, tokenizer.EncodeParted(text, Divider));
     }
 
-    private InvalidRequestException TooLong(long length) => InvalidRequestException.For("messages",
+    private RequestRejectedException TooLong(long length) => RequestRejectedException.For("messages",
         $"the messages have {length} characters; at most {limits.PromptCharacters} are taken");
 
     /// <summary>With the tools in the system message, for a template that does not know of tools.</summary>
@@ -85,7 +85,7 @@ internal sealed partial class ChatPrompt(TextTokenizer tokenizer, ChatRenderer r
     };
 
     private string Part(string text) => text.Contains(Divider, StringComparison.Ordinal)
-        ? throw InvalidRequestException.For("messages",
+        ? throw RequestRejectedException.For("messages",
             $"the messages hold the character U+{(int)Divider:X4}, which this server keeps for itself; leave it out")
         : tokenizer.Part(text, Divider);
 

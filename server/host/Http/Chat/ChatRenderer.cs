@@ -31,7 +31,7 @@ internal sealed partial class ChatRenderer(TextTokenizer tokenizer, TimeSpan? ti
     /// <param name="messages">A JSON array.</param>
     /// <param name="tools">A JSON array; empty: none.</param>
     /// <param name="answer">The text ends where the assistant's answer begins.</param>
-    /// <exception cref="InvalidRequestException">The template refuses the messages, or chat is not available.</exception>
+    /// <exception cref="RequestRejectedException">The template refuses the messages, or chat is not available.</exception>
     public async Task<string> RenderAsync(string messages, string tools, bool answer, CancellationToken cancellation)
     {
         await _gate.WaitAsync(cancellation);
@@ -52,7 +52,7 @@ internal sealed partial class ChatRenderer(TextTokenizer tokenizer, TimeSpan? ti
         }
         catch (GenAI.OnnxRuntimeGenAIException e)
         {
-            throw InvalidRequestException.For("messages",
+            throw RequestRejectedException.For("messages",
                 $"the model's chat template does not render these messages: {BtxException.OneLine(e.Message, 400)}");
         }
         finally
@@ -69,8 +69,8 @@ internal sealed partial class ChatRenderer(TextTokenizer tokenizer, TimeSpan? ti
         _gate.Dispose();
     }
 
-    private static InvalidRequestException Unavailable(string message) =>
-        new(new("messages", message, RejectionReason.ShuttingDown, "chat_unavailable"));
+    private static RequestRejectedException Unavailable(string message) =>
+        new(new("messages", message, ErrorKind.Unavailable, "chat_unavailable"));
 
     [GeneratedRegex(@"^[ \t]+(?=\{[%#](?!\+))", RegexOptions.Multiline)]
     private static partial Regex IndentBeforeBlock();

@@ -58,30 +58,30 @@ internal sealed record ChatTools(IReadOnlyDictionary<string, FunctionBody> Funct
 
     private static readonly JsonSerializerOptions s_plain = new() { Encoder = JavaScriptEncoder.UnsafeRelaxedJsonEscaping };
 
-    /// <exception cref="InvalidRequestException">A tool is not a function with a plain name, or the choice names none.</exception>
+    /// <exception cref="RequestRejectedException">A tool is not a function with a plain name, or the choice names none.</exception>
     public static ChatTools Of(IReadOnlyList<ToolBody> tools, ToolChoice choice, bool many)
     {
-        if (tools.Count > MaxTools) throw InvalidRequestException.At("tools", $"has {tools.Count} entries; at most {MaxTools} are taken");
+        if (tools.Count > MaxTools) throw RequestRejectedException.At("tools", $"has {tools.Count} entries; at most {MaxTools} are taken");
         var functions = new Dictionary<string, FunctionBody>(StringComparer.Ordinal);
         foreach (var (i, tool) in tools.Index())
         {
             tool?.RefuseOthers($"tools[{i}].");
             tool?.Function?.RefuseOthers($"tools[{i}].function.");
             if (tool is not { Type: "function", Function: { Name: { } name } function })
-                throw InvalidRequestException.At($"tools[{i}]", "is not of type function with a name");
+                throw RequestRejectedException.At($"tools[{i}]", "is not of type function with a name");
             if (name.Length is 0 or > MaxNameLength || !name.All(c => char.IsAsciiLetterOrDigit(c) || c is '_' or '-' or '.'))
-                throw InvalidRequestException.At($"tools[{i}].function.name", $"is {Quoted.Of(name)}; expected 1 to "
+                throw RequestRejectedException.At($"tools[{i}].function.name", $"is {Quoted.Of(name)}; expected 1 to "
                     + $"{MaxNameLength} letters, digits, _, - and .");
             if (!functions.TryAdd(name, function))
-                throw InvalidRequestException.At($"tools[{i}].function.name", $"{Quoted.Of(name)} is given twice");
+                throw RequestRejectedException.At($"tools[{i}].function.name", $"{Quoted.Of(name)} is given twice");
         }
 
         if (functions.Count == 0 && choice.Mode is "required" or "function")
-            throw InvalidRequestException.At("tool_choice", "is given without tools");
+            throw RequestRejectedException.At("tool_choice", "is given without tools");
         if (choice.Name is { } only)
         {
             if (!functions.TryGetValue(only, out var chosen))
-                throw InvalidRequestException.At("tool_choice", $"names {Quoted.Of(only)}, which is not among tools");
+                throw RequestRejectedException.At("tool_choice", $"names {Quoted.Of(only)}, which is not among tools");
             functions = new(StringComparer.Ordinal) { [only] = chosen };
         }
 

@@ -20,8 +20,8 @@ internal static class TokenizeEndpoints
     {
         var body = await BodyJson.ReadAsync(http, BodyJson.Requests.TokenizeBody);
         body.RefuseOthers();
-        if ((body.Prompt is null) == (body.Messages is null)) throw InvalidRequestException.For("prompt", "give either prompt or messages");
-        var prompt = body.Prompt is { } text ? Prompt.FromText(text)
+        if ((body.Prompt is null) == (body.Messages is null)) throw RequestRejectedException.For("prompt", "give either prompt or messages");
+        var prompt = body.Prompt is { } text ? new Prompt(text)
             : await template.OfAsync(ChatMessage.All(body.Messages!), ChatTools.Of(body.Tools ?? [], ToolChoice.Auto, many: true),
                 body.AddGenerationPrompt ?? true, http.RequestAborted);
         var tokens = service.Encode(prompt, body.AddSpecialTokens ?? true);
@@ -38,8 +38,8 @@ internal static class TokenizeEndpoints
     {
         var body = await BodyJson.ReadAsync(http, BodyJson.Requests.DetokenizeBody);
         body.RefuseOthers();
-        var tokens = body.Tokens ?? throw InvalidRequestException.For("tokens", "tokens is missing");
-        if (RequestRules.IdProblem([.. tokens], "tokens", service.Forest) is { } problem) throw new InvalidRequestException(problem);
+        var tokens = body.Tokens ?? throw RequestRejectedException.For("tokens", "tokens is missing");
+        if (RequestRules.IdProblem([.. tokens], "tokens", service.Forest) is { } problem) throw new RequestRejectedException(problem);
         return Results.Json(new { prompt = tokenizer.Decode([.. tokens], skipSpecial: false) });
     }
 }

@@ -52,7 +52,7 @@ public sealed class ChatPromptTests
     public async Task The_character_that_keeps_them_apart_is_refused()
     {
         var tokenizer = ChatTokenizers.With(ChatTokenizers.ChatMl);
-        var e = await Assert.ThrowsAsync<InvalidRequestException>(() => PromptAsync(tokenizer, [new("user", "a\uF8F0b", null, [], null)]));
+        var e = await Assert.ThrowsAsync<RequestRejectedException>(() => PromptAsync(tokenizer, [new("user", "a\uF8F0b", null, [], null)]));
         Assert.Contains("U+F8F0", e.Message, StringComparison.Ordinal);
     }
 
@@ -97,7 +97,7 @@ public sealed class ChatPromptTests
     [InlineData("{% for i in range(3000) %}{{ messages[0].content }}{% endfor %}", "at most 1000 are taken")]
     public async Task A_template_that_fails_or_swells_is_told(string template, string message)
     {
-        var e = await Assert.ThrowsAsync<InvalidRequestException>(
+        var e = await Assert.ThrowsAsync<RequestRejectedException>(
             () => PromptAsync(ChatTokenizers.With(template), [new("user", "hi", null, [], null)]));
         Assert.Contains(message, e.Message, StringComparison.Ordinal);
         Assert.Equal("messages", e.Problem.Parameter);
@@ -114,8 +114,8 @@ public sealed class ChatPromptTests
         await Ask("hi");
         foreach (var content in new[] { "hang", "hi" })
         {
-            var problem = (await Assert.ThrowsAsync<InvalidRequestException>(() => Ask(content))).Problem;
-            Assert.Equal((RejectionReason.ShuttingDown, "chat_unavailable"), (problem.Reason, problem.Code));
+            var problem = (await Assert.ThrowsAsync<RequestRejectedException>(() => Ask(content))).Problem;
+            Assert.Equal((Model.ErrorKind.Unavailable, "chat_unavailable"), (problem.Kind, problem.Code));
         }
 
         renderer.Dispose();
