@@ -226,13 +226,11 @@ internal sealed class TokenizerJsonReader(string source) : JsonMembers(source)
     }
 
     // A text, or a list of templates with names, of which "default" is for chats.
-    private string? ChatTemplate(JsonElement root)
-    {
-        if (!root.TryGetProperty("chat_template", out var value) || value.ValueKind != JsonValueKind.Array)
-            return Text(root, "chat_template");
-        var named = value.EnumerateArray().Where(t => t.ValueKind == JsonValueKind.Object && Text(t, "name") == "default").ToList();
-        return named.Count == 0 ? null : Text(named[0], "template");
-    }
+    private string? ChatTemplate(JsonElement root) =>
+        root.TryGetProperty("chat_template", out var named) && named.ValueKind == JsonValueKind.Array
+            ? named.EnumerateArray().Where(t => t.ValueKind == JsonValueKind.Object && Text(t, "name") == "default")
+                .Select(t => Text(t, "template")).FirstOrDefault()
+            : Text(root, "chat_template");
 
     // As in Hugging Face: a token that tokenizer.json lacks is added, and of one that it has these flags count.
     private List<AddedToken> AddedTokens(JsonElement root, IReadOnlyList<AddedToken> known)

@@ -106,7 +106,7 @@ public sealed class OutputGrammarTests
     {
         var refused = Assert.Throws<RequestRejectedException>(() => Grammar(schema));
         Assert.Contains(expected, refused.Message, StringComparison.Ordinal);
-        Assert.Equal(("schema", ErrorKind.Invalid), (refused.Problem!.Parameter, refused.Reason));
+        Assert.Equal(("schema", ErrorKind.Invalid), (refused.Problem!.Parameter, refused.Kind));
     }
 
     [Theory]

@@ -20,7 +20,8 @@ internal static class TokenizeEndpoints
     {
         var body = await BodyJson.ReadAsync(http, BodyJson.Requests.TokenizeBody);
         body.RefuseOthers();
-        if ((body.Prompt is null) == (body.Messages is null)) throw RequestRejectedException.For("prompt", "give either prompt or messages");
+        if ((body.Prompt is null) == (body.Messages is null))
+            throw RequestRejectedException.For("prompt", "give either prompt or messages");
         var prompt = body.Prompt is { } text ? new Prompt(text)
             : await template.OfAsync(ChatMessage.All(body.Messages!), ChatTools.Of(body.Tools ?? [], ToolChoice.Auto, many: true),
                 body.AddGenerationPrompt ?? true, http.RequestAborted);
