@@ -5,7 +5,7 @@ internal sealed class CompileBudget
 {
     public const int MaxStates = 60_000; // 512 bytes each; and a state fits 16 bits
     public const int MaxPlaces = 60_000;
-    public const int MaxSteps = 8_000_000;
+    public const int MaxSteps = 2_000_000;
 
     private int places, steps;
 

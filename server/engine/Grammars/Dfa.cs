@@ -83,8 +83,8 @@ internal sealed class Dfa
             var before = new List<int>[rows.Count];
             for (var s = 0; s < before.Length; s++) before[s] = [];
             for (var s = 0; s < before.Length; s++)
-                foreach (var to in rows[s].Distinct())
-                    if (to != None) before[to].Add(s);
+                for (int b = 0, last = None; b < 256; b++)
+                    if (rows[s][b] is var to && to != last && (last = to) != None) before[to].Add(s);
 
             var distance = new int[rows.Count];
             Array.Fill(distance, int.MaxValue);

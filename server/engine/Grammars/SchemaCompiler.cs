@@ -78,7 +78,7 @@ internal sealed class SchemaCompiler
         {
             throw root.Refused($"cannot be served: {e.Message}");
         }
-        catch (InvalidOperationException) // half a surrogate pair in an escape
+        catch (Exception e) when (e is InvalidOperationException or JsonException) // half a surrogate pair in an escape
         {
             throw root.Refused("has a string that is no text");
         }
