@@ -22,7 +22,7 @@ public sealed class GrammarRunTests
     {
         var random = new Random(9);
         var grammar = Grammar(schema);
-        for (var round = 0; round < 12; round++)
+        for (var round = 0; round < 8; round++)
         {
             var max = grammar.LeastBytes + random.Next(40);
             var history = Answer(grammar, max, random);
