@@ -101,18 +101,10 @@ internal static class StateMessages
     };
 
     /// <summary>A plan that came over the wire.</summary>
-    public static RemovalPlan Plan(V1.RemovalPlan plan) => new()
-    {
-        Revision = plan.Revision,
-        Policy = plan.Lineage.ToString().ToLowerInvariant(),
-        Requested = plan.Requested,
-        Removed = plan.Removed,
-        Quarantined = plan.Quarantined,
-        Residuals = [.. plan.Residuals.Select(r => new SurvivorResidual(r.Expert, r.Status, r.Share, r.ByAncestor))],
-        DroppedAverages = plan.DroppedAverages,
-        ReweightedAverages = plan.ReweightedAverages,
-        ReweightedPriors = plan.ReweightedPriors,
-    };
+    public static RemovalPlan Plan(V1.RemovalPlan plan) => new(
+        plan.Revision, plan.Lineage.ToString().ToLowerInvariant(), plan.Requested, plan.Removed, plan.Quarantined,
+        [.. plan.Residuals.Select(r => new SurvivorResidual(r.Expert, r.Status, r.Share, r.ByAncestor))], plan.DroppedAverages,
+        plan.ReweightedAverages, plan.ReweightedPriors);
 
     /// <param name="since">From the request to this.</param>
     public static V1.ChangeUpdate Progress(ChangeProgress now, TimeSpan since) => new()
