@@ -72,7 +72,7 @@ internal sealed class SchemaCompiler
             if (length > MaxBytes) throw root.Refused($"has {length} characters; at most {MaxBytes} are taken");
             var rule = Shared("#", root);
             while (open.TryDequeue(out var next)) AddValues(next.Rule, next.Schema);
-            return new OutputGrammar(rule, rules, budget.States);
+            return new OutputGrammar(rule, rules, budget.Bytes);
         }
         catch (BtxException e)
         {
