@@ -13,7 +13,8 @@ internal static class JsonVocabulary
 
     public static TokenTrie Trie { get; } = new(Tokenizer, Tokenizer.VocabSize);
 
-    public static OutputGrammar Grammar(string schema) => OutputGrammar.FromSchema(JsonElement.Parse(schema), "schema");
+    public static OutputGrammar Grammar(string schema) =>
+        OutputGrammar.FromSchema(JsonElement.Parse(schema, new JsonDocumentOptions { MaxDepth = 100 }), "schema");
 
     public static string Written(IReadOnlyList<int> tokens) => Encoding.UTF8.GetString(Tokenizer.DecodeBytes([.. tokens]));
 

@@ -135,6 +135,7 @@ public sealed partial class OutputGrammarTests
         {
             ($"{{\"title\":\"{new string('x', 300_000)}\"}}", "at most 262144 are taken"),
             ($"{{\"properties\":{{{many}}}}}", "more than 4096 schemas"),
+            ($"{{\"const\":{new string('[', 64)}{new string(']', 64)}}}", "more than 64 levels of nesting"),
             ($"{{\"prefixItems\":[{string.Join(',', Enumerable.Repeat(tuple, 40))}]}}", "more than 60000 places"),
             ($"{{\"enum\":[{words}]}}", "more than 60000 states"),
             ($"{{\"oneOf\":[{branches}]}}", "more than 2000000 steps"),
@@ -153,7 +154,8 @@ public sealed partial class OutputGrammarTests
             "\"d#\":{\"anyOf\":[{\"$ref\":\"#/$defs/d+\"},{\"$ref\":\"#/$defs/d+\"}]}"
                 .Replace("d#", $"d{i}", StringComparison.Ordinal).Replace("d+", $"d{i + 1}", StringComparison.Ordinal)));
         var same = string.Join(',', Enumerable.Repeat("""{"type":"array","items":{"$ref":"#/$defs/d40"}}""", 50));
-        var grammar = Grammar("{\"$ref\":\"#/$defs/d0\",\"$defs\":{" + defs + ",\"d40\":{\"anyOf\":[{\"type\":\"integer\"}," + same + "]}}}");
+        var last = "\"d40\":{\"anyOf\":[{\"type\":\"integer\"}," + same + "]}";
+        var grammar = Grammar("{\"$ref\":\"#/$defs/d0\",\"$defs\":{" + defs + "," + last + "}}");
         using var answer = JsonDocument.Parse(Utf8(Answer(grammar, 40, new Random(7))));
         Assert.NotEqual(JsonValueKind.Undefined, answer.RootElement.ValueKind);
     }
