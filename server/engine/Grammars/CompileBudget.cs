@@ -3,18 +3,18 @@ namespace Btx.Engine.Grammars;
 /// <summary>What compiling one schema may cost, whoever wrote it. Each limit is named in the error.</summary>
 internal sealed class CompileBudget
 {
-    public const int MaxStates = 60_000; // 512 bytes each; and a state fits 16 bits
+    public const int MaxStates = 60_000; // so that one fits 16 bits
     public const int MaxPlaces = 60_000;
-    public const int MaxSteps = 8_000_000;
+    public const int MaxSteps = 2_000_000;
 
-    private int places, steps;
+    private int states, places, steps;
 
-    /// <summary>Automaton states taken so far.</summary>
-    public int States { get; private set; }
+    /// <summary>Of memory that the automata keep, about.</summary>
+    public long Bytes { get; set; }
 
     public void TakeState()
     {
-        if (++States > MaxStates) throw new BtxException($"its automata have more than {MaxStates} states; make it smaller");
+        if (++states > MaxStates) throw new BtxException($"its automata have more than {MaxStates} states; make it smaller");
     }
 
     public void TakePlace()

@@ -9,10 +9,10 @@ internal sealed class Dfa
     /// <summary>States of an automaton of strings whose characters are counted. Its other states are inside a character.</summary>
     public const int Quote = 0, Body = 1, Closed = 2;
 
-    private readonly ushort[][] next; // [states][256]
+    private readonly (int Low, ushort[] To)[] next; // [states]: from the lowest byte that leads on to the highest
     private readonly int[] distance;
 
-    private Dfa(ushort[][] next, int[] distance, bool counts)
+    private Dfa((int, ushort[])[] next, int[] distance, bool counts)
     {
         (this.next, this.distance, Counts) = (next, distance, counts);
         foreach (var d in distance)
@@ -26,7 +26,11 @@ internal sealed class Dfa
     public int Furthest { get; }
 
     /// <summary>The next state, or <see cref="Dead"/>.</summary>
-    public int Next(int state, byte value) => next[state][value] is var to && to == Builder.None ? Dead : to;
+    public int Next(int state, byte value)
+    {
+        var (low, row) = next[state];
+        return (uint)(value - low) < (uint)row.Length && row[value - low] is var to && to != Builder.None ? to : Dead;
+    }
 
     public bool Accepts(int state) => distance[state] == 0;
 
@@ -83,8 +87,8 @@ internal sealed class Dfa
             var before = new List<int>[rows.Count];
             for (var s = 0; s < before.Length; s++) before[s] = [];
             for (var s = 0; s < before.Length; s++)
-                foreach (var to in rows[s].Distinct())
-                    if (to != None) before[to].Add(s);
+                for (int b = 0, last = None; b < 256; b++)
+                    if (rows[s][b] is var to && to != last && (last = to) != None) before[to].Add(s);
 
             var distance = new int[rows.Count];
             Array.Fill(distance, int.MaxValue);
@@ -104,7 +108,15 @@ internal sealed class Dfa
             foreach (var row in rows)
                 for (var b = 0; b < 256; b++)
                     if (row[b] != None && distance[row[b]] == int.MaxValue) row[b] = None;
-            return new Dfa([.. rows], distance, counts);
+            return new Dfa([.. rows.Select(Trimmed)], distance, counts);
+        }
+
+        private (int, ushort[]) Trimmed(ushort[] row)
+        {
+            var low = Math.Max(0, row.AsSpan().IndexOfAnyExcept(None));
+            ushort[] to = row[low..(row.AsSpan().LastIndexOfAnyExcept(None) + 1 is var end and > 0 ? end : low)];
+            budget.Bytes += 64 + (2 * to.Length);
+            return (low, to);
         }
     }
 }

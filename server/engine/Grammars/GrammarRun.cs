@@ -9,17 +9,13 @@ internal sealed class GrammarRun
     // byte on the nearest reading always are, so that there is a way on.
     private const int MaxSteps = 1_000_000;
 
-    private static readonly Comparison<Head> NearestFirst = static (a, b) => a.Least.CompareTo(b.Least);
-
     private readonly TokenTrie trie;
     private readonly ulong[] words;
     private readonly int[] states = new int[TokenTrie.MaxDepth + 1], counts = new int[TokenTrie.MaxDepth + 1];
-    private readonly int[] segments = new int[TokenTrie.MaxDepth + 2]; // by depth below the start: where its readings begin in the pool
+    private readonly Readings readings = new();
     private readonly char[] path = new char[TokenTrie.MaxDepth + 1];
     private readonly List<int> blocked = [];
-    private Head[] pool = new Head[4 * Frame.MaxHeads];
     private List<Head> heads, next = [];
-    private int steps;
 
     /// <param name="left">Tokens that the answer may have: at least the grammar's least bytes.</param>
     public GrammarRun(OutputGrammar grammar, TokenTrie trie, int left)
@@ -40,11 +36,11 @@ internal sealed class GrammarRun
     public ulong[] Mask(int left)
     {
         Array.Clear(words);
-        steps = 0;
+        readings.Steps = 0;
         foreach (var head in heads)
         {
             Allow(head, left - 1);
-            if (steps > MaxSteps) break;
+            if (readings.Steps > MaxSteps) break;
         }
 
         return words;
@@ -146,72 +142,19 @@ internal sealed class GrammarRun
     {
         var (end, top) = (trie.End(node), trie.Depth(node));
         if (end == node + 1) return;
-        Begin(rest);
+        readings.Begin(rest);
         for (var at = node + 1; at < end;)
         {
             var depth = trie.Depth(at) - top;
-            if ((steps > MaxSteps && trie.Depth(at) > 1) || !Step(depth, trie.Label(at)))
+            if ((readings.Steps > MaxSteps && trie.Depth(at) > 1) || !readings.Step(depth, trie.Label(at)))
             {
                 at = trie.End(at);
                 continue;
             }
 
-            if (!trie.TokensAt(at).IsEmpty && Nearest(depth) <= left) SetAll(at);
+            if (!trie.TokensAt(at).IsEmpty && readings.Nearest(depth) <= left) SetAll(at);
             at++;
         }
-    }
-
-    private int Nearest(int depth)
-    {
-        var least = OutputGrammar.Never;
-        for (var i = segments[depth]; i < segments[depth + 1]; i++) least = Math.Min(least, pool[i].Least);
-        return least;
-    }
-
-    private void Begin(Frame rest)
-    {
-        rest.Heads.CopyTo(pool, 0);
-        (segments[0], segments[1]) = (0, rest.Heads.Length);
-    }
-
-    /// <summary>Takes the readings one byte below the start on to <paramref name="depth"/>. Keys that begin here cannot end: they are in
-    /// the midst of a token.</summary>
-    /// <returns>False: none goes on.</returns>
-    private bool Step(int depth, byte value)
-    {
-        var (from, to) = (segments[depth - 1], segments[depth]);
-        segments[depth + 1] = to;
-        for (var i = from; i < to; i++)
-        {
-            var head = pool[i];
-            Emit(head, value, depth);
-            if (!head.Terminal.Accepts(head.State)) continue;
-            foreach (var follower in head.Next.Heads) Emit(follower, value, depth);
-        }
-
-        return segments[depth + 1] > to;
-    }
-
-    private void Emit(in Head head, byte value, int depth)
-    {
-        steps++;
-        var count = head.Count;
-        var state = head.Terminal.Step(head.State, value, ref count);
-        if (state == Dfa.Dead || (head.Terminal.IsKey && state == Dfa.Closed)) return;
-        var moved = head with { State = state, Count = count };
-        var (begin, end) = (segments[depth], segments[depth + 1]);
-        for (var i = begin; i < end; i++)
-            if (pool[i].Is(moved)) return;
-        steps += end - begin;
-        if (end - begin == 2 * Frame.MaxHeads) // what is given up only makes for fewer answers: those kept are the nearest to an end
-        {
-            pool.AsSpan(begin, end - begin).Sort(NearestFirst);
-            end = begin + Frame.MaxHeads;
-        }
-
-        if (end == pool.Length) Array.Resize(ref pool, 2 * pool.Length);
-        pool[end] = moved;
-        segments[depth + 1] = end + 1;
     }
 
     /// <summary>Takes one reading over a token, in the same way as the mask was made: what the mask lets through is read.</summary>
@@ -238,10 +181,10 @@ internal sealed class GrammarRun
 
     private void ReadOn(Frame rest, ReadOnlySpan<byte> bytes, int left)
     {
-        Begin(rest);
+        readings.Begin(rest);
         for (var i = 0; i < bytes.Length; i++)
-            if (!Step(i + 1, bytes[i])) return;
-        for (var i = segments[bytes.Length]; i < segments[bytes.Length + 1]; i++) Keep(pool[i], bytes, left);
+            if (!readings.Step(i + 1, bytes[i])) return;
+        foreach (var head in readings.At(bytes.Length)) Keep(head, bytes, left);
     }
 
     private void Keep(Head head, ReadOnlySpan<byte> bytes, int left)
@@ -257,7 +200,7 @@ internal sealed class GrammarRun
 
     private void Cut()
     {
-        next.Sort(NearestFirst);
+        next.Sort(Readings.NearestFirst);
         if (next.Count > Frame.MaxHeads) next.RemoveRange(Frame.MaxHeads, next.Count - Frame.MaxHeads);
     }
 

@@ -68,7 +68,7 @@ internal static class NumberDfa
     {
         var bounded = minimum is not null || maximum is not null;
         var digit = char.IsAsciiDigit(c);
-        var room = at.Digits + at.Decimals < MaxDigits;
+        var room = at.Digits < MaxDigits;
         switch (at.Phase)
         {
             case Phase.Start when c == '-': return at with { Phase = Phase.Minus, Negative = true };
@@ -81,7 +81,8 @@ internal static class NumberDfa
                 return at with
                 {
                     Phase = Phase.Fraction,
-                    Decimals = at.Decimals + 1,
+                    Digits = at.Digits + 1,
+                    Decimals = Math.Min(at.Decimals + 1, Math.Max(minimum?.Fraction.Length ?? 0, maximum?.Fraction.Length ?? 0)),
                     Low = Compare(at.Low, c, minimum?.Fraction, at.Decimals),
                     High = Compare(at.High, c, maximum?.Fraction, at.Decimals),
                 };
@@ -127,6 +128,8 @@ internal static class NumberDfa
         return beside == wanted || (beside == 0 && !bound.Exclusive);
     }
 
+    /// <param name="Digits">Of them all.</param>
+    /// <param name="Decimals">Those behind the point, as far as a bound has any.</param>
     /// <param name="Low">How the magnitude's digits compare with the minimum's so far.</param>
     private readonly record struct At(
         Phase Phase, bool Negative = false, int Digits = 0, int Decimals = 0, int Low = 0, int High = 0);

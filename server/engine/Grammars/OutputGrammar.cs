@@ -23,7 +23,7 @@ public sealed class OutputGrammar
     private readonly int places;
 
     /// <param name="rules">Every rule that can be reached.</param>
-    internal OutputGrammar(Rule root, IReadOnlyList<Rule> rules, int states)
+    internal OutputGrammar(Rule root, IReadOnlyList<Rule> rules, long automataBytes)
     {
         var ordered = InOrder(rules);
         foreach (var place in ordered.SelectMany(r => r.Places)) place.Index = places++;
@@ -36,7 +36,7 @@ public sealed class OutputGrammar
         do least.Add(LeastBytesFrom(ordered, start, end)); // once a level changes nothing, none does
         while (least.Count <= MaxDepth && (least.Count < deepest + 2 || !least[^1].AsSpan().SequenceEqual(least[^2])));
         if (LeastBytes >= Never) throw new BtxException($"no value of at most {MaxDepth} levels of nesting fits");
-        Size = (states * 560L) + (places * (64L + (4 * least.Count)));
+        Size = automataBytes + (places * (160L + (4 * least.Count)));
     }
 
     /// <summary>Any JSON object.</summary>

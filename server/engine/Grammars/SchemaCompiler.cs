@@ -68,20 +68,29 @@ internal sealed class SchemaCompiler
     {
         try
         {
-            var length = root.Json.GetRawText().Length;
-            if (length > MaxBytes) throw root.Refused($"has {length} characters; at most {MaxBytes} are taken");
+            CheckSize();
             var rule = Shared("#", root);
             while (open.TryDequeue(out var next)) AddValues(next.Rule, next.Schema);
-            return new OutputGrammar(rule, rules, budget.States);
+            return new OutputGrammar(rule, rules, budget.Bytes);
         }
         catch (BtxException e)
         {
             throw root.Refused($"cannot be served: {e.Message}");
         }
-        catch (InvalidOperationException) // half a surrogate pair in an escape
+        catch (Exception e) when (e is InvalidOperationException or JsonException) // half a surrogate pair in an escape
         {
             throw root.Refused("has a string that is no text");
         }
+    }
+
+    private void CheckSize()
+    {
+        var text = Encoding.UTF8.GetBytes(root.Json.GetRawText());
+        if (text.Length > MaxBytes) throw root.Refused($"has {text.Length} bytes; at most {MaxBytes} are taken");
+        var reader = new Utf8JsonReader(text, new JsonReaderOptions { MaxDepth = 2 * OutputGrammar.MaxDepth });
+        while (reader.Read())
+            if (reader.TokenType is JsonTokenType.StartObject or JsonTokenType.StartArray && reader.CurrentDepth >= OutputGrammar.MaxDepth)
+                throw root.Refused($"has more than {OutputGrammar.MaxDepth} levels of nesting");
     }
 
     // What may be used in several places, itself included, is compiled once, and not while something else is: no depth of references

@@ -1,3 +1,5 @@
+using System.Collections.Concurrent;
+
 namespace Btx.Engine.Grammars;
 
 /// <summary>What a schema says about strings: length, pattern, format.</summary>
@@ -24,6 +26,8 @@ internal sealed class StringSchemas(CompileBudget budget)
             + "(?:#" + Part + "+)?",
     };
 
+    private static readonly ConcurrentDictionary<string, Terminal> OfFormats = new();
+
     private readonly Dictionary<(string, int, int), Terminal> known = [];
 
     public Terminal Terminal(SchemaNode schema)
@@ -38,7 +42,9 @@ internal sealed class StringSchemas(CompileBudget budget)
         }
 
         if (schema["format"] is not { } named) return new Terminal(JsonPieces.String, min, max);
-        if (Formats.TryGetValue(named.Text(), out var text)) return Matching(named, $"^(?:{text})$", min, max);
+        if (Formats.TryGetValue(named.Text(), out var text))
+            return min > 0 || max < int.MaxValue ? Matching(named, $"^(?:{text})$", min, max) : OfFormats.GetOrAdd(text,
+                static t => new Terminal(PatternDfa.Build(Pattern.Parse($"^(?:{t})$"), 0, int.MaxValue, new CompileBudget())));
         throw named.Refused($"is \"{BtxException.OneLine(named.Text(), 40)}\"; served are {string.Join(", ", Formats.Keys)}");
     }
 

@@ -1,4 +1,5 @@
 using System.Collections.Concurrent;
+using System.Runtime.CompilerServices;
 using Btx.Model.Tokens;
 
 namespace Btx.Engine.Grammars;
@@ -15,7 +16,8 @@ internal sealed class TokenTrie
     private readonly TextTokenizer tokenizer;
     private readonly byte[] labels, depths;
     private readonly int[] ends, first, tokens; // first: of a node's tokens
-    private readonly ConcurrentDictionary<(Dfa, int, int), TerminalMask> masks = new();
+    // By automaton, which is not kept alive; then by state and room.
+    private readonly ConditionalWeakTable<Dfa, ConcurrentDictionary<(int, int), TerminalMask>> masks = new();
     private long maskBytes;
 
     public TokenTrie(TextTokenizer tokenizer, int vocabSize)
@@ -85,7 +87,8 @@ internal sealed class TokenTrie
     public TerminalMask Mask(Dfa dfa, int state, int room = int.MaxValue)
     {
         if (room < int.MaxValue && Mask(dfa, state) is var free && free.MostCount < room) return free;
-        if (masks.TryGetValue((dfa, state, room), out var known)) return known;
+        var ofDfa = masks.GetOrCreateValue(dfa);
+        if (ofDfa.TryGetValue((state, room), out var known)) return known;
         var mask = Walk(dfa, state, room);
         if (Interlocked.Add(ref maskBytes, mask.Size) > MaxMaskBytes)
         {
@@ -93,7 +96,7 @@ internal sealed class TokenTrie
             Interlocked.Exchange(ref maskBytes, mask.Size);
         }
 
-        masks.TryAdd((dfa, state, room), mask);
+        masks.GetOrCreateValue(dfa).TryAdd((state, room), mask);
         return mask;
     }
 

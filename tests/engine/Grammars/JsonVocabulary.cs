@@ -13,9 +13,10 @@ internal static class JsonVocabulary
 
     public static TokenTrie Trie { get; } = new(Tokenizer, Tokenizer.VocabSize);
 
-    public static OutputGrammar Grammar(string schema) => OutputGrammar.FromSchema(JsonElement.Parse(schema), "schema");
+    public static OutputGrammar Grammar(string schema) =>
+        OutputGrammar.FromSchema(JsonElement.Parse(schema, new JsonDocumentOptions { MaxDepth = 100 }), "schema");
 
-    public static string Text(IReadOnlyList<int> tokens) => Encoding.UTF8.GetString(Tokenizer.DecodeBytes([.. tokens]));
+    public static string Written(IReadOnlyList<int> tokens) => Encoding.UTF8.GetString(Tokenizer.DecodeBytes([.. tokens]));
 
     /// <summary>The ids that a mask has.</summary>
     public static List<int> Ids(ulong[] mask) => [.. Enumerable.Range(0, Trie.VocabSize).Where(v => (mask[v >> 6] >> v & 1) != 0)];
@@ -33,7 +34,7 @@ internal static class JsonVocabulary
             var left = maxTokens - tokens.Count;
             if (run.IsComplete && (left == 0 || random.Next(4) == 0 || !run.CanGoOn(left))) return tokens;
             var allowed = Ids(run.Mask(left));
-            Assert.True(allowed.Count > 0, $"nothing may follow {Text(tokens)} with {left} tokens left");
+            Assert.True(allowed.Count > 0, $"nothing may follow {Written(tokens)} with {left} tokens left");
             var token = allowed[random.Next(allowed.Count)];
             tokens.Add(token);
             run.Advance(token, left - 1);

@@ -11,14 +11,17 @@ internal sealed class RandomSchema(int seed)
         ["^[a-z]{2,5}$", "\\d+", "^(?:yes|no)?$", "[^\\s]\\.", "^\\w+@\\w+$", "a|b.c", "^$", "é{2}"];
 
     private readonly Random random = new(seed);
+    private string[] references = ["#/$defs/d"];
 
     public string Next()
     {
-        var root = Schema(3);
-        if (root is JsonObject top && !top.ContainsKey("$ref") && random.Next(2) == 0)
-            top["$defs"] = new JsonObject { ["d"] = Tree(), ["e/f"] = Schema(1) };
-        else root = new JsonObject { ["$defs"] = new JsonObject { ["d"] = Tree(), ["e/f"] = Schema(1) }, ["anyOf"] = new JsonArray(root) };
-        return root.ToJsonString();
+        var defined = Schema(1);
+        references = ["#/$defs/d", "#/$defs/e~1f"];
+        return new JsonObject
+        {
+            ["$defs"] = new JsonObject { ["d"] = Tree(), ["e/f"] = defined },
+            ["anyOf"] = new JsonArray(Schema(3)),
+        }.ToJsonString();
     }
 
     // Refers to itself behind what may be left out.
@@ -46,7 +49,7 @@ internal sealed class RandomSchema(int seed)
         5 => Bounded("integer"),
         6 => Bounded("number"),
         7 => new JsonObject { ["type"] = new JsonArray(Pick("boolean", "string"), Pick("null", "integer"), "number") },
-        8 => new JsonObject { ["$ref"] = Pick("#/$defs/d", "#/$defs/e~1f") },
+        8 => new JsonObject { ["$ref"] = Pick(references) },
         9 or 10 => Object(depth - 1),
         11 or 12 => Array(depth - 1),
         13 => new JsonObject { ["anyOf"] = new JsonArray(Schema(depth - 1), Schema(depth - 1), Schema(depth - 1)) },
