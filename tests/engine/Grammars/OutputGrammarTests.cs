@@ -108,7 +108,7 @@ public sealed partial class OutputGrammarTests
     {
         var refused = Assert.Throws<RequestRejectedException>(() => Grammar(schema));
         Assert.Contains(expected, refused.Message, StringComparison.Ordinal);
-        Assert.Equal(("schema", ErrorKind.Invalid), (refused.Problem!.Parameter, refused.Kind));
+        Assert.Equal(("schema", Model.ErrorKind.Invalid), (refused.Problem!.Parameter, refused.Kind));
     }
 
     [Theory]
