@@ -1,5 +1,3 @@
-using System.Globalization;
-
 namespace Btx.Model.Registry;
 
 /// <summary>What a removal would do, before anything is done: a value to show, and to apply with <see cref="ForestState.Apply"/>.</summary>
@@ -50,25 +48,6 @@ public sealed record RemovalPlan(long Revision, string Policy, IReadOnlyList<str
             ReweightedAverages: [.. state.Averages.Where(a => averages.TryGetValue(a.Name, out var now) && !Same(state, a, after, now))
                 .Select(a => a.Name)],
             ReweightedPriors: [.. after.Experts.Where(e => !ReferenceEquals(e.Prior, listed[e.Name].Prior)).Select(e => e.Name)]);
-    }
-
-    /// <summary>For a terminal: what goes, and what stays in whom.</summary>
-    public IReadOnlyList<string> Lines()
-    {
-        static string Share(double share) => share is > 0 and < 0.00005 ? "<0.0001"
-            : share.ToString("0.0000", CultureInfo.InvariantCulture);
-        (string What, IReadOnlyList<string> Names)[] lists = [("removed", Removed), ("quarantined", Quarantined),
-            ("averages dropped", DroppedAverages), ("averages over the others", ReweightedAverages),
-            ("priors over the others", ReweightedPriors)];
-        var lines = lists.Where(l => l.Names.Count > 0).Select(l => $"{l.What}: {string.Join(", ", l.Names)}").ToList();
-        foreach (var r in Residuals)
-        {
-            var parts = r.ByAncestor.Count > 1 ? $" ({string.Join(", ", r.ByAncestor.Select(a => $"{a.Key} {Share(a.Value)}"))})" : "";
-            lines.Add("residual ancestry in "
-                    + $"{r.Expert}{(r.Status == ExpertStatus.Quarantined ? " (quarantined)" : "")}: {Share(r.Share)}{parts}");
-        }
-
-        return lines;
     }
 
     private static bool Same(ForestState before, NamedAverage a, ForestState after, NamedAverage b)

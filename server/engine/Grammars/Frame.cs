@@ -22,7 +22,7 @@ internal sealed class Frame(OutputGrammar grammar, Place place, Frame? parent, i
 {
     /// <summary>Readings that are kept at most: those nearest to an end. So the shortest way out is always among them, and what is given
     /// up only makes for fewer answers.</summary>
-    public const int MaxHeads = 256;
+    public const int MaxHeads = 128;
 
     private Head[]? heads;
     private Frame? withAnyKey;

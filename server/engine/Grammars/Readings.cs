@@ -7,7 +7,7 @@ internal sealed class Readings
     public static readonly Comparison<Head> NearestFirst = static (a, b) => a.Least.CompareTo(b.Least);
 
     // After one byte, so that no grammar makes a step long. More pieces that end at one place, and ways on, are not followed.
-    private const int MaxEnds = 32, MaxWays = 2048;
+    private const int MaxEnds = 16, MaxWays = 1024;
 
     private readonly int[] segments = new int[TokenTrie.MaxDepth + 2]; // by depth: where its readings begin in the pool
     private Head[] pool = new Head[4 * Frame.MaxHeads];

@@ -1,10 +1,8 @@
-using Btx.Engine;
 using Btx.Forest;
 using Btx.Model.Forests;
 using Btx.Model.Registry;
 using Google.Protobuf;
 using Timestamp = Google.Protobuf.WellKnownTypes.Timestamp;
-using V1 = Btx.V1;
 
 namespace Btx.Server.Rpc;
 
@@ -99,12 +97,6 @@ internal static class StateMessages
         ReweightedAverages = { plan.ReweightedAverages },
         ReweightedPriors = { plan.ReweightedPriors },
     };
-
-    /// <summary>A plan that came over the wire.</summary>
-    public static RemovalPlan Plan(V1.RemovalPlan plan) => new(
-        plan.Revision, plan.Lineage.ToString().ToLowerInvariant(), plan.Requested, plan.Removed, plan.Quarantined,
-        [.. plan.Residuals.Select(r => new SurvivorResidual(r.Expert, r.Status, r.Share, r.ByAncestor))], plan.DroppedAverages,
-        plan.ReweightedAverages, plan.ReweightedPriors);
 
     /// <param name="since">From the request to this.</param>
     public static V1.ChangeUpdate Progress(ChangeProgress now, TimeSpan since) => new()
