@@ -22,7 +22,7 @@ internal sealed class Frame(OutputGrammar grammar, Place place, Frame? parent, i
 {
     /// <summary>Readings that are kept at most: those nearest to an end. So the shortest way out is always among them, and what is given
     /// up only makes for fewer answers.</summary>
-    public const int MaxHeads = 64;
+    public const int MaxHeads = 128;
 
     private Head[]? heads;
     private Frame? withAnyKey;
@@ -31,6 +31,9 @@ internal sealed class Frame(OutputGrammar grammar, Place place, Frame? parent, i
     public int Least { get; } = OutputGrammar.Sum(grammar.Least(place, levels), parent?.Least ?? 0);
 
     public KeyList? Keys => keys;
+
+    /// <summary><see cref="Heads"/> costs nothing any more.</summary>
+    public bool IsKnown => heads is not null;
 
     /// <summary>What can come next, each at its start; the nearest to an end first.</summary>
     public Head[] Heads => heads ??= Find();

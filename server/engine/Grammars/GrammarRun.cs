@@ -5,9 +5,9 @@ namespace Btx.Engine.Grammars;
 /// thread at a time; scratch is allocated once.</summary>
 internal sealed class GrammarRun
 {
-    // Steps of readings that one mask may cost. Beyond it, longer tokens and readings farther from an end are not offered: tokens of one
-    // byte on the nearest reading always are, so that there is a way on.
-    private const int MaxSteps = 1_000_000;
+    // Steps of readings that one mask, or taking in a token, may cost. Beyond it, longer tokens and readings farther from an end are not
+    // offered: tokens of one byte on the nearest reading always are, so that there is a way on.
+    private const int MaxSteps = 300_000;
 
     private readonly TokenTrie trie;
     private readonly ulong[] words;
@@ -51,7 +51,13 @@ internal sealed class GrammarRun
     public void Advance(int token, int left)
     {
         next.Clear();
-        foreach (var head in heads) Read(head, trie.Bytes(token), left);
+        readings.Steps = 0;
+        foreach (var head in heads)
+        {
+            Read(head, trie.Bytes(token), left);
+            if (readings.Steps > MaxSteps && next.Count > 0) break; // each that is kept can come to an end
+        }
+
         if (next.Count == 0) throw new InvalidOperationException($"token {token} does not follow under the request's grammar");
         Cut();
         (heads, next) = (next, heads);

@@ -40,7 +40,7 @@ public sealed class OutputGrammar
     }
 
     /// <summary>Any JSON object.</summary>
-    public static OutputGrammar AnyObject { get; } = 
+    public static OutputGrammar AnyObject { get; } =
         new SchemaCompiler(JsonElement.Parse("""{"type":"object"}"""), "").Grammar();
 
     /// <summary>Bytes of the shortest text: an answer takes at most so many tokens, and at least that many must be left for it.</summary>

@@ -6,6 +6,9 @@ internal sealed class Readings
 {
     public static readonly Comparison<Head> NearestFirst = static (a, b) => a.Least.CompareTo(b.Least);
 
+    // After one byte, so that no grammar makes a step long. More pieces that end at one place, and ways on, are not followed.
+    private const int MaxEnds = 16, MaxWays = 1024;
+
     private readonly int[] segments = new int[TokenTrie.MaxDepth + 2]; // by depth: where its readings begin in the pool
     private Head[] pool = new Head[4 * Frame.MaxHeads];
 
@@ -17,8 +20,9 @@ internal sealed class Readings
 
     public void Begin(Frame rest)
     {
-        rest.Heads.CopyTo(pool, 0);
-        (segments[0], segments[1]) = (0, rest.Heads.Length);
+        var heads = HeadsOf(rest);
+        heads.CopyTo(pool, 0);
+        (segments[0], segments[1]) = (0, heads.Length);
     }
 
     /// <summary>Takes the readings one byte below the start on to <paramref name="depth"/>. Keys that begin here cannot end: they are in
@@ -28,12 +32,15 @@ internal sealed class Readings
     {
         var (from, to) = (segments[depth - 1], segments[depth]);
         segments[depth + 1] = to;
+        var (ends, ways) = (0, 0);
         for (var i = from; i < to; i++)
         {
             var head = pool[i];
             Emit(head, value, depth);
-            if (!head.Terminal.Accepts(head.State)) continue;
-            foreach (var follower in head.Next.Heads) Emit(follower, value, depth);
+            if (!head.Terminal.Accepts(head.State) || ends == MaxEnds || ways >= MaxWays) continue;
+            var followers = HeadsOf(head.Next);
+            (ends, ways) = (ends + 1, ways + followers.Length);
+            foreach (var follower in followers) Emit(follower, value, depth);
         }
 
         return segments[depth + 1] > to;
@@ -45,6 +52,12 @@ internal sealed class Readings
         var least = OutputGrammar.Never;
         foreach (var head in At(depth)) least = Math.Min(least, head.Least);
         return least;
+    }
+
+    private Head[] HeadsOf(Frame frame)
+    {
+        if (!frame.IsKnown) Steps += 16 * frame.Heads.Length;
+        return frame.Heads;
     }
 
     private void Emit(in Head head, byte value, int depth)

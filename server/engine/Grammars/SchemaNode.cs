@@ -60,6 +60,6 @@ internal readonly record struct SchemaNode(JsonElement Json, string Path, string
         return target;
     }
 
-    public RequestRejectedException Refused(string why) => new(new RequestProblem(Parameter,
-        $"{Parameter}: {(Path.Length == 0 ? "the schema" : BtxException.OneLine(Path))} {why}"));
+    public RequestRejectedException Refused(string why) => RequestRejectedException.For(Parameter,
+        $"{Parameter}: {(Path.Length == 0 ? "the schema" : BtxException.OneLine(Path))} {why}");
 }

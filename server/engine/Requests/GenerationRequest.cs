@@ -32,29 +32,22 @@ public sealed record GenerationRequest
     public bool ReportExperts { get; init; }
 }
 
-/// <summary>How the next token is drawn from the mixture. Applied in this order: repetition penalty (to the mixture's own
-/// log-probabilities), bias, presence and frequency penalty, what may come at all (grammar, min_tokens), temperature, top_k, top_p,
-/// min_p.</summary>
+/// <summary>How the next token is drawn. In this order: repetition penalty (to the mixture's own log-probabilities), bias, presence and
+/// frequency penalty, what may come at all (grammar, min_tokens), temperature, top_k, top_p, min_p.</summary>
 /// <param name="Temperature">Below 1e-5, greedy: the limit. Otherwise divides the mixture's log-probabilities; finite, 0..100.</param>
 /// <param name="TopP">Nucleus mass, in (0, 1]; 1 keeps all.</param>
 /// <param name="TopK">Keeps the k most probable tokens; 0 keeps all.</param>
 /// <param name="MinP">Keeps tokens with p ≥ min_p · max p; in [0, 1].</param>
 /// <param name="RepetitionPenalty">Divides positive and multiplies negative scores of tokens seen (CTRL); 1 is off; in (0, 10].</param>
 /// <param name="Seed">Same seed, same request: same tokens. Null: drawn at random.</param>
+/// <param name="PresencePenalty">Taken from the log-probability of each token that the completion has; −2..2, 0 is off.</param>
+/// <param name="FrequencyPenalty">Taken from a token's log-probability for each time that the completion has it; −2..2, 0 is off.</param>
+/// <param name="MinTokens">No token ends the text before the completion has so many, unless a grammar lets nothing else come.</param>
 public sealed record SamplingOptions(double Temperature = 1, double TopP = 1, int TopK = 0, double MinP = 0, double RepetitionPenalty = 1,
-    long? Seed = null)
+    long? Seed = null, double PresencePenalty = 0, double FrequencyPenalty = 0, int MinTokens = 0)
 {
-    /// <summary>Taken from the log-probability of each token that the completion has; −2..2, 0 is off.</summary>
-    public double PresencePenalty { get; init; }
-
-    /// <summary>Taken from a token's log-probability for each time that the completion has it; −2..2, 0 is off.</summary>
-    public double FrequencyPenalty { get; init; }
-
     /// <summary>By token id, −100..100: added to its log-probability; at most 300.</summary>
     public IReadOnlyDictionary<int, double> LogitBias { get; init; } = ReadOnlyDictionary<int, double>.Empty;
-
-    /// <summary>No token ends the text before the completion has so many, unless a grammar lets nothing else come.</summary>
-    public int MinTokens { get; init; }
 
     /// <summary>Tokens that end the text as end-of-sequence does, also where that is ignored; at most 64. Under a grammar they come only
     /// where the answer is whole.</summary>

@@ -46,12 +46,11 @@ internal sealed class TokenConstraints
     }
 
     /// <summary>Why a request cannot be held to its grammar; null: it can. Slow once.</summary>
-    /// <exception cref="RequestRejectedException">No request can with this tokenizer.</exception>
     public static RequestProblem? Problem(GenerationRequest request, ForestSnapshot snapshot)
     {
         if (request.Grammar is null) return null;
         var trie = snapshot.Resources.Trie;
-        if (trie.Problem is { } problem) throw new RequestRejectedException(ErrorKind.Precondition, problem);
+        if (trie.Problem is { } problem) return new(null, problem, ErrorKind.Precondition);
         var ends = request.IgnoreEndOfSequence ? request.Sampling.StopTokenIds : request.Sampling.StopTokenIds.Concat(snapshot.EndTokens);
         return ends.FirstOrDefault(trie.IsByte, -1) is >= 0 and var id
             ? new("stop_token_ids", $"token {id} ends the text and stands for a single byte, which an answer under a schema may need")

@@ -2,8 +2,7 @@ using System.Numerics;
 
 namespace Btx.Engine.Sampling;
 
-/// <summary>Draws the next token from the mixture, in the order of <see cref="SamplingOptions"/>. Owns its scratch, so one per thread;
-/// nothing is kept from call to call.</summary>
+/// <summary>Draws the next token, in the order of <see cref="SamplingOptions"/>. Owns its scratch: one per thread.</summary>
 internal sealed class TokenSampler(int vocabSize)
 {
     // Below this temperature the rounding of fp32 logits would decide the draw: it is greedy, which is the limit.

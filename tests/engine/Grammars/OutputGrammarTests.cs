@@ -2,6 +2,7 @@ using System.Text;
 using System.Text.Json;
 using System.Text.RegularExpressions;
 using Btx.Engine.Grammars;
+using Btx.Model;
 using Json.Schema;
 using static Btx.Engine.Tests.Grammars.JsonVocabulary;
 
@@ -108,7 +109,7 @@ public sealed partial class OutputGrammarTests
     {
         var refused = Assert.Throws<RequestRejectedException>(() => Grammar(schema));
         Assert.Contains(expected, refused.Message, StringComparison.Ordinal);
-        Assert.Equal(("schema", Model.ErrorKind.Invalid), (refused.Problem!.Parameter, refused.Kind));
+        Assert.Equal(("schema", ErrorKind.Invalid), (refused.Problem.Parameter, refused.Kind));
     }
 
     [Theory]

@@ -156,7 +156,7 @@ public sealed class ConstrainedDecodingTests
         })
         {
             var refused = Assert.Throws<RequestRejectedException>(() => forest.Engine.Generate(request, default));
-            Assert.Equal(parameter, refused.Problem!.Parameter);
+            Assert.Equal(parameter, refused.Problem.Parameter);
             Assert.StartsWith(expected, refused.Message, StringComparison.Ordinal);
         }
 
