@@ -60,10 +60,11 @@ public sealed record MeasuredSettings(PointSettings Settings, IReadOnlyList<Poin
     /// <summary>Mean distinct experts a decode step.</summary>
     public Estimate? Distinct => Middle(DistinctOf);
 
-    /// <summary>By first measurement; the reference point's many measurements count only where there are no others.</summary>
+    /// <summary>Closed loops first, by load; the reference point's many measurements count only where there are no others.</summary>
     public static IReadOnlyList<MeasuredSettings> Group(IEnumerable<PointResult> points) =>
         [.. points.GroupBy(p => p.Settings.Name).Select(g => (All: g.ToArray(), Grid: g.Where(p => !p.Reference).ToArray()))
-            .Select(g => new MeasuredSettings(g.All[0].Settings, g.Grid.Length > 0 ? g.Grid : g.All))];
+            .Select(g => new MeasuredSettings(g.All[0].Settings, g.Grid.Length > 0 ? g.Grid : g.All))
+            .OrderBy(m => m.Settings.Rate).ThenBy(m => m.Settings.Concurrency)];
 
     public static double? DistinctOf(PointResult p) =>
         p.Settings.Mode == "moe" ? p.Server?.DistinctMixtureExperts : p.Server?.DistinctExperts;

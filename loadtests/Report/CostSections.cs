@@ -52,7 +52,7 @@ internal static class CostSections
         var chart = new Chart($"frontier-{index + 1}", $"Cost and quality at {frontier.Where}", new Axis(unit), [panel])
         { Caption = "Left and low is good. Markers: medians; bars: twice the noise. Points above the dashed steps are beaten." };
         return Figure.Of(chart, new(["", unit, "bits per byte", "perplexity", "on the frontier", "costs alike"],
-            [.. frontier.Points.Select(p => (string[])[Label(p), Amount.Of(p.Cost, 1e3), Amount.Of(p.BitsPerByte), Amount.Of(p.Perplexity),
+            [.. frontier.Points.Select(p => (string[])[Label(p), Amount.Of(p.Cost, 1e3), Amount.Bits(p.BitsPerByte), Amount.Of(p.Perplexity),
                 p.OnFrontier ? "yes" : "", string.Join(", ", p.CostsAlike)])]));
     }
 

@@ -71,18 +71,18 @@ public sealed record Headline(string Answer, IReadOnlyList<string> Reasons, Repo
         return new(["", "tokens/s", "first token, p50 (ms)", "between tokens, mean (ms)", "end to end, p99 (ms)", "bits per byte"],
             [.. points.Select(m => (string[])[model.Labels.Full(m.Settings), Amount.Of(m.Of(s => (double?)s.TokensPerSecond)?.Value),
                 Amount.Of(m.Of(s => s.TimeToFirstToken?.P50)?.Value * 1e3), Amount.Of(m.Of(s => s.InterToken?.Mean)?.Value * 1e3),
-                Amount.Of(m.Of(s => s.EndToEnd?.P99)?.Value * 1e3), Amount.Of(quality[m.Name].FirstOrDefault())])]);
+                Amount.Of(m.Of(s => s.EndToEnd?.P99)?.Value * 1e3), Amount.Bits(quality[m.Name].FirstOrDefault())])]);
     }
 
     private static ReportTable ByLoad(ReportModel model, IReadOnlyList<Recommendation> all) => new(
         ["at", "asked for", "run", "meet the objective", "requests/s", "a token (ms)", "of the ensemble's cost", "bits per byte",
             "beside the ensemble's", "next", "costs more by", ""],
-        [.. all.OrderBy(r => r.Where, StringComparer.Ordinal).ThenBy(r => r.WithinPercent).Select(r => (string[])
+        [.. all.GroupBy(r => r.Where).SelectMany(load => load.OrderBy(r => r.WithinPercent)).Select(r => (string[])
             [r.Where, r.WithinPercent is { } percent ? $"cheapest within {Amount.Of(percent)} % of the ensemble"
                 : "best quality within the objective",
                 Name(model, r), r.ShareMet is { } met ? Quantity.Percent(met) : "", r.RequestsPerSecond is { } rate ? Amount.Of(rate) : "",
                 r.Cost is { } cost ? Amount.Of(cost * 1e3) : "", r.OfEnsemblesCost is { } share ? Quantity.Percent(share) : "",
-                r.BitsPerByte is { } bits ? Amount.Of(bits) : "", r.Loss is { } loss ? Wording.More(1 + loss) : "", r.RunnerUp ?? "",
+                r.BitsPerByte is { } bits ? Amount.Bits(bits) : "", r.Loss is { } loss ? Wording.More(1 + loss) : "", r.RunnerUp ?? "",
                 r.RunnerUpCost is { } next ? Quantity.Percent((next / r.Cost!.Value) - 1) : "", Note(r)])]);
 
     private static string Note(Recommendation r) => r.Point is null ? r.Sentence[(r.Where.Length + 2)..]

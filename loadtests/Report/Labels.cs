@@ -8,6 +8,9 @@ public static class Amount
 {
     public static string Of(double? value) => value is { } v ? Quantity.Figures(v) : Quantity.None;
 
+    /// <summary>Bits per byte, always to three decimals: models differ in the third.</summary>
+    public static string Bits(double? value) => value is { } v ? $"{v:0.000}" : Quantity.None;
+
     /// <summary>An interval is in brackets.</summary>
     public static string Of(Estimate? estimate, double scale = 1) => Of(estimate?.Value * scale)
         + (estimate is { Low: { } low, High: { } high } ? $" ({Of(low * scale)} to {Of(high * scale)})" : "");

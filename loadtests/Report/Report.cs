@@ -5,7 +5,7 @@ namespace Btx.LoadTests.Report;
 /// <summary>The report before it is written.</summary>
 public sealed record ReportPage(ReportModel Model, Headline Headline, IReadOnlyList<Section> Sections)
 {
-    public string Title => $"How many experts? {Model.Name}";
+    public string Title => $"How many experts should run? The load test \"{Model.Name}\" answers.";
 
     public IEnumerable<Figure> Figures => Sections.SelectMany(s => s.Figures);
 

@@ -40,7 +40,7 @@ internal static partial class RunSections
             Findings = ["Bits per byte compare across vocabularies and domains; perplexity is per token. Quality depends on mode, k and "
                 + "precision, not on the load.", .. Alike(bits)],
             Figures = [Figure.Of(chart, new(["bits per byte", .. domains, "mean"],
-                [.. keys.Select(k => (string[])[k, .. domains.Select(d => Amount.Of(Value(k, d))), Amount.Of(Mean(k))])]))],
+                [.. keys.Select(k => (string[])[k, .. domains.Select(d => Amount.Bits(Value(k, d))), Amount.Bits(Mean(k))])]))],
             Tables = [new(["perplexity", .. domains], [.. keys.Where(quality.Perplexity.ContainsKey).Select(k => (string[])
                 [k, .. domains.Select(d => quality.Perplexity[k].TryGetValue(d, out var value) ? Amount.Of(value) : Cli.Quantity.None)])])],
             Missing = unknown.Length == 0 ? []

@@ -3,7 +3,7 @@ using Btx.Model.Files;
 namespace Btx.Model.Tokens;
 
 /// <summary>What a <c>tokenizer.json</c> and a <c>tokenizer_config.json</c> say, checked: see <see cref="Validate"/>.</summary>
-internal sealed record TokenizerDefinition
+public sealed record TokenizerDefinition
 {
     /// <summary>The model's tokens in the byte-level alphabet, with their ids.</summary>
     public required Dictionary<string, int> Vocabulary { get; init; }
