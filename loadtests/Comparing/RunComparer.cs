@@ -23,7 +23,7 @@ public static class RunComparer
         IReadOnlyList<string>? metrics = null)
     {
         if (metrics?.FirstOrDefault(m => !MetricNames.Contains(m)) is { } unknown)
-            throw new LoadTestException($"--metrics: there is no {unknown}; there are {string.Join(", ", MetricNames)}");
+            throw new LoadTestException($"--metrics: there is no \"{unknown}\"; there are {string.Join(", ", MetricNames)}");
         static string[] Names(MeasuredRun run) => [.. run.Points.Select(p => p.Settings.Name).Distinct()];
         string[] a = Names(first), b = Names(second);
         string Some(string[] names) => string.Join(", ", names.Take(3)) + (names.Length > 3 ? ", …" : "");
@@ -169,8 +169,7 @@ public static class RunComparer
         if (a.Objective != b.Objective) yield return "another objective: goodput does not mean the same";
         if (a.Seed != b.Seed) yield return $"another seed ({a.Seed} and {b.Seed}): other prompts, lengths and order";
         if (Math.Abs(a.Machine.LoadAverage - b.Machine.LoadAverage) > 0.5)
-            yield return $"the machine was busier in one of them: load average {a.Machine.LoadAverage:0.0} and "
-                + $"{b.Machine.LoadAverage:0.0} before they began";
+            yield return $"the machine was busier before one: load average {a.Machine.LoadAverage:0.0}, {b.Machine.LoadAverage:0.0}";
         if (Pairs(("experts", Experts(first), Experts(second))) is { Length: > 0 } experts) yield return $"another forest: {experts}";
         if (first.Quality is { } q && second.Quality is { } r && q.Source != r.Source)
             yield return $"quality of other text or by another way: \"{q.Source}\" and \"{r.Source}\"; its changes are not judged";

@@ -123,7 +123,7 @@ public static class LineFitting
     {
         if (none) yield return "no straight line holds for three values of k; the deviations are from the line through all";
         var from = none ? "the line through all"
-            : $"the line through k = {Wording.List(points.Where(p => !p.Breaks).Select(p => $"{p.K}").Distinct())}";
+            : $"the line through k = {string.Join(", ", points.Where(p => !p.Breaks).Select(p => p.K).Distinct())}";
         foreach (var p in points.Where(p => p.Breaks))
             yield return $"k = {p.K} takes {Wording.More(1 + p.Deviation)} than {from} says: {Quantity.Seconds(p.Seconds.Value)} against "
                 + $"{Quantity.Seconds(line.At(p.K))} (noise {Quantity.Percent(noise)})";

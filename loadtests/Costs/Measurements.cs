@@ -25,18 +25,6 @@ public sealed record MeasuredRun : RunFiles
     }
 }
 
-public static class ObjectiveShare
-{
-    /// <summary>Null where a point's request records are not there.</summary>
-    public static Func<PointResult, double?> FromRecords(string directory, ServiceObjective objective) => point =>
-    {
-        var file = Path.Combine(directory, RunDirectory.Requests, point.FileName);
-        if (!File.Exists(file)) return null;
-        RequestRecord[] records = [.. RunJson.ReadLines<RequestRecord>(file).Where(r => !r.WarmUp)];
-        return records.Length == 0 ? null : records.Count(r => ObjectiveCheck.Meets(objective, r)) / (double)records.Length;
-    };
-}
-
 /// <summary>All repeats of one point.</summary>
 public sealed record MeasuredSettings(PointSettings Settings, IReadOnlyList<PointResult> Repeats)
 {

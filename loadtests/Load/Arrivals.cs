@@ -1,4 +1,5 @@
 using System.Globalization;
+using MathNet.Numerics.Distributions;
 
 namespace Btx.LoadTests.Load;
 
@@ -81,8 +82,8 @@ public sealed record Arrivals(string Text, Func<long, IEnumerable<Arrival>> From
 
     private static IEnumerable<Arrival> PoissonFrom(double rate, long seed)
     {
-        var draws = new RandomStream(seed, RandomStream.Arrivals);
-        for (var due = 0.0; ;) yield return new(due += draws.Exponential() / rate);
+        var draws = RandomStream.Of(seed, RandomStream.Arrivals);
+        for (var due = 0.0; ;) yield return new(due += Exponential.Sample(draws, rate));
     }
 
     private static IEnumerable<Arrival> BurstsFrom(double rate, int size, double period, long seed)

@@ -1,3 +1,5 @@
+using MathNet.Numerics.Random;
+
 namespace Btx.LoadTests.Load;
 
 /// <summary>A request before it is sent.</summary>
@@ -16,16 +18,16 @@ public sealed class LoadPlan(Arrivals arrivals, PromptTexts texts, PromptRuler r
     /// <summary>In order of arrival; without end, except of a trace.</summary>
     public IEnumerable<PlannedRequest> Requests() => arrivals.From(seed).Select((arrival, index) =>
     {
-        var draws = new RandomStream(seed, RandomStream.Prompts, index);
-        var domain = mix.Draw(ref draws);
-        var (prompt, output, own) = (prompts.Draw(ref draws), outputs.Draw(ref draws), draws.Seed());
+        var draws = RandomStream.Of(seed, RandomStream.Prompts, index);
+        var domain = mix.Draw(draws);
+        var (prompt, output, own) = (prompts.Draw(draws), outputs.Draw(draws), draws.NextFullRangeInt64() & (long.MaxValue >> 1));
         if (arrival.Domain is { } named)
             domain = mix.Domains.Contains(named) ? named
                 : throw new LoadTestException($"the trace names the domain {named}; the domain mix has {string.Join(", ", mix.Domains)}");
         var (promptAsked, outputAsked) = (arrival.PromptTokens ?? prompt, arrival.OutputTokens ?? output);
         (prompt, output) = ruler.Allowed(promptAsked, outputAsked);
         if (prompt < promptAsked || output < outputAsked) Shortened++;
-        var text = texts.Cut(domain, ruler.Characters(domain, prompt), ref draws);
+        var text = texts.Cut(domain, ruler.Characters(domain, prompt), draws);
         return new PlannedRequest(index, arrival.Due, domain, ruler.Fit(domain, text, output), prompt, output, own);
     });
 }
@@ -47,42 +49,21 @@ public sealed class DomainMix(IReadOnlyList<(string Domain, double Weight)> weig
         return new([.. Specification.Numbers(option, text, available, usual: "1").Select(w => (w.Key, w.Value))]);
     }
 
-    public string Draw(ref RandomStream draws)
+    public string Draw(Random draws)
     {
-        var left = draws.Uniform() * _sum;
+        var left = draws.NextDouble() * _sum;
         foreach (var (domain, weight) in weights)
             if ((left -= weight) < 0) return domain;
         return Domains[^1];
     }
 }
 
-/// <summary>Random draws that are the same on every machine (SplitMix64, Steele, Lea, Flood 2014), a stream for each index.</summary>
-public struct RandomStream(long seed, int stream, long index = 0)
+/// <summary>Random draws that are the same on every machine, a stream for each purpose and index.</summary>
+public static class RandomStream
 {
     /// <summary>What a stream is for: the same prompts come whatever the arrivals are.</summary>
     public const int Arrivals = 1, Prompts = 2, Calibration = 3;
 
-    private ulong _state = Mix(Mix((ulong)seed ^ 0x9E3779B97F4A7C15) + ((ulong)stream * 0xD1B54A32D192ED03))
-        ^ Mix((ulong)index + 0x8CB92BA72F3D8DD7);
-
-    /// <summary>Uniform in [0, 1).</summary>
-    public double Uniform() => (Next() >> 11) * (1.0 / (1UL << 53));
-
-    public int Below(int count) => (int)(Uniform() * count);
-
-    public double Exponential() => -Math.Log(1 - Uniform());
-
-    /// <summary>Standard normal (Box and Muller).</summary>
-    public double Normal() => Math.Sqrt(2 * Exponential()) * Math.Cos(2 * Math.PI * Uniform());
-
-    public long Seed() => (long)(Next() >> 2);
-
-    private ulong Next() => Mix(_state += 0x9E3779B97F4A7C15);
-
-    private static ulong Mix(ulong z)
-    {
-        z = (z ^ (z >> 30)) * 0xBF58476D1CE4E5B9;
-        z = (z ^ (z >> 27)) * 0x94D049BB133111EB;
-        return z ^ (z >> 31);
-    }
+    public static Random Of(long seed, int stream, long index = 0) =>
+        new Xoshiro256StarStar(unchecked((int)((((seed * 31) + stream) * 1_000_003) + index)), threadSafe: false);
 }

@@ -26,8 +26,7 @@ public sealed record StepCosts(double Step, double PerExpert, double PerRow, dou
         var row = machine.Teraflops is { } t ? 2 * expert.Parameters * share / (t * 1e12 * efficiency) : 0;
         return new(step + ((1 - share) * whole), share * whole, row, Math.Max(row, share * whole / Chunk), perByte,
         [
-            $"an expert's weights are read at {Quantity.Percent(efficiency)} of {Quantity.Figures(machine.Bandwidth)} GB/s: assumed, not "
-                + "measured (--run takes it from a measured run)",
+            $"an expert's weights are read at {Quantity.Percent(efficiency)} of {Quantity.Figures(machine.Bandwidth)} GB/s: assumed",
             $"a step takes {Quantity.Seconds(step)} besides: assumed (--step-overhead)",
             machine.Teraflops is { } f
                 ? $"a row takes 2 operations a parameter at {Quantity.Percent(efficiency)} of {Quantity.Figures(f)} teraflops"
@@ -68,21 +67,16 @@ public sealed record StepCosts(double Step, double PerExpert, double PerRow, dou
             $"costs are fitted to {places.Count} points of {run.Directory} ({precision}, {Quantity.Figures(parameters / 1e6)} M "
                 + $"parameters an expert): {Quantity.Seconds(fit.Step)} a step, {Quantity.Seconds(fit.PerExpert)} a distinct expert, "
                 + $"{Quantity.Seconds(fit.PerRow)} a row, {Quantity.Seconds(fit.PerPromptToken)} a prompt token and expert",
-            $"weights were read at {Quantity.Figures(reached)} GB/s" + (efficiency is { } e
-                ? $", {Quantity.Percent(e)} of {Quantity.Figures(bandwidth!.Value)}"
-                    : "; how much of the machine's bandwidth that is was not given"),
+            $"weights were read at {Quantity.Figures(reached)} GB/s"
+                + (efficiency is { } e ? $", {Quantity.Percent(e)} of {Quantity.Figures(bandwidth!.Value)}" : ""),
         ];
         if (efficiency > 1)
-            assumptions.Add("that is more than memory gives: a part of the weights stayed in a cache, and larger experts will cost more "
-                + "than planned");
+            assumptions.Add("that is more than memory gives: weights stayed in a cache, and larger experts will cost more than planned");
         if (expert.Parameters != parameters || expert.Precision != precision)
             assumptions.Add("an expert costs as many times more as it has bytes, a row as many times more as it has parameters");
         if (target is not null)
-            assumptions.Add(target.Teraflops is null
-                ? "on the other machine everything but the step's constant is faster as its memory is; the share of the bandwidth that is "
-                    + "reached is the same"
-                : "on the other machine the same share of bandwidth and of operations is reached as of bandwidth here; the step's "
-                    + "constant is the same");
+            assumptions.Add("on the other machine the step's constant is the same, and so is the share of bandwidth that is reached"
+                + (target.Teraflops is null ? "; everything else is as much faster as its memory" : ", which holds for operations too"));
         if (routing.IsMixture) assumptions.Add("A of a BTX model, mostly shared weights, grows as the weights do");
         var machine = target ?? new MachineSpec
         {
@@ -153,8 +147,9 @@ public static class StepCostFit
             // The closed-loop point of the same model tells the lengths; its slots are the server's.
             knees.AddRange(from curve in curves
                            where curve is { Load: "open", Knee: not null }
-                           let place = places.FirstOrDefault(p => (p.Settings.Mode, p.Settings.K) == (curve.Mode, curve.K)
-                               && Wording.Build(p.Settings) == Wording.Build(curve.Precision, curve.Options))
+                           let settings = measured.First(m => m.Name == curve.Points[0].Name).Settings
+                           let place = places.FirstOrDefault(p => (p.Settings.Mode, p.Settings.K, Wording.Build(p.Settings))
+                               == (settings.Mode, settings.K, Wording.Build(settings)))
                            where place is not null
                            let slots = int.TryParse(curve.Options.GetValueOrDefault("--slots"), out var n) && n > 0 ? n : DefaultSlots
                            select new CheckedKnee(Wording.Model(curve.Mode, curve.K), curve.Knee!.Load, curve.Knee.Low, curve.Knee.High,

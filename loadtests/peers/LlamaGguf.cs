@@ -98,7 +98,7 @@ internal static class LlamaGguf
             .Concat(tokenizer.AddedTokens.Select(t => (t.Id, t.Content, t.Special ? Control : UserDefined))))
         {
             if (id >= tokens.Length)
-                throw new BtxException($"{directory}: token \"{BtxException.OneLine(token)}\" has id {id}; the vocab_size is {tokens.Length}");
+                throw new BtxException($"{directory}: token \"{BtxException.OneLine(token)}\" has id {id}; vocab_size is {tokens.Length}");
             (tokens[id], types[id]) = (token, type);
         }
 

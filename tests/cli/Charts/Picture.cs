@@ -42,8 +42,9 @@ internal sealed class Picture(string svg)
     /// <summary>Corners of a line or of a band.</summary>
     public static IReadOnlyList<(double X, double Y)> Corners(XElement line)
     {
-        var (steps, x, y) = (((string)line.Attribute("d")!).Trim('m', 'z').Replace("-", " -").Split(' ', StringSplitOptions.RemoveEmptyEntries)
-            .Select(Number).Chunk(2), 0.0, 0.0);
+        var (x, y) = (0.0, 0.0);
+        var steps = ((string)line.Attribute("d")!).Trim('m', 'z').Replace("-", " -")
+            .Split(' ', StringSplitOptions.RemoveEmptyEntries).Select(Number).Chunk(2);
         return [.. steps.Select(s => (x = Math.Round(x + s[0], 1), y = Math.Round(y + s[1], 1)))];
     }
 

@@ -47,8 +47,8 @@ public sealed class LoadInputTests : IDisposable
         Write("empty/train.jsonl", "{\"id\": \"1\", \"text\": \"y\"}\n");
         var texts = PromptTexts.Read(_corpus.FullName);
         Assert.Equal(["code", "prose"], texts.Domains);
-        var draws = new RandomStream(1, RandomStream.Prompts);
-        for (var i = 0; i < 20; i++) Assert.Equal("It was night.", texts.Cut("prose", 13, ref draws));
+        var draws = RandomStream.Of(1, RandomStream.Prompts);
+        for (var i = 0; i < 20; i++) Assert.Equal("It was night.", texts.Cut("prose", 13, draws));
     }
 
     [Fact]
