@@ -60,8 +60,6 @@ internal static class Wording
     public static string Build(PointSettings s) => string.Join(", ",
         s.Options.OrderBy(o => o.Key, StringComparer.Ordinal).Select(o => $"{o.Key} {o.Value}").Prepend(s.Precision));
 
-    public static string Where(PointSettings settings) => $"{Load(settings)}, {Build(settings)}";
-
     /// <summary><c>top_k with k = 2</c>, <c>ensemble</c>.</summary>
     public static string Model(string mode, int? k) => mode is "top_k" or "moe" && k is { } n ? $"{mode} with k = {n}" : mode;
 }

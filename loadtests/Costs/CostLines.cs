@@ -36,7 +36,8 @@ public static class LineFitting
     {
         var lines = new List<CostLine>();
         foreach (var form in new[] { CostLine.Forest, CostLine.Mixture })
-            foreach (var group in measured.Where(m => FormOf(m) == form && m.K is not null).GroupBy(m => Wording.Where(m.Settings)))
+            foreach (var group in measured.Where(m => FormOf(m) == form && m.K is not null)
+                .GroupBy(m => $"{Wording.Load(m.Settings)}, {Wording.Build(m.Settings)}"))
                 foreach (var metric in new[] { CostMetric.DecodeStep, CostMetric.InterToken })
                 {
                     MeasuredSettings[] places = [.. group.Where(m => m.Middle(metric) is { Value: > 0 }).OrderBy(m => m.K)];

@@ -1,14 +1,10 @@
 namespace Btx.LoadTests.Costs;
 
 /// <summary>A run that has points: what comparisons and plans are made from.</summary>
-public sealed record MeasuredRun : RunFiles
+public static class MeasuredRun
 {
-    private MeasuredRun(RunFiles run) : base(run) { }
-
-    public new RunDescription Description => base.Description!;
-
     /// <exception cref="LoadTestException">No run, no point that can be read, other damage, or a run of a later program.</exception>
-    public static MeasuredRun Load(string directory)
+    public static RunFiles Load(string directory)
     {
         var run = RunFiles.Read(directory);
         string At(string name) => Path.Combine(directory, name);
@@ -21,7 +17,7 @@ public sealed record MeasuredRun : RunFiles
         if (run.Points.Count == 0)
             throw new LoadTestException(run.Faults.Count > 0 ? $"{directory} holds no point that can be read: {run.Faults[0]}"
                 : $"{directory} holds no measured point ({RunDirectory.Points}); the same sweep command goes on where it was stopped");
-        return new(run);
+        return run;
     }
 }
 
@@ -107,6 +103,8 @@ public sealed record CostMetric(string Name, string Title, string Unit, Func<Poi
         new("goodput", "goodput", "requests/s", p => p.Summary.GoodputPerSecond),
         SecondsPerToken,
     ];
+
+    public static CostMetric Named(string name) => All.First(m => m.Name == name);
 
     /// <summary>True for throughputs.</summary>
     public bool MoreIsBetter => Unit.EndsWith("/s", StringComparison.Ordinal);

@@ -1,5 +1,4 @@
 using System.Globalization;
-using MathNet.Numerics.Distributions;
 
 namespace Btx.LoadTests.Load;
 
@@ -82,8 +81,8 @@ public sealed record Arrivals(string Text, Func<long, IEnumerable<Arrival>> From
 
     private static IEnumerable<Arrival> PoissonFrom(double rate, long seed)
     {
-        var draws = RandomStream.Of(seed, RandomStream.Arrivals);
-        for (var due = 0.0; ;) yield return new(due += Exponential.Sample(draws, rate));
+        var draws = new RandomStream(seed, RandomStream.Arrivals);
+        for (var due = 0.0; ;) yield return new(due += draws.Exponential() / rate);
     }
 
     private static IEnumerable<Arrival> BurstsFrom(double rate, int size, double period, long seed)

@@ -1,10 +1,9 @@
 using System.Globalization;
-using MathNet.Numerics.Distributions;
 
 namespace Btx.LoadTests.Load;
 
 /// <summary>A distribution of lengths in tokens, each at least 1.</summary>
-public sealed record Lengths(string Text, int Max, double Median, Func<Random, int> Draw)
+public sealed record Lengths(string Text, int Max, double Median, Func<RandomStream, int> Draw)
 {
     public const string Forms = "fixed:N, uniform:A..B, lognormal:MEDIAN,SIGMA[,MAX] or empirical:FILE";
     private const int Longest = 1 << 20;
@@ -12,12 +11,12 @@ public sealed record Lengths(string Text, int Max, double Median, Func<Random, i
     public static Lengths Fixed(int tokens) => new($"fixed:{tokens}", tokens, tokens, _ => tokens);
 
     public static Lengths Uniform(int from, int to) =>
-        new($"uniform:{from}..{to}", to, (from + to) / 2.0, draws => from + draws.Next(to - from + 1));
+        new($"uniform:{from}..{to}", to, (from + to) / 2.0, draws => from + draws.Below(to - from + 1));
 
     /// <summary>Exp of a normal: few long ones among many short ones. What is longer than <paramref name="max"/> is drawn again.</summary>
     public static Lengths Lognormal(double median, double sigma, int max) =>
-        new(FormattableString.Invariant($"lognormal:{median},{sigma},{max}"), max, median, draws =>
-            (int)LogNormal.Samples(draws, Math.Log(median), sigma).Select(l => Math.Max(1, Math.Round(l))).First(l => l <= max));
+        new(FormattableString.Invariant($"lognormal:{median},{sigma},{max}"), max, median, draws => (int)draws.Normals()
+            .Select(normal => Math.Max(1, Math.Round(median * Math.Exp(sigma * normal)))).First(length => length <= max));
 
     /// <summary>Lengths that were seen, each as often as it was: a whole number a line.</summary>
     public static Lengths Empirical(string file)
@@ -27,7 +26,7 @@ public sealed record Lengths(string Text, int Max, double Median, Func<Random, i
                 : throw new LoadTestException($"{file}, line {l.At}: \"{l.Line}\"; expected a length in tokens, 1 or more"))];
         return seen.Length == 0 ? throw new LoadTestException($"{file} holds no length")
             : new($"empirical:{file}", seen.Max(), seen.Order().ElementAt(seen.Length / 2),
-                draws => seen[draws.Next(seen.Length)]);
+                draws => seen[draws.Below(seen.Length)]);
     }
 
     /// <summary>One of <see cref="Forms"/>, or a number for fixed.</summary>

@@ -1,5 +1,3 @@
-using MathNet.Numerics.Random;
-
 namespace Btx.LoadTests.Load;
 
 /// <summary>A request before it is sent.</summary>
@@ -18,9 +16,9 @@ public sealed class LoadPlan(Arrivals arrivals, PromptTexts texts, PromptRuler r
     /// <summary>In order of arrival; without end, except of a trace.</summary>
     public IEnumerable<PlannedRequest> Requests() => arrivals.From(seed).Select((arrival, index) =>
     {
-        var draws = RandomStream.Of(seed, RandomStream.Prompts, index);
+        var draws = new RandomStream(seed, RandomStream.Prompts, index);
         var domain = mix.Draw(draws);
-        var (prompt, output, own) = (prompts.Draw(draws), outputs.Draw(draws), draws.NextFullRangeInt64() & (long.MaxValue >> 1));
+        var (prompt, output, own) = (prompts.Draw(draws), outputs.Draw(draws), draws.Seed());
         if (arrival.Domain is { } named)
             domain = mix.Domains.Contains(named) ? named
                 : throw new LoadTestException($"the trace names the domain {named}; the domain mix has {string.Join(", ", mix.Domains)}");
@@ -49,21 +47,45 @@ public sealed class DomainMix(IReadOnlyList<(string Domain, double Weight)> weig
         return new([.. Specification.Numbers(option, text, available, usual: "1").Select(w => (w.Key, w.Value))]);
     }
 
-    public string Draw(Random draws)
+    public string Draw(RandomStream draws)
     {
-        var left = draws.NextDouble() * _sum;
+        var left = draws.Uniform() * _sum;
         foreach (var (domain, weight) in weights)
             if ((left -= weight) < 0) return domain;
         return Domains[^1];
     }
 }
 
-/// <summary>Random draws that are the same on every machine, a stream for each purpose and index.</summary>
-public static class RandomStream
+/// <summary>Random draws that are the same on every machine (SplitMix64, Steele, Lea, Flood 2014), a stream for each index.</summary>
+public sealed class RandomStream(long seed, int stream, long index = 0)
 {
     /// <summary>What a stream is for: the same prompts come whatever the arrivals are.</summary>
     public const int Arrivals = 1, Prompts = 2, Calibration = 3;
 
-    public static Random Of(long seed, int stream, long index = 0) =>
-        new Xoshiro256StarStar(unchecked((int)((((seed * 31) + stream) * 1_000_003) + index)), threadSafe: false);
+    private ulong _state = Mix(Mix((ulong)seed ^ 0x9E3779B97F4A7C15) + ((ulong)stream * 0xD1B54A32D192ED03))
+        ^ Mix((ulong)index + 0x8CB92BA72F3D8DD7);
+
+    /// <summary>Uniform in [0, 1).</summary>
+    public double Uniform() => (Next() >> 11) * (1.0 / (1UL << 53));
+
+    public int Below(int count) => (int)(Uniform() * count);
+
+    public double Exponential() => -Math.Log(1 - Uniform());
+
+    /// <summary>Standard normal (Box and Muller).</summary>
+    public IEnumerable<double> Normals()
+    {
+        while (true) yield return Math.Sqrt(2 * Exponential()) * Math.Cos(2 * Math.PI * Uniform());
+    }
+
+    public long Seed() => (long)(Next() >> 2);
+
+    private ulong Next() => Mix(_state += 0x9E3779B97F4A7C15);
+
+    private static ulong Mix(ulong z)
+    {
+        z = (z ^ (z >> 30)) * 0xBF58476D1CE4E5B9;
+        z = (z ^ (z >> 27)) * 0x94D049BB133111EB;
+        return z ^ (z >> 31);
+    }
 }

@@ -27,12 +27,12 @@ public sealed class PromptTexts(IReadOnlyDictionary<string, string[]> documents,
     }
 
     /// <summary>So many characters from a random line of a random document on; where that ends, the next document follows.</summary>
-    public string Cut(string domain, int characters, Random draws)
+    public string Cut(string domain, int characters, RandomStream draws)
     {
         var texts = documents[domain];
-        var at = draws.Next(texts.Length);
+        var at = draws.Below(texts.Length);
         var first = texts[at];
-        var from = first.LastIndexOf('\n', draws.Next(first.Length)) + 1;
+        var from = first.LastIndexOf('\n', draws.Below(first.Length)) + 1;
         if (first.Length - from >= characters) return Whole(first, from, characters);
         if (first.Length >= characters) // from the last line that leaves enough
             return Whole(first, first.Length == characters ? 0 : first.LastIndexOf('\n', first.Length - characters - 1) + 1, characters);
@@ -72,7 +72,7 @@ public sealed class PromptRuler(IReadOnlyDictionary<string, (double Mean, double
             double length = 0, tokens = 0, densest = double.MaxValue;
             for (var s = 0; s < Samples; s++)
             {
-                var sample = texts.Cut(domain, characters, RandomStream.Of(seed, RandomStream.Calibration, s));
+                var sample = texts.Cut(domain, characters, new RandomStream(seed, RandomStream.Calibration, s));
                 using var limit = CancellationTokenSource.CreateLinkedTokenSource(cancellation);
                 limit.CancelAfter(TimeSpan.FromMinutes(2));
                 var answer = await client.GenerateAsync(new(sample, 1, routing.For(domain, served), Seed: 1), new(TimeProvider.System, 1),

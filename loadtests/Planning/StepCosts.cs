@@ -39,7 +39,7 @@ public sealed record StepCosts(double Step, double PerExpert, double PerRow, dou
     /// <param name="parameters">Of an expert that the run measured.</param>
     /// <param name="bandwidth">Of the run's machine, GB/s; null: not known, and the plan is for the same machine.</param>
     /// <exception cref="LoadTestException">The run does not tell what an expert costs, or the machines cannot be related.</exception>
-    public static (StepCosts Costs, MachineSpec Machine) Of(MeasuredRun run, PlannedRouting routing, double parameters, double? bandwidth,
+    public static (StepCosts Costs, MachineSpec Machine) Of(RunFiles run, PlannedRouting routing, double parameters, double? bandwidth,
         ExpertSize expert, MachineSpec? target)
     {
         var places = StepCostFit.Places(MeasuredSettings.Group(run.Points), routing.IsMixture ? CostLine.Mixture : CostLine.Forest);
@@ -80,9 +80,9 @@ public sealed record StepCosts(double Step, double PerExpert, double PerRow, dou
         if (routing.IsMixture) assumptions.Add("A of a BTX model, mostly shared weights, grows as the weights do");
         var machine = target ?? new MachineSpec
         {
-            Name = run.Description.Machine.Processor,
+            Name = run.Description!.Machine.Processor,
             Bandwidth = bandwidth ?? reached,
-            Memory = run.Description.Machine.MemoryBytes / (double)(1L << 30),
+            Memory = run.Description!.Machine.MemoryBytes / (double)(1L << 30),
         };
         return (new(routing.IsMixture ? fit.Step * weights : fit.Step, fit.PerExpert * weights, row, prompt,
             fit.PerExpert * weights / (expert.WeightBytes * share), assumptions), machine);
@@ -92,9 +92,6 @@ public sealed record StepCosts(double Step, double PerExpert, double PerRow, dou
 /// <summary>Step costs from measured points: what the planning predicts with, and is checked with.</summary>
 public static class StepCostFit
 {
-    // The server's own default.
-    private const int DefaultSlots = 16;
-
     /// <summary>Closed-loop points of one build, of a forest or of a BTX model.</summary>
     public static IReadOnlyList<MeasuredSettings> Places(IEnumerable<MeasuredSettings> measured, string form) =>
     [
@@ -125,7 +122,7 @@ public static class StepCostFit
     }
 
     /// <summary>Predicts what was measured: every closed-loop point from all others of its kind, every knee from the closed loop.</summary>
-    public static PlanCheck Check(MeasuredRun run)
+    public static PlanCheck Check(RunFiles run)
     {
         var measured = MeasuredSettings.Group(run.Points);
         var curves = LoadCurves.Of(measured, new AnalysisOptions());
@@ -144,14 +141,14 @@ public static class StepCostFit
             if (points.Count == 0)
                 notes.Add($"{form}: {Quantity.Count(places.Count, "closed-loop point")}; to predict one, three others are needed");
             if (Of(places) is not { } costs) continue;
-            // The closed-loop point of the same model tells the lengths; its slots are the server's.
+            // The closed-loop point of the same model tells the lengths; its slots are the server's, 16 by default.
             knees.AddRange(from curve in curves
                            where curve is { Load: "open", Knee: not null }
                            let settings = measured.First(m => m.Name == curve.Points[0].Name).Settings
                            let place = places.FirstOrDefault(p => (p.Settings.Mode, p.Settings.K, Wording.Build(p.Settings))
                                == (settings.Mode, settings.K, Wording.Build(settings)))
                            where place is not null
-                           let slots = int.TryParse(curve.Options.GetValueOrDefault("--slots"), out var n) && n > 0 ? n : DefaultSlots
+                           let slots = int.TryParse(curve.Options.GetValueOrDefault("--slots"), out var n) && n > 0 ? n : 16
                            select new CheckedKnee(Wording.Model(curve.Mode, curve.K), curve.Knee!.Load, curve.Knee.Low, curve.Knee.High,
                                1 / Predict(costs, place, slots)));
         }

@@ -94,7 +94,7 @@ public sealed record ReportModel : RunFiles
         RunDirectory.Quality => $"How good the models are is not known: {(Quality is null ? "there is no" : "no figure is in")} {file}. "
             + "`sweep … --evaluation FILE` takes it from `btx evaluate --json`, `--quality-tokens N` from the server.",
         RunDirectory.Change => $"No expert was added or removed under load: there is no {file}. A sweep with `--forest` ends with that.",
-        RunDirectory.CeilingFile => $"What the generator itself can do is not known: `btx loadtest ceiling --json RUN/{file}` measures it.",
+        RunDirectory.CeilingFile => $"The generator's own ceiling is not known: there is no {file}; `btx loadtest ceiling` measures it.",
         _ => $"What the run was asked to do is not known: there is no {file}.",
     };
 

@@ -79,7 +79,7 @@ internal sealed class PlanVerb
         return 0;
     }
 
-    private static MeasuredRun Measured(ParseResult parsed, string directory)
+    private static RunFiles Measured(ParseResult parsed, string directory)
     {
         var measured = MeasuredRun.Load(directory);
         foreach (var problem in measured.Faults) parsed.InvocationConfiguration.Error.WriteLine($"left out: {problem}");

@@ -57,7 +57,7 @@ public sealed class LengthsTests : IDisposable
     private static int[] Drawn(string text)
     {
         var lengths = Lengths.Read("--prompt-tokens", text);
-        var draws = RandomStream.Of(11, RandomStream.Prompts);
+        var draws = new RandomStream(11, RandomStream.Prompts);
         var drawn = new int[10_000];
         for (var i = 0; i < drawn.Length; i++) drawn[i] = lengths.Draw(draws);
         return drawn;

@@ -47,7 +47,7 @@ public sealed class LoadInputTests : IDisposable
         Write("empty/train.jsonl", "{\"id\": \"1\", \"text\": \"y\"}\n");
         var texts = PromptTexts.Read(_corpus.FullName);
         Assert.Equal(["code", "prose"], texts.Domains);
-        var draws = RandomStream.Of(1, RandomStream.Prompts);
+        var draws = new RandomStream(1, RandomStream.Prompts);
         for (var i = 0; i < 20; i++) Assert.Equal("It was night.", texts.Cut("prose", 13, draws));
     }
 

@@ -53,7 +53,7 @@ public sealed class LoadPlanTests
         }
 
         var texts = new PromptTexts(new Dictionary<string, string[]> { ["d"] = ["first line\nsecond line\nthird line"] }, "lines");
-        var draws = RandomStream.Of(1, RandomStream.Prompts);
+        var draws = new RandomStream(1, RandomStream.Prompts);
         var starts = Enumerable.Range(0, 50).Select(_ => texts.Cut("d", 5, draws)).Distinct().Order();
         Assert.Equal(["first", "secon", "third"], starts);
     }
@@ -73,7 +73,7 @@ public sealed class LoadPlanTests
     public void Half_a_character_is_not_sent()
     {
         var texts = new PromptTexts(new Dictionary<string, string[]> { ["d"] = ["ab\U0001F600cd"] }, "a smile");
-        var draws = RandomStream.Of(1, RandomStream.Prompts);
+        var draws = new RandomStream(1, RandomStream.Prompts);
         Assert.Equal("ab", texts.Cut("d", 3, draws));
         Assert.Equal("ab\U0001F600", texts.Cut("d", 4, draws));
     }
