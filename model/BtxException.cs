@@ -84,6 +84,12 @@ public enum ErrorKind
     /// <summary>Shutting down: gRPC Unavailable.</summary>
     Unavailable,
 
+    /// <summary>As much waits as may: gRPC ResourceExhausted.</summary>
+    Busy,
+
+    /// <summary>It needs files that were damaged under the server: gRPC Internal.</summary>
+    Damaged,
+
     /// <summary>The server's memory, disk or files do not suffice: gRPC ResourceExhausted.</summary>
     Exhausted,
 }

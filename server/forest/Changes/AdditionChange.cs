@@ -1,5 +1,3 @@
-using Btx.Engine.Sessions;
-
 namespace Btx.Forest;
 
 /// <summary>Adds an expert: looked at, hashed, opened, tried, and its priors known before it is committed.</summary>
@@ -10,19 +8,24 @@ internal sealed class AdditionChange(RegistryResources resources)
         session.Enter(ChangePhase.Validate, $"looking at {BtxException.OneLine(addition.Directory)}");
         var before = resources.State;
         var intake = new ExpertIntake(resources.Roots, resources.Directory, resources.Served);
-        var (expert, ancestors) = await BuildThread.RunAsync(() => intake.Look(addition, before)).ConfigureAwait(false);
+        var (expert, ancestors) = await BuildThread.RunAsync(() => intake.Look(addition, before));
         session.Adding = expert;
         RequireDomains(addition, expert, before);
+        addition = addition with
+        {
+            Directory = expert.Path,
+            RouterStatistics = addition.RouterStatistics is { } named ? Blame.Given(() => resources.Roots.Resolve(named)) : null,
+        };
         var files = new ExpertFiles(expert.Path);
         session.Enter(ChangePhase.Validate, $"copying and hashing {expert.Path}", 0.3);
         var opener = resources.Engine.Current.Resources.Opener!;
         var weights = await BuildThread.RunAsync(() => Blame.Given(
-            () => opener.OpenWeights(expert.Name, expert.Path, session.Cancellation, mustBe: expert.Path))).ConfigureAwait(false);
+            () => opener.OpenWeights(expert.Name, expert.Path, session.Cancellation, mustBe: expert.Path)));
         try
         {
             files.Add(weights);
             ExpertIntake.RequirePrecision(weights, before);
-            var sha256 = await BuildThread.RunAsync(() => PrivateWeights.Hash(weights, session.Cancellation)).ConfigureAwait(false);
+            var sha256 = await BuildThread.RunAsync(() => PrivateWeights.Hash(weights, session.Cancellation));
             if (expert.Sha256.Length > 0 && expert.Sha256 != sha256)
                 throw new BtxException(ErrorKind.Precondition, $"{expert.Path}: the weights have SHA-256 {sha256}, expected "
                     + $"{expert.Sha256} ({(addition.Sha256 is null ? "as its forest lists it" : "as named")}); copy them again");
@@ -36,7 +39,7 @@ internal sealed class AdditionChange(RegistryResources resources)
                 session.Note($"these weights have a lineage on record, which stands: {parents}");
             }
 
-            RequireMixable(addition with { Directory = expert.Path }, after, session);
+            RequireMixable(addition, after, session);
             if (Twins(expert, before) is { } twins)
             {
                 session.Enter(ChangePhase.Validate, twins, 1);
@@ -54,13 +57,13 @@ internal sealed class AdditionChange(RegistryResources resources)
 
         var source = new ExpertSource { Name = expert.Name, Domain = expert.Domain, Directory = expert.Path, Weights = weights };
         var model = await BuildThread.RunAsync(() => Blame.Given(() => opener.OpenExpert(source, session.Cancellation)),
-            !resources.Serving.Device.IsCuda).ConfigureAwait(false);
+            !resources.Serving.Device.IsCuda);
         try
         {
             files.RequireUntouched();
-            var made = before.WithExpert(expert, await PriorsAsync(addition, expert, model, session).ConfigureAwait(false));
-            made = await MixAsync(addition with { Directory = expert.Path }, made, session).ConfigureAwait(false);
-            var next = await session.BuildAsync(made, new Dictionary<string, ServedModel> { [expert.Name] = model }).ConfigureAwait(false);
+            var made = before.WithExpert(expert, await PriorsAsync(addition, expert, model, session));
+            made = await MixAsync(addition, made, session);
+            var next = await session.BuildAsync(made, new Dictionary<string, ServedModel> { [expert.Name] = model });
             try
             {
                 files.RequireUntouched();
@@ -71,7 +74,7 @@ internal sealed class AdditionChange(RegistryResources resources)
                 throw;
             }
 
-            return session.Finish(await session.CommitAsync(next, made, InFlightPolicy.Renormalise).ConfigureAwait(false));
+            return session.Finish(await session.CommitAsync(next, made, InFlightPolicy.Renormalise));
         }
         finally
         {
@@ -97,7 +100,7 @@ internal sealed class AdditionChange(RegistryResources resources)
         {
             session.Enter(ChangePhase.Prior, $"posterior over the text of {domain}");
             var (prior, sequences, tokens) = await estimate.OverAsync(text, $"domain \"{domain}\"", model,
-                f => session.Enter(ChangePhase.Prior, domain, f), session.Cancellation).ConfigureAwait(false);
+                f => session.Enter(ChangePhase.Prior, domain, f), session.Cancellation);
             foreach (var listed in resources.State.Experts.Append(expert).Where(e => e.Domain == domain)) priors[listed.Name] = prior;
             session.Note($"cached prior of {domain}: over {sequences} sequences of {tokens} tokens");
         }
@@ -120,18 +123,15 @@ internal sealed class AdditionChange(RegistryResources resources)
     // Statistics that were named must be of use; what lies beside the weights need not.
     private void RequireMixable(ExpertAddition addition, ForestState after, ChangeSession session)
     {
-        if (addition.RouterStatistics is not { } statistics) return;
-        var resolved = Blame.Given(() => resources.Roots.Resolve(statistics));
+        if (addition.RouterStatistics is null) return;
         if (resources.MoeOf(resources.State) is not { } present) session.Note("no BTX model is served: the router statistics are not used");
-        else if (resources.MixObstacle(after, present, addition with { RouterStatistics = resolved }) is { } obstacle)
+        else if (resources.MixObstacle(after, present, addition) is { } obstacle)
             throw new BtxException(ErrorKind.Precondition, obstacle);
     }
 
     private async Task<ForestState> MixAsync(ExpertAddition addition, ForestState made, ChangeSession session)
     {
         if (resources.MoeOf(resources.State) is not { } present) return made;
-        if (addition.RouterStatistics is { } statistics)
-            addition = addition with { RouterStatistics = Blame.Given(() => resources.Roots.Resolve(statistics)) };
         if (resources.MixObstacle(made, present, addition) is { } obstacle)
         {
             if (addition.RouterStatistics is not null) throw new BtxException(ErrorKind.Precondition, obstacle);
@@ -141,7 +141,7 @@ internal sealed class AdditionChange(RegistryResources resources)
 
         foreach (var note in resources.Options.Remix!.Notes(present)) session.Note(note);
         made = made with { Moe = MoeFolders.Of(session.Record!.Id), MoeDropped = false };
-        await session.MixAsync(made, present, addition).ConfigureAwait(false);
+        await session.MixAsync(made, present, addition);
         return made;
     }
 }

@@ -1,9 +1,3 @@
-using Btx.Engine.Sessions;
-using Btx.Model.Configuration;
-using Btx.Model.Serving;
-using Btx.Model.Tensors;
-using Btx.Model.Tokens;
-
 namespace Btx.Forest;
 
 /// <summary>Whether a forest can be built once more from its files, as the check of a removal does after its commit: what a start opens is
@@ -15,20 +9,18 @@ internal sealed class RebuildCheck(RegistryResources resources)
     {
         var problem = await BuildThread.RunAsync(() => Common(after)
             ?? Experts(after, cancellation).Select(e => $"expert \"{e.Key}\", which stays, could not be opened again: {e.Value}")
-                .FirstOrDefault() ?? Moe(after, cancellation)).ConfigureAwait(false);
+                .FirstOrDefault() ?? Moe(after, cancellation));
         if (problem is null) return;
         throw new BtxException(ErrorKind.Precondition, $"{BtxException.OneLine(problem, 2000)}; the check of a removal rebuilds the forest "
             + "from its files: mend that and repeat the removal, or remove that expert first; nothing was changed");
     }
 
-    /// <summary>After the commit there is no way back: what cannot be opened again gets no traffic, as if it had been found by
-    /// <see cref="FileWatch"/>, and the rest can be compared.</summary>
+    /// <summary>After the commit what cannot be opened again gets no traffic, as if <see cref="FileWatch"/> had found it.</summary>
     public async Task QuarantineAsync(ForestState state, CancellationToken cancellation)
     {
-        var (experts, moe) = await BuildThread.RunAsync(() => (Experts(state, cancellation), Moe(state, cancellation)))
-            .ConfigureAwait(false);
+        var (experts, moe) = await BuildThread.RunAsync(() => (Experts(state, cancellation), Moe(state, cancellation)));
         if (experts.Count == 0 && moe is null) return;
-        await FileWatch.QuarantineAsync(resources, experts, moe, cancellation).ConfigureAwait(false);
+        await FileWatch.QuarantineAsync(resources, experts, moe, cancellation);
     }
 
     /// <summary>What of a state is quarantined because of its files, and why: a comparison says nothing of it. Null: nothing.</summary>
@@ -117,16 +109,5 @@ internal sealed class RebuildCheck(RegistryResources resources)
         }
     }
 
-    private static string? Problem(Action read)
-    {
-        try
-        {
-            read();
-            return null;
-        }
-        catch (BtxException e) when (!Blame.IsOfServer(e))
-        {
-            return e.Message;
-        }
-    }
+    private static string? Problem(Action read) => Blame.Problem(read, e => !Blame.IsOfServer(e));
 }

@@ -1,10 +1,6 @@
-using Btx.Model.Configuration;
-using Btx.Model.Tensors;
-
 namespace Btx.Forest;
 
-/// <summary>Compares the files that weights were copied from with what they were. The copies stay right, but the forest would not start
-/// again: such an expert gets no traffic until its files are back.</summary>
+/// <summary>Compares the files of weights with what they were when copied: an expert whose files changed gets no traffic.</summary>
 internal sealed class FileWatch(RegistryResources resources)
 {
     private readonly Dictionary<PrivateCopy, FileStat> accepted = []; // touched, and found equal
@@ -14,9 +10,9 @@ internal sealed class FileWatch(RegistryResources resources)
     {
         resources.Damaged.Sweep();
         var present = resources.Engine.Current;
-        var (experts, moe) = await BuildThread.RunAsync(() => Problems(present, cancellation)).ConfigureAwait(false);
+        var (experts, moe) = await BuildThread.RunAsync(() => Problems(present, cancellation));
         if (experts.Count == 0 && moe is null) return;
-        await QuarantineAsync(resources, experts, moe, cancellation).ConfigureAwait(false);
+        await QuarantineAsync(resources, experts, moe, cancellation);
     }
 
     /// <summary>Takes experts out of the running forest whose files are at fault, and the BTX model.</summary>
@@ -26,9 +22,9 @@ internal sealed class FileWatch(RegistryResources resources)
         CancellationToken cancellation)
     {
         resources.Damaged.Hold(resources.Engine.Current, experts.Keys);
-        var next = await resources.Engine.PrepareAsync(new ForestChange { Damage = new(experts, moe) }, cancellation).ConfigureAwait(false);
+        var next = await resources.Engine.PrepareAsync(new ForestChange { Damage = new(experts, moe) }, cancellation);
         _ = resources.Engine.SwapAsync(next, InFlightPolicy.Drain);
-        _ = await resources.Engine.InspectAsync().ConfigureAwait(false); // commands are taken in order: the swap is done
+        _ = await resources.Engine.InspectAsync(); // commands are taken in order: the swap is done
         foreach (var (name, why) in experts) resources.Report($"expert \"{name}\" is quarantined: {why}");
         if (moe is not null) resources.Report($"the BTX model is not served any more: {moe}");
     }

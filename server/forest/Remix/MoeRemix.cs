@@ -1,7 +1,3 @@
-using Btx.Engine.Sessions;
-using Btx.Model.Moe;
-using Btx.Model.Serving;
-
 namespace Btx.Forest;
 
 /// <summary>Re-mixes a served BTX model (Branch-Train-MiX, arXiv 2403.07816, section 3.2): shared weights are averaged over who stays,
@@ -16,19 +12,11 @@ public sealed class MoeRemix(EngineOptions options, string? exporter = null) : I
 
     private string Forest => options.Directory ?? throw new BtxException("no served forest is named; a BTX model alone cannot be re-mixed");
 
-    public string? Obstacle(ForestState after, string presentMoe, ExpertAddition? added)
+    public string? Obstacle(ForestState after, string presentMoe, ExpertAddition? added) => Blame.Problem(() =>
     {
-        try
-        {
-            _ = ExporterProgram.Find(exporter);
-            _ = RemixPlan.Of(Forest, after, presentMoe, added);
-            return null;
-        }
-        catch (BtxException e)
-        {
-            return e.Message;
-        }
-    }
+        ExporterProgram.Find(exporter);
+        RemixPlan.Of(Forest, after, presentMoe, added);
+    });
 
     public IReadOnlyList<string> Notes(string presentMoe)
     {
@@ -61,22 +49,22 @@ public sealed class MoeRemix(EngineOptions options, string? exporter = null) : I
             });
             // Reports may start threads of the pool, which must not inherit the low priority.
             for (Tuple<double, string>? told = null;
-                await Task.WhenAny(mixing, Task.Delay(Interval, CancellationToken.None)).ConfigureAwait(false) != mixing;)
+                await Task.WhenAny(mixing, Task.Delay(Interval, CancellationToken.None)) != mixing;)
             {
                 if (Volatile.Read(ref step) is var now && now != told) Report(0.5 * now.Item1, $"mixing: {now.Item2}");
                 told = now;
             }
 
-            await mixing.ConfigureAwait(false);
+            await mixing;
             await program.RunAsync(Arguments(plan, model, served), (fraction, what) => Report(0.5 + (0.5 * fraction), $"exporting: {what}"),
-                cancellation).ConfigureAwait(false);
+                cancellation);
             await BuildThread.RunAsync(() =>
             {
                 Join(served, directory.Building, output, plan);
                 cancellation.ThrowIfCancellationRequested();
                 directory.Commit();
                 return true;
-            }).ConfigureAwait(false);
+            });
         }
         catch (Exception e) when (e is IOException or UnauthorizedAccessException)
         {

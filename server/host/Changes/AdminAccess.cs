@@ -1,10 +1,5 @@
 using System.Net;
 using System.Security.Cryptography;
-using System.Text;
-using Btx.Model;
-using Btx.Server.Lifetime;
-using Btx.Server.Listeners;
-using Grpc.Core;
 
 namespace Btx.Server.Changes;
 
@@ -34,11 +29,8 @@ internal sealed record Access
     }
 }
 
-/// <summary>
-/// Who may change the forest: whoever sends the admin key; nobody where there is none, unless the operator lets every program of this
-/// machine. Then a call that says that it came from further away is refused all the same: a proxy or a browser reaches loopback, too.
-/// Reading is open to all, but shows directories of the server only to those who may change it.
-/// </summary>
+/// <summary>Who may change the forest: whoever sends the admin key; without one nobody, or every program of this machine, but no call that
+/// came through a proxy or from another site's page. Only they are shown directories of the server.</summary>
 /// <param name="hosts">Pages of these are the server's own.</param>
 internal sealed class AdminAccess(Access access, AllowedHosts hosts)
 {

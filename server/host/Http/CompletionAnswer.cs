@@ -1,8 +1,5 @@
 using System.Net.ServerSentEvents;
-using System.Text.Json;
 using System.Text.Json.Serialization;
-using Btx.Engine;
-using Btx.Engine.Requests;
 
 namespace Btx.Server.Http;
 
@@ -13,7 +10,7 @@ internal sealed class CompletionAnswer(CompletionRequest request, DateTimeOffset
 
     public async Task<IResult> WholeAsync(IAsyncEnumerable<CompletionChoice> pieces)
     {
-        var all = await pieces.ToListAsync().ConfigureAwait(false);
+        var all = await pieces.ToListAsync();
         var (end, experts) = (all.Find(piece => piece.FinishReason is not null), all.FindAll(piece => piece.Experts is not null));
         var choice = new CompletionChoice(string.Concat(all.Select(piece => piece.Text)),
             request.LogProbs is null ? null : CompletionLogProbs.Join(all.Select(piece => piece.Logprobs)), end?.FinishReason)
@@ -28,14 +25,14 @@ internal sealed class CompletionAnswer(CompletionRequest request, DateTimeOffset
     public async Task<IResult> StreamAsync(HttpContext http, IAsyncEnumerable<CompletionChoice> pieces)
     {
         var coming = pieces.GetAsyncEnumerator(http.RequestAborted);
-        var more = await coming.MoveNextAsync().ConfigureAwait(false); // what throws here has nothing left to dispose
+        var more = await coming.MoveNextAsync(); // what throws here has nothing left to dispose
         http.Response.Headers["X-Accel-Buffering"] = "no";
         return TypedResults.ServerSentEvents(EventsAsync(http, coming, more));
     }
 
     private async IAsyncEnumerable<SseItem<byte[]>> EventsAsync(HttpContext http, IAsyncEnumerator<CompletionChoice> coming, bool more)
     {
-        await using var end = coming.ConfigureAwait(false);
+        await using var end = coming;
         CompletionUsage? usage = null;
         while (more)
         {
@@ -45,7 +42,7 @@ internal sealed class CompletionAnswer(CompletionRequest request, DateTimeOffset
             OpenAiError? error = null;
             try
             {
-                more = await coming.MoveNextAsync().ConfigureAwait(false);
+                more = await coming.MoveNextAsync();
             }
             catch (Exception e) when ((error = OpenAiError.Of(e, http.RequestAborted)) is not null)
             {
@@ -82,8 +79,7 @@ internal sealed record Completion(string Id, string Object, long Created, string
 }
 
 /// <summary>An answer, or what one token or the echoed prompt adds to it.</summary>
-/// <param name="FinishReason">At the end: <c>stop</c> or <c>length</c>; <c>removed</c> or <c>aborted</c> where a change of the forest
-/// ended the request after its first tokens.</param>
+/// <param name="FinishReason">At the end: <c>stop</c> or <c>length</c>; <c>removed</c> or <c>aborted</c> by a change of the forest.</param>
 internal sealed record CompletionChoice(string Text, CompletionLogProbs? Logprobs, string? FinishReason, int Index = 0)
 {
     /// <summary>Null unless asked for.</summary>
@@ -117,11 +113,8 @@ internal sealed record CompletionLogProbs(List<string> Tokens, List<double?> Tok
     }
 }
 
-/// <summary>
-/// What <c>include_experts</c> adds to OpenAI's form: parallel lists, one entry per generated token. In a forest's modes the weight and
-/// the contribution of each expert; in mode moe the router's gates of each layer, and their mean over layers summed by domain. Zeros are
-/// omitted.
-/// </summary>
+/// <summary>What <c>include_experts</c> adds to OpenAI's form: lists with an entry per generated token, zeros omitted. In mode moe the
+/// router's gates of each layer, and their mean over layers summed by domain.</summary>
 /// <param name="Gates">[token][layer]: gate by expert.</param>
 internal sealed record CompletionExperts(
     [property: JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingNull)] List<Dictionary<string, double>>? Posterior = null,

@@ -1,31 +1,25 @@
-using System.Text.Json;
-using Btx.Engine;
-using Btx.Model;
-using Btx.Server.Listeners;
-using Btx.Server.Requests;
-
 namespace Btx.Server.Http;
 
 /// <summary>An error in OpenAI's form: <c>{"error": {"message", "type", "param", "code"}}</c>.</summary>
 /// <param name="Status">The HTTP status.</param>
 internal sealed record OpenAiError(int Status, string Message, string Type, string? Parameter, string? Code)
 {
-    public static OpenAiError Of(Rejection rejection)
+    public static OpenAiError Of(RequestProblem rejection)
     {
-        var (type, code) = rejection.Reason switch
+        var (type, code) = rejection.Kind switch
         {
-            RejectionReason.NotFound => ("invalid_request_error", "model_not_found"),
-            RejectionReason.Busy => ("rate_limit_error", "server_busy"),
-            RejectionReason.ShuttingDown => ("server_error", "shutting_down"),
-            RejectionReason.Aborted => ("server_error", "forest_changed"),
-            RejectionReason.Exhausted => ("server_error", "out_of_memory"),
-            RejectionReason.Damaged => ("server_error", "expert_damaged"),
-            RejectionReason.Failed => ("server_error", (string?)null),
+            ErrorKind.Missing => ("invalid_request_error", "model_not_found"),
+            ErrorKind.Busy => ("rate_limit_error", "server_busy"),
+            ErrorKind.Unavailable => ("server_error", "shutting_down"),
+            ErrorKind.Conflict => ("server_error", "forest_changed"),
+            ErrorKind.Exhausted => ("server_error", "out_of_memory"),
+            ErrorKind.Damaged => ("server_error", "expert_damaged"),
+            ErrorKind.Internal => ("server_error", (string?)null),
             _ => ("invalid_request_error", rejection.Code),
         };
-        var parameter = rejection.Reason == RejectionReason.NotFound ? rejection.Parameter ?? "model"
+        var parameter = rejection.Kind == ErrorKind.Missing ? rejection.Parameter ?? "model"
             : type == "invalid_request_error" ? rejection.Parameter : null;
-        return new(rejection.Status.Http, rejection.Message, type, parameter, code);
+        return new(rejection.Kind.Status().Http, rejection.Message, type, parameter, code);
     }
 
     /// <summary>A failure that is not the request's; for the log, which alone shows it.</summary>
@@ -61,7 +55,7 @@ internal sealed record OpenAiError(int Status, string Message, string Type, stri
         context.Response.ContentType = "application/json";
         if (Status is StatusCodes.Status429TooManyRequests or StatusCodes.Status503ServiceUnavailable)
             context.Response.Headers.RetryAfter = "1";
-        await context.Response.Body.WriteAsync(ToJson(), context.RequestAborted).ConfigureAwait(false);
+        await context.Response.Body.WriteAsync(ToJson(), context.RequestAborted);
     }
 
     /// <summary>Says to the counter and the log what the request was refused with, where no status does: within a stream.</summary>
@@ -72,7 +66,7 @@ internal sealed record OpenAiError(int Status, string Message, string Type, stri
     {
         try
         {
-            await next(http).ConfigureAwait(false);
+            await next(http);
         }
         catch (Exception e) when (OpenAiError.Of(e, http.RequestAborted) is { } error)
         {
@@ -85,7 +79,7 @@ internal sealed record OpenAiError(int Status, string Message, string Type, stri
 
             try
             {
-                await error.WriteAsync(http).ConfigureAwait(false);
+                await error.WriteAsync(http);
             }
             catch (Exception) when (http.RequestAborted.IsCancellationRequested)
             {
@@ -111,7 +105,7 @@ internal sealed record OpenAiError(int Status, string Message, string Type, stri
             StatusCodes.Status405MethodNotAllowed => $"{path} does not take {method}",
             _ => $"refused with status {status}",
         };
-        await Invalid(message, status: status).WriteAsync(http).ConfigureAwait(false);
+        await Invalid(message, status: status).WriteAsync(http);
     });
 }
 

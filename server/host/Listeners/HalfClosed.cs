@@ -1,15 +1,12 @@
 using System.IO.Pipelines;
 using System.Net.Sockets;
-using Microsoft.AspNetCore.Connections;
 using Microsoft.AspNetCore.Connections.Features;
 
 namespace Btx.Server.Listeners;
 
-/// <summary>
-/// A client of HTTP/1 that has sent its request may close its side and wait for the answer. On the wire that looks as if it had left, until
-/// something is sent to it, and Kestrel gives the request up. Here the end of what the client sends is told only to whoever needs more of
-/// it, and the request goes on for a bounded time, or until the system learns that nobody is there.
-/// </summary>
+/// <summary>A client of HTTP/1 may close its side and wait for the answer. Kestrel takes that for having left and gives the request up.
+/// Here only who needs more of it is told, and the request goes on for a bounded time, or until the system learns that nobody is
+/// there.</summary>
 internal static class HalfClosed
 {
     private const int TcpLevel = 6; // IPPROTO_TCP
@@ -29,9 +26,9 @@ internal static class HalfClosed
         connection.Transport = new Pipes(reader, connection.Transport.Output);
         var watching = Task.CompletedTask;
         using (closed.UnsafeRegister(_ => watching = LeaveAsync(), null))
-            await next(connection).ConfigureAwait(false);
-        await ended.CancelAsync().ConfigureAwait(false);
-        await watching.ConfigureAwait(false);
+            await next(connection);
+        await ended.CancelAsync();
+        await watching;
 
         async Task LeaveAsync()
         {
@@ -39,8 +36,8 @@ internal static class HalfClosed
             try
             {
                 for (var waited = TimeSpan.Zero; waited < patience && IsHalfClosed(socket); waited += s_look)
-                    await Task.Delay(s_look, ended.Token).ConfigureAwait(false);
-                await left.CancelAsync().ConfigureAwait(false);
+                    await Task.Delay(s_look, ended.Token);
+                await left.CancelAsync();
             }
             catch (OperationCanceledException)
             {
@@ -71,10 +68,8 @@ internal static class HalfClosed
 
     private sealed record Pipes(PipeReader Input, PipeWriter Output) : IDuplexPipe;
 
-    /// <summary>
-    /// Tells the end of the input to a reader that has seen all there is and asks for more. Of a connection that broke it says so to
-    /// whoever watches the connection before the read fails: else Kestrel would take it for whole, and try to read the rest of the request.
-    /// </summary>
+    /// <summary>Tells the end of the input to a reader that has seen all there is and asks for more; of a connection that broke it first
+    /// tells whoever watches the connection, else Kestrel would try to read the rest of the request.</summary>
     private sealed class Reader(PipeReader inner, CancellationTokenSource left) : PipeReader
     {
         private ReadResult _last;
@@ -93,11 +88,11 @@ internal static class HalfClosed
             ReadResult result;
             try
             {
-                result = await inner.ReadAsync(cancellationToken).ConfigureAwait(false);
+                result = await inner.ReadAsync(cancellationToken);
             }
             catch (Exception e) when (IsBroken(e))
             {
-                await left.CancelAsync().ConfigureAwait(false);
+                await left.CancelAsync();
                 throw;
             }
             catch (OperationCanceledException e) when (cancellationToken.IsCancellationRequested)

@@ -1,9 +1,6 @@
 using System.Threading.Channels;
 using Btx.Forest;
-using Btx.Model.Registry;
-using Btx.Server.Changes;
-using Grpc.Core;
-using V1 = Btx.V1;
+using Updates = Grpc.Core.IServerStreamWriter<Btx.V1.ChangeUpdate>;
 
 namespace Btx.Server.Rpc;
 
@@ -40,8 +37,8 @@ internal sealed class ForestRpc(ForestChanges changes, AdminAccess access) : V1.
     public override Task<V1.ReplayRecipeResponse> ReplayRecipe(V1.ReplayRecipeRequest request, ServerCallContext context)
     {
         Require(context); // it names directories of the server
-        var recipe = Registry.Replay(ChangeRequests.Experts(request.Experts), ChangeRequests.NullIfEmpty(request.Corpus),
-            ChangeRequests.NullIfEmpty(request.SeedModel));
+        var recipe = Registry.Replay(ChangeRequests.Experts(request.Experts), request.Corpus.NullIfEmpty(),
+            request.SeedModel.NullIfEmpty());
         return Task.FromResult(new V1.ReplayRecipeResponse
         {
             Retrained = { recipe.Retrained },
@@ -50,38 +47,33 @@ internal sealed class ForestRpc(ForestChanges changes, AdminAccess access) : V1.
         });
     }
 
-    public override Task AddExpert(V1.AddExpertRequest request, IServerStreamWriter<V1.ChangeUpdate> responseStream,
-        ServerCallContext context) => Change(context, responseStream, ChangeKind.Add, () => ChangeRequests.Addition(request),
-        (addition, progress, cancellation) => Registry.AddAsync(addition, progress, cancellation));
+    public override Task AddExpert(V1.AddExpertRequest request, Updates responseStream, ServerCallContext context) =>
+        Change(context, responseStream, () => ChangeRequests.Addition(request));
 
-    public override Task RemoveExpert(V1.RemoveExpertRequest request, IServerStreamWriter<V1.ChangeUpdate> responseStream,
-        ServerCallContext context) => Change(context, responseStream, ChangeKind.Remove, () => ChangeRequests.Removal(request),
-        (removal, progress, cancellation) => Registry.RemoveAsync(removal, progress, cancellation));
+    public override Task RemoveExpert(V1.RemoveExpertRequest request, Updates responseStream, ServerCallContext context) =>
+        Change(context, responseStream, () => ChangeRequests.Removal(request));
 
-    public override Task Rollback(V1.RollbackRequest request, IServerStreamWriter<V1.ChangeUpdate> responseStream,
-        ServerCallContext context) => Change(context, responseStream, ChangeKind.Rollback, () => ChangeRequests.Author(request.By),
-        (by, progress, cancellation) => Registry.RollbackAsync(by, progress, cancellation));
+    public override Task Rollback(V1.RollbackRequest request, Updates responseStream, ServerCallContext context) =>
+        Change(context, responseStream, () => new Rollback { By = ChangeRequests.Author(request.By) });
 
-    public override Task CreateAverage(V1.CreateAverageRequest request, IServerStreamWriter<V1.ChangeUpdate> responseStream,
-        ServerCallContext context) => Change(context, responseStream, ChangeKind.Average, () => ChangeRequests.Average(request),
-        (creation, progress, cancellation) => Registry.CreateAverageAsync(creation, progress, cancellation));
+    public override Task CreateAverage(V1.CreateAverageRequest request, Updates responseStream, ServerCallContext context) =>
+        Change(context, responseStream, () => ChangeRequests.Average(request));
 
-    public override Task DropAverage(V1.DropAverageRequest request, IServerStreamWriter<V1.ChangeUpdate> responseStream,
-        ServerCallContext context) => Change(context, responseStream, ChangeKind.DropAverage, () => ChangeRequests.Author(request.By),
-        (by, progress, cancellation) => Registry.DropAverageAsync(request.Name, by, progress, cancellation));
+    public override Task DropAverage(V1.DropAverageRequest request, Updates responseStream, ServerCallContext context) =>
+        Change(context, responseStream, () => new AverageRemoval(request.Name) { By = ChangeRequests.Author(request.By) });
 
     public override async Task Watch(V1.WatchRequest request, IServerStreamWriter<V1.ForestEvent> responseStream, ServerCallContext context)
     {
         using var either = CancellationTokenSource.CreateLinkedTokenSource(context.CancellationToken, changes.Stopping);
         var events = Registry.WatchAsync(either.Token).GetAsyncEnumerator(either.Token);
-        await using (events.ConfigureAwait(false))
+        await using (events)
         {
             var next = events.MoveNextAsync(); // from here on none is missed
-            await context.WriteResponseHeadersAsync([]).ConfigureAwait(false);
+            await context.WriteResponseHeadersAsync([]);
             try
             {
-                for (; await next.ConfigureAwait(false); next = events.MoveNextAsync())
-                    await responseStream.WriteAsync(StateMessages.Event(events.Current), context.CancellationToken).ConfigureAwait(false);
+                for (; await next; next = events.MoveNextAsync())
+                    await responseStream.WriteAsync(StateMessages.Event(events.Current), context.CancellationToken);
             }
             catch (OperationCanceledException) when (changes.Stopping.IsCancellationRequested
                 && !context.CancellationToken.IsCancellationRequested)
@@ -100,20 +92,16 @@ internal sealed class ForestRpc(ForestChanges changes, AdminAccess access) : V1.
     }
 
     /// <param name="request">Checks and translates what is asked for, once its sender may ask.</param>
-    private async Task Change<T>(ServerCallContext context, IServerStreamWriter<V1.ChangeUpdate> stream, string kind, Func<T> request,
-        Func<T, IProgress<ChangeProgress>, CancellationToken, Task<ChangeResult>> change)
+    private async Task Change(ServerCallContext context, Updates stream, Func<RequestedChange> request)
     {
         Require(context);
-        var asked = request();
         var updates = new ChangeStream(TimeProvider.System);
-        var running = changes.RunAsync(kind, (progress, cancellation) => change(asked, progress, cancellation), updates,
-            context.CancellationToken);
-        await updates.SendAsync(running, stream, context.CancellationToken).ConfigureAwait(false);
+        var running = changes.RunAsync(request(), updates, context.CancellationToken);
+        await updates.SendAsync(running, stream, context.CancellationToken);
     }
 }
 
-/// <summary>Streams a change's progress to a client. A client that is slow misses progress, never the result; one that left does not end
-/// a committed change.</summary>
+/// <summary>Streams a change's progress: a slow client misses some, never the result; one that left ends no committed change.</summary>
 internal sealed class ChangeStream(TimeProvider time) : IProgress<ChangeProgress>
 {
     private const int Waiting = 64;
@@ -124,21 +112,21 @@ internal sealed class ChangeStream(TimeProvider time) : IProgress<ChangeProgress
     public void Report(ChangeProgress value) => _progress.Writer.TryWrite(StateMessages.Progress(value, time.GetElapsedTime(_began)));
 
     /// <summary>Sends the progress of <paramref name="change"/>, which reports here, then its result; throws what it throws.</summary>
-    public async Task SendAsync(Task<ChangeResult> change, IServerStreamWriter<V1.ChangeUpdate> stream, CancellationToken cancellation)
+    public async Task SendAsync(Task<ChangeResult> change, Updates stream, CancellationToken cancellation)
     {
         _ = change.ContinueWith(_ => _progress.Writer.TryComplete(), CancellationToken.None, TaskContinuationOptions.ExecuteSynchronously,
             TaskScheduler.Default);
         try
         {
-            await foreach (var progress in _progress.Reader.ReadAllAsync(CancellationToken.None).ConfigureAwait(false))
-                await stream.WriteAsync(progress, cancellation).ConfigureAwait(false);
+            await foreach (var progress in _progress.Reader.ReadAllAsync(CancellationToken.None))
+                await stream.WriteAsync(progress, cancellation);
         }
         catch (Exception e) when (e is OperationCanceledException or InvalidOperationException or IOException or RpcException)
         {
             // Nobody listens any more: the change itself says how it ended.
         }
 
-        var result = await change.ConfigureAwait(false);
-        await stream.WriteAsync(StateMessages.Result(result), cancellation).ConfigureAwait(false);
+        var result = await change;
+        await stream.WriteAsync(StateMessages.Result(result), cancellation);
     }
 }

@@ -1,15 +1,9 @@
 using System.Runtime.CompilerServices;
-using Btx.Engine;
-using Btx.Engine.Requests;
-using Btx.Server.Requests;
 using Google.Protobuf;
-using Grpc.Core;
-using V1 = Btx.V1;
 
 namespace Btx.Server.Rpc;
 
-/// <summary>The inference service in terms of its messages: answered here (<see cref="InferenceRpc"/>) or by a server that runs elsewhere
-/// (<see cref="RemoteServer"/>).</summary>
+/// <summary>Inference in terms of its messages: here (<see cref="InferenceRpc"/>) or elsewhere (<see cref="RemoteServer"/>).</summary>
 internal interface IInference
 {
     IAsyncEnumerable<V1.GenerateResponse> GenerateAsync(V1.GenerateRequest request, CancellationToken cancellation);
@@ -25,8 +19,8 @@ internal sealed class InferenceRpc(InferenceService service) : V1.Inference.Infe
     public override async Task Generate(V1.GenerateRequest request, IServerStreamWriter<V1.GenerateResponse> responseStream,
         ServerCallContext context)
     {
-        await foreach (var message in GenerateAsync(request, context.CancellationToken).ConfigureAwait(false))
-            await responseStream.WriteAsync(message, context.CancellationToken).ConfigureAwait(false);
+        await foreach (var message in GenerateAsync(request, context.CancellationToken))
+            await responseStream.WriteAsync(message, context.CancellationToken);
     }
 
     public override Task<V1.ScoreResponse> Score(V1.ScoreRequest request, ServerCallContext context) =>
@@ -51,7 +45,7 @@ internal sealed class InferenceRpc(InferenceService service) : V1.Inference.Infe
             IgnoreEndOfSequence = request.IgnoreEos,
         };
         var events = service.Generate(asked with { Prompt = service.Checked(ToPrompt(request.Prompt), asked) }, cancellation);
-        await foreach (var e in events.WithCancellation(cancellation).ConfigureAwait(false)) yield return ToMessage(e, e.Forest ?? forest);
+        await foreach (var e in events.WithCancellation(cancellation)) yield return ToMessage(e, e.Forest ?? forest);
     }
 
     public async Task<V1.ScoreResponse> ScoreAsync(V1.ScoreRequest request, CancellationToken cancellation)
@@ -60,7 +54,7 @@ internal sealed class InferenceRpc(InferenceService service) : V1.Inference.Infe
         var routing = RoutingMessages.ToRouting(request.Routing, scores: true, forest);
         var asked = new ScoreRequest([], routing, request.IncludeExperts) { TopLogProbs = request.TopLogprobs };
         int? stride = request.HasStride ? request.Stride : null;
-        var score = await service.ScoreAsync(ToPrompt(request.Text), asked, stride, cancellation).ConfigureAwait(false);
+        var score = await service.ScoreAsync(ToPrompt(request.Text), asked, stride, cancellation);
         forest = score.Result.Forest ?? forest;
         var response = new V1.ScoreResponse
         {
@@ -105,8 +99,8 @@ internal sealed class InferenceRpc(InferenceService service) : V1.Inference.Infe
 
     private static Prompt ToPrompt(V1.Prompt? message) => message?.KindCase switch
     {
-        V1.Prompt.KindOneofCase.Text => Prompt.FromText(message.Text),
-        V1.Prompt.KindOneofCase.Tokens => Prompt.FromTokens([.. message.Tokens.Ids]),
+        V1.Prompt.KindOneofCase.Text => new Prompt(message.Text),
+        V1.Prompt.KindOneofCase.Tokens => new Prompt(null, [.. message.Tokens.Ids]),
         _ => default,
     };
 

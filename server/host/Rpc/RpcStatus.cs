@@ -1,8 +1,4 @@
-using Btx.Server.Listeners;
-using Btx.Server.Requests;
-using Grpc.Core;
 using Grpc.Core.Interceptors;
-using Microsoft.AspNetCore.Http.Features;
 
 namespace Btx.Server.Rpc;
 
@@ -29,13 +25,11 @@ internal static class RpcStatus
         return new(reason, message.Length > 0 ? message : $"status {code}");
     }
 
-    /// <summary>
-    /// Middleware. Where a message cannot be read the library answers UNKNOWN, as it does for a handler that throws, or INTERNAL with
-    /// what is wrong. Ours never let either through unmarked, so a call that reached none of them, and ended so, was malformed.
-    /// </summary>
+    /// <summary>Middleware. Where a message cannot be read the library answers UNKNOWN or INTERNAL. Ours let neither through unmarked, so a
+    /// call that reached none of them, and ended so, was malformed.</summary>
     public static async Task BlameAsync(HttpContext http, RequestDelegate next)
     {
-        await next(http).ConfigureAwait(false);
+        await next(http);
         var (status, headers) = Read(http);
         if (status is not (StatusCode.Unknown or StatusCode.Internal) || http.Items.ContainsKey(typeof(RpcStatus))) return;
         Set(headers, StatusCode.InvalidArgument, status == StatusCode.Internal ? Uri.UnescapeDataString(headers[MessageHeader].ToString())
@@ -68,7 +62,7 @@ internal sealed class RejectionInterceptor : Interceptor
     public override Task ServerStreamingServerHandler<TRequest, TResponse>(TRequest request, IServerStreamWriter<TResponse> responseStream,
         ServerCallContext context, ServerStreamingServerMethod<TRequest, TResponse> continuation) => AnswerAsync(context, async () =>
         {
-            await continuation(request, responseStream, context).ConfigureAwait(false);
+            await continuation(request, responseStream, context);
             return true;
         });
 
@@ -77,7 +71,7 @@ internal sealed class RejectionInterceptor : Interceptor
         RpcStatus.MarkReached(context);
         try
         {
-            return await handler().ConfigureAwait(false);
+            return await handler();
         }
         catch (Exception e) when (e is not RpcException)
         {
@@ -87,7 +81,7 @@ internal sealed class RejectionInterceptor : Interceptor
 
     private static Status StatusOf(Exception exception, ServerCallContext context)
     {
-        if (Rejection.Of(exception) is { } rejection) return new(rejection.Status.Grpc, rejection.Message);
+        if (Rejection.Of(exception) is { } rejection) return new(rejection.Kind.Status().Grpc, rejection.Message);
         if (context.CancellationToken.IsCancellationRequested)
             return context.Deadline <= DateTime.UtcNow ? new(StatusCode.DeadlineExceeded, "the deadline passed")
                 : new(StatusCode.Cancelled, "the call was cancelled");

@@ -1,10 +1,8 @@
-using Btx.Engine;
 using Btx.Forest;
 using Btx.Model.Forests;
 using Btx.Model.Registry;
 using Google.Protobuf;
 using Timestamp = Google.Protobuf.WellKnownTypes.Timestamp;
-using V1 = Btx.V1;
 
 namespace Btx.Server.Rpc;
 
@@ -98,20 +96,6 @@ internal static class StateMessages
         DroppedAverages = { plan.DroppedAverages },
         ReweightedAverages = { plan.ReweightedAverages },
         ReweightedPriors = { plan.ReweightedPriors },
-    };
-
-    /// <summary>A plan that came over the wire.</summary>
-    public static RemovalPlan Plan(V1.RemovalPlan plan) => new()
-    {
-        Revision = plan.Revision,
-        Policy = plan.Lineage.ToString().ToLowerInvariant(),
-        Requested = plan.Requested,
-        Removed = plan.Removed,
-        Quarantined = plan.Quarantined,
-        Residuals = [.. plan.Residuals.Select(r => new SurvivorResidual(r.Expert, r.Status, r.Share, r.ByAncestor))],
-        DroppedAverages = plan.DroppedAverages,
-        ReweightedAverages = plan.ReweightedAverages,
-        ReweightedPriors = plan.ReweightedPriors,
     };
 
     /// <param name="since">From the request to this.</param>

@@ -1,19 +1,9 @@
-using System.CommandLine;
-using Btx.Cli;
-using Btx.Engine;
-using Btx.Model;
-using Btx.Server.Lifetime;
-using Btx.Server.Requests;
-using Btx.Server.Rpc;
-
 namespace Btx.Server.Verbs;
 
 /// <summary>Where generate and score run: on a server, or here with a forest or a BTX model of their own.</summary>
-internal sealed class InferenceTarget(IInference inference, LoadedForest? loaded) : IAsyncDisposable
+internal sealed record InferenceTarget(IInference Inference, IAsyncDisposable? Loaded) : IAsyncDisposable
 {
     public const string Remedy = "start one with `btx serve --forest S`, or give --forest S to run it here";
-
-    public IInference Inference => inference;
 
     /// <exception cref="BtxException">Both a server and something to run here are named; that cannot be loaded.</exception>
     public static async Task<InferenceTarget> OpenAsync(ParseResult parsed, ServerFlag server, EngineOptions? here,
@@ -27,14 +17,13 @@ internal sealed class InferenceTarget(IInference inference, LoadedForest? loaded
 
         if (parsed.GetValue(server) is not null)
             throw new BtxException("both --server and --forest or --btx are given; name the server that answers, or what to run here");
-        var loaded = await LoadedForest.OpenAsync(here, null, cancellation).ConfigureAwait(false);
-        var service = new InferenceService(loaded.Engine, loaded.Tokenizer, new RequestLimits { PromptCharacters = int.MaxValue });
-        return new(new InferenceRpc(service), loaded);
+        var loaded = await LoadedForest.OpenAsync(here, null, cancellation);
+        return new(new InferenceRpc(new(loaded.Engine, loaded.Tokenizer, new() { PromptCharacters = int.MaxValue })), loaded);
     }
 
-    public async ValueTask DisposeAsync()
+    public ValueTask DisposeAsync()
     {
-        (inference as IDisposable)?.Dispose();
-        if (loaded is not null) await loaded.DisposeAsync().ConfigureAwait(false);
+        (Inference as IDisposable)?.Dispose();
+        return Loaded?.DisposeAsync() ?? ValueTask.CompletedTask;
     }
 }

@@ -1,6 +1,3 @@
-using System.CommandLine;
-using Btx.Cli;
-using Btx.Model;
 using Btx.Model.Files;
 using Btx.V1;
 
@@ -34,7 +31,7 @@ internal static class ScoreVerb
 
     public static Command Create()
     {
-        var routing = new RoutingFlags();
+        var routing = RoutingFlags.Create();
         var engine = new EngineFlags(required: false);
         var file = new Flag<string>("--file FILE", "the text, UTF-8, or a .jsonl of documents; -: standard input") { Required = true };
         var json = new JsonFlag();
@@ -42,31 +39,31 @@ internal static class ScoreVerb
         var sample = new Flag<int?>("--sample BYTES", "score about so many bytes of a .jsonl: an equal part of each document");
         var showExperts = new Flag<bool>("--show-experts", "mode moe: report the router's gates");
         var server = new ServerFlag();
-        var command = new Command("score", Text) { file, stride, sample, showExperts, server, json, routing.All };
+        var command = new Command("score", Text) { file, stride, sample, showExperts, server, json, routing };
         engine.AddTo(command);
         command.SetAction(async (parsed, cancellation) =>
         {
             var texts = TextFile.Documents("--file", parsed.GetValue(file)!, parsed.GetValue(sample));
             var here = engine.Read(parsed, null);
             var scores = new List<ScoreResponse>();
-            await using var target = await InferenceTarget.OpenAsync(parsed, server, here, cancellation).ConfigureAwait(false);
+            await using var target = await InferenceTarget.OpenAsync(parsed, server, here, cancellation);
             foreach (var text in texts)
             {
                 scores.Add(await target.Inference.ScoreAsync(
                     new()
                     {
                         Text = new() { Text = text },
-                        Routing = routing.Read(parsed),
+                        Routing = routing.Read(parsed, new()),
                         IncludeExperts = parsed.GetValue(showExperts),
                         Stride = parsed.GetValue(stride) ?? 0,
                     },
-                    cancellation).ConfigureAwait(false));
+                    cancellation));
             }
 
             var routed = scores.Exists(score => score.Routed.Count > 0);
-            var moe = routed ? (await target.Inference.DescribeAsync(cancellation).ConfigureAwait(false)).Moe : null;
+            var moe = routed ? (await target.Inference.DescribeAsync(cancellation)).Moe : null;
             if (scores.Find(score => score.Windows.Count > 1) is { } longest)
-                await parsed.InvocationConfiguration.Error.WriteLineAsync(Windows(longest)).ConfigureAwait(false);
+                await parsed.InvocationConfiguration.Error.WriteLineAsync(Windows(longest));
             var total = ScoreTotal.Of(scores);
             var written = scores is [var one] ? ScoreJson.Write(one, moe) : total.ToJson();
             json.Write(parsed, written, Lines(total, scores, moe), AtomicFile.WriteText);

@@ -1,5 +1,3 @@
-using Btx.Cli;
-using Btx.Model;
 using Btx.V1;
 using Google.Protobuf.Collections;
 using RemovalCertificate = Btx.Model.Registry.RemovalCertificate;
@@ -69,6 +67,20 @@ internal static class ForestReport
                 a.Domain.Length > 0 ? $"the prior of {a.Domain}"
                     : a.SampleSha256.Length > 0 ? $"sample text {Start(a.SampleSha256)}" : "chosen weights",
             ]));
+
+    public static IEnumerable<string> Of(RemovalPlan plan)
+    {
+        yield return $"removed: {string.Join(", ", plan.Removed)}";
+        foreach (var (what, names) in new[] { ("quarantined", plan.Quarantined), ("averages dropped", plan.DroppedAverages),
+            ("averages over the others", plan.ReweightedAverages), ("priors over the others", plan.ReweightedPriors) })
+            if (names.Count > 0) yield return $"{what}: {string.Join(", ", names)}";
+        foreach (var r in plan.Residuals)
+        {
+            var parts = string.Join(", ", r.ByAncestor.Select(a => $"{a.Key} {Quantity.Share(a.Value)}"));
+            yield return $"residual ancestry in {r.Expert}{(r.Status == "quarantined" ? " (quarantined)" : "")}: "
+                + $"{Quantity.Share(r.Share)}{(r.ByAncestor.Count > 1 ? $" ({parts})" : "")}";
+        }
+    }
 
     /// <summary>One line of <c>watch</c>.</summary>
     public static string Of(ForestEvent e) =>
@@ -151,7 +163,7 @@ internal static class ForestReport
             + $"{BtxException.OneLine(certificate.KeyFingerprint, 16)}";
     }
 
-    private static string Requests(SwapReport swap)
+    private static string Requests(V1.SwapReport swap)
     {
         (int Count, string What)[] all =
         [
