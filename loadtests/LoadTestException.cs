@@ -18,7 +18,6 @@ public sealed class LoadTestException(string message, Exception? inner = null) :
         }
     }
 
-    /// <inheritdoc cref="Wrap{T}"/>
     public static void Wrap(string failure, Action work) => Wrap(failure, () =>
     {
         work();

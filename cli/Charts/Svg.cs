@@ -49,10 +49,10 @@ internal sealed class Svg
         (".axis", "stroke:#6b7785", "stroke:#8d98a5"), ("line.mark", Dashed, "stroke:#8d98a5"), ("line.level", Dashed, "stroke:#8d98a5"),
         (".shade", "fill:#8d98a5;fill-opacity:.2", ""), (".faint", "fill-opacity:.09", ""),
         ("g path", "fill:currentColor;stroke:#fff;stroke-width:.8", "stroke:#15191f"),
-        ("polygon", "fill:currentColor;fill-opacity:.15", ""), (".hollow path", "fill:none;stroke:currentColor;stroke-width:1.6", ""),
+        (".band", "fill-opacity:.15;stroke:none", ""), (".hollow path:not([class])", "fill:none;stroke:currentColor;stroke-width:1.6", ""),
         (".bar", "stroke:currentColor;stroke-width:1.6;stroke-opacity:.65", ""),
         ("g .dots", "stroke:currentColor;stroke-width:5;stroke-linecap:round", ""),
-        ("polyline", "fill:none;stroke:currentColor;stroke-width:1.9;stroke-linejoin:round", ""),
+        (".line", "fill:none;stroke:currentColor;stroke-width:1.9;stroke-linejoin:round", ""),
         .. Colours.Select((c, i) => ($".c{i}", $"color:{c.Light}", $"color:{c.Dark}")),
     ];
 
@@ -92,10 +92,10 @@ internal sealed class Svg
         else Add("</g>");
     }
 
-    public void Band(IReadOnlyList<(double X, double Y)> outline) => Add($"<polygon points=\"{Points(outline)}\"/>");
+    public void Band(IReadOnlyList<(double X, double Y)> outline) => Add($"<path class=\"band\" d=\"m{Through(outline)}z\"/>");
 
-    public void Polyline(IReadOnlyList<(double X, double Y)> points, int dash) =>
-        Add($"<polyline points=\"{Points(points)}\"{(dash % 4 == 0 ? "" : $" stroke-dasharray=\"{Dashes[dash % 4]}\"")}/>");
+    public void Polyline(IReadOnlyList<(double X, double Y)> points, int dash) => Add($"<path class=\"line\" d=\"m{Through(points)}\""
+        + $"{(dash % 4 == 0 ? "" : $" stroke-dasharray=\"{Dashes[dash % 4]}\"")}/>");
 
     public void Marker(double x, double y, SeriesStyle style, string hover)
     {
@@ -104,7 +104,7 @@ internal sealed class Svg
     }
 
     public void Dots(IEnumerable<(double X, double Y)> points) =>
-        Add($"<path class=\"dots\" d=\"{string.Concat(points.Select(p => $"M{N(p.X, 0)} {N(p.Y, 0)}h0"))}\"/>");
+        Add($"<path class=\"dots\" d=\"{string.Concat(Steps(points, 0).Select(s => $"m{s}h0"))}\"/>");
 
     /// <summary>The whole picture.</summary>
     public string ToSvg(string name, string title, string description, double width, double height) =>
@@ -118,7 +118,9 @@ internal sealed class Svg
     private string Style()
     {
         var drawn = _svg.ToString();
-        var used = Rules.Where(r => r.Selector == ".ground" || drawn.Contains(r.Selector.Split(' ', '.', '=')[^1].TrimEnd(']')));
+        HashSet<string> classes = ["ground", .. drawn.Split("class=\"").Skip(1).SelectMany(p => p[..p.IndexOf('"')].Split(' '))];
+        var used = Rules.Where(r => r.Selector.Split('.') is [_, var named] ? classes.Contains(named.Split(' ')[0])
+            : drawn.Contains(r.Selector.Split(' ', '=')[^1].TrimEnd(']'))).ToArray();
         return string.Concat(used.Select(r => $".btx {r.Selector}{{{r.Light}}}")) + "@media (prefers-color-scheme:dark){"
             + string.Concat(used.Where(r => r.Dark.Length > 0).Select(r => $".btx {r.Selector}{{{r.Dark}}}")) + "}";
     }
@@ -128,10 +130,14 @@ internal sealed class Svg
 
     private static string Hover(string text) => text.Length == 0 ? "" : $"<title>{XmlText.Escape(text)}</title>";
 
-    private static string Points(IReadOnlyList<(double X, double Y)> points)
+    private static string Through(IReadOnlyList<(double X, double Y)> points) =>
+        string.Join(' ', Steps(points, points.Count > Crowd ? 0 : 1)).Replace(" -", "-");
+
+    /// <summary>Each point by its distance from the one before it, which takes half the letters of its place.</summary>
+    private static IEnumerable<string> Steps(IEnumerable<(double X, double Y)> points, int decimals)
     {
-        var decimals = points.Count > Crowd ? 0 : 1;
-        return string.Join(' ', points.Select(p => $"{N(p.X, decimals)},{N(p.Y, decimals)}"));
+        (double X, double Y)[] placed = [.. points.Select(p => (Math.Round(p.X, decimals), Math.Round(p.Y, decimals)))];
+        return placed.Prepend((0, 0)).Zip(placed, (from, to) => $"{N(to.X - from.X)} {N(to.Y - from.Y)}".Replace(" -", "-"));
     }
 
     private void Add(string element) => _svg.Append(element).Append('\n');

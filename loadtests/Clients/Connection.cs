@@ -44,15 +44,13 @@ internal static class Connection
                 $"the server at {server} refused the key ({answer.Status}); give the right one with --key-file FILE",
             "unimplemented" or "http_404" =>
                 $"{server} is not the {kind} address of a server ({answer.Status}); name the right address with --server",
-            _ when answer.Status == Answer.CutOff || IsNoRpc(inner) =>
+            // Which status the client has for bytes that are no HTTP/2 depends on what it was doing when they came.
+            _ when answer.Status == Answer.CutOff
+                || inner is Grpc.Core.RpcException { Status.DebugException: HttpRequestException or IOException } =>
                 $"what listens at {server} broke off its answer; is that the {kind} address of --server?",
             _ => $"the server at {server} answered {answer.Status}: {answer.Error}",
         }, inner);
     }
-
-    // The status is the client's own word for bytes that are no HTTP/2: which one it is depends on what it was doing when they came.
-    private static bool IsNoRpc(Exception? failure) =>
-        failure is Grpc.Core.RpcException { Status.DebugException: HttpRequestException or IOException };
 
     private static async Task<bool> SpeaksHttp1Async(Uri address)
     {
@@ -85,7 +83,6 @@ public static class ServerAddress
     }
 
     /// <summary>Reads <c>127.0.0.1:8081</c> or a URL.</summary>
-    /// <inheritdoc cref="ParseServer"/>
     public static Uri Parse(string option, string address, bool allowRemote)
     {
         var hasScheme = address.Contains("://", StringComparison.Ordinal);

@@ -65,19 +65,17 @@ public sealed record RoutingChoice(string Mode, int? K = null, double? P = null,
 {
     public static IReadOnlyList<string> Modes { get; } = ["ensemble", "top_k", "top_p", "average", "expert", "moe"];
 
-    /// <summary>A point's mode as requests ask for it.</summary>
-    public static RoutingChoice Of(PointSettings settings)
+    /// <summary>A sweep's mode as requests ask for it: <c>ensemble</c>, <c>top_p:0.9</c>, <c>expert:novels</c>.</summary>
+    public static RoutingChoice Of(string mode, int? k = null) => (mode.Split(':')[0], mode.Split(':', 2).ElementAtOrDefault(1)) switch
     {
-        var name = settings.Mode.Split(':', 2);
-        return name[0] switch
-        {
-            "top_k" or "moe" => new(name[0], settings.K),
-            "top_p" => new("top_p", P: double.Parse(name[1])),
-            "expert" => new("expert", Expert: name.ElementAtOrDefault(1)),
-            "average" => new("average", Average: name.ElementAtOrDefault(1)),
-            _ => new(name[0]),
-        };
-    }
+        ("ensemble", null) => new(mode),
+        ("top_k" or "moe", null) => new(mode, k),
+        ("expert", not "") and var (kind, expert) => new(kind, Expert: expert),
+        ("average", not "") and var (kind, average) => new(kind, Average: average),
+        ("top_p", not null) and var (kind, mass) => double.TryParse(mass, out var p) && p is > 0 and <= 1 ? new(kind, P: p)
+            : throw new LoadTestException($"--modes {mode}: expected a posterior mass in (0, 1], for example top_p:0.9"),
+        _ => throw new LoadTestException($"--modes {mode}: unknown mode; use ensemble, top_k, top_p:MASS, moe, average[:A], expert[:E]"),
+    };
 
     /// <summary>This choice, with the domain's expert where it leaves that open.</summary>
     public RoutingChoice For(string domain, ServedFacts served)

@@ -143,13 +143,10 @@ public sealed class OpenAiClient(Uri address, string? key = null) : IServerClien
         {
             throw await Connection.ProblemAsync(address, http: true, Broken(e, begun: false), e);
         }
-        catch (JsonException e)
+        catch (Exception e) when (e is JsonException or TimeoutException)
         {
-            throw new LoadTestException($"{address.Authority}: GET {path} did not answer JSON; is it the HTTP address of a server?", e);
-        }
-        catch (TimeoutException e)
-        {
-            throw new LoadTestException($"{address.Authority}: GET {path} gave no answer within {s_patience.TotalSeconds} s", e);
+            throw new LoadTestException($"{address.Authority}: GET {path} " + (e is TimeoutException
+                ? $"gave no answer within {s_patience.TotalSeconds} s" : "did not answer JSON; is it the HTTP address of a server?"), e);
         }
     }
 

@@ -5,9 +5,8 @@ using System.Text.Json.Serialization;
 
 namespace Btx.LoadTests.Clients;
 
-/// <summary>A peer in a process of its own, asked over JSON lines; see PeerLoop of Btx.Peer. It generates greedily and has one model,
-/// whatever a request says. A token's time is the peer's own reading of the clock that this program reads too. The process ends when its
-/// input does: when this program says so, or is gone.</summary>
+/// <summary>A peer in a process of its own, which ends when its input does; see PeerLoop of Btx.Peer. It generates greedily and has one
+/// model, whatever a request says. A token's time is the peer's own reading of the clock that this program reads too.</summary>
 internal sealed class PeerClient : IServerClient
 {
     private const int KeptErrorLines = 5;

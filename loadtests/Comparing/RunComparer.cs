@@ -19,12 +19,12 @@ public static class RunComparer
 
     /// <param name="metrics">Of the points; null: all. Fewer comparisons leave each more power.</param>
     /// <exception cref="LoadTestException">A metric that there is not; runs without a setting in common.</exception>
-    public static RunComparison Compare(MeasuredRun first, MeasuredRun second, double tolerance = 0.02,
+    public static RunComparison Compare(RunFiles first, RunFiles second, double tolerance = 0.02,
         IReadOnlyList<string>? metrics = null)
     {
         if (metrics?.FirstOrDefault(m => !MetricNames.Contains(m)) is { } unknown)
-            throw new LoadTestException($"--metrics: there is no {unknown}; there are {string.Join(", ", MetricNames)}");
-        static string[] Names(MeasuredRun run) => [.. run.Points.Select(p => p.Settings.Name).Distinct()];
+            throw new LoadTestException($"--metrics: there is no \"{unknown}\"; there are {string.Join(", ", MetricNames)}");
+        static string[] Names(RunFiles run) => [.. run.Points.Select(p => p.Settings.Name).Distinct()];
         string[] a = Names(first), b = Names(second);
         string Some(string[] names) => string.Join(", ", names.Take(3)) + (names.Length > 3 ? ", …" : "");
         if (!a.Intersect(b).Any())
@@ -39,7 +39,7 @@ public static class RunComparer
             measured[i] = change with { Verdict = Judge(change, tolerance) };
         }
 
-        static RunSide Side(MeasuredRun run) => new(run.Directory, run.Description.Started, run.Description.Version,
+        static RunSide Side(RunFiles run) => new(run.Directory, run.Description!.Started, run.Description.Version,
             run.Description.Machine, run.Description.Load, run.Points.Count);
         return new(Side(first), Side(second), [.. Caveats(first, second)], [.. a.Except(b)], [.. b.Except(a)],
             tolerance, [.. measured, .. Quality(first.Quality, second.Quality)]);
@@ -150,12 +150,12 @@ public static class RunComparer
             new(ratio, ratio, ratio, 1), Verdict: verdict);
 
     /// <summary>What makes two runs hard to compare.</summary>
-    private static IEnumerable<string> Caveats(MeasuredRun first, MeasuredRun second)
+    private static IEnumerable<string> Caveats(RunFiles first, RunFiles second)
     {
-        var (a, b) = (first.Description, second.Description);
+        var (a, b) = (first.Description!, second.Description!);
         static string Pairs(params (string Name, object First, object Second)[] pairs) =>
             string.Join("; ", pairs.Where(p => !Equals(p.First, p.Second)).Select(p => $"{p.Name} {p.First} and {p.Second}"));
-        static string Experts(MeasuredRun run) =>
+        static string Experts(RunFiles run) =>
             string.Join("/", run.Points.Select(p => p.Experts).OfType<int>().Where(n => n > 0).Distinct().Order());
         if (Pairs(("processor", a.Machine.Processor, b.Machine.Processor), ("cores", a.Machine.Cores, b.Machine.Cores),
             ("memory, bytes", a.Machine.MemoryBytes, b.Machine.MemoryBytes),
@@ -169,13 +169,12 @@ public static class RunComparer
         if (a.Objective != b.Objective) yield return "another objective: goodput does not mean the same";
         if (a.Seed != b.Seed) yield return $"another seed ({a.Seed} and {b.Seed}): other prompts, lengths and order";
         if (Math.Abs(a.Machine.LoadAverage - b.Machine.LoadAverage) > 0.5)
-            yield return $"the machine was busier in one of them: load average {a.Machine.LoadAverage:0.0} and "
-                + $"{b.Machine.LoadAverage:0.0} before they began";
+            yield return $"the machine was busier before one: load average {a.Machine.LoadAverage:0.0}, {b.Machine.LoadAverage:0.0}";
         if (Pairs(("experts", Experts(first), Experts(second))) is { Length: > 0 } experts) yield return $"another forest: {experts}";
         if (first.Quality is { } q && second.Quality is { } r && q.Source != r.Source)
             yield return $"quality of other text or by another way: \"{q.Source}\" and \"{r.Source}\"; its changes are not judged";
         // The reference point is there to show the machine: of the same version its shift is the machine's.
-        static ILookup<string, PointResult> Reference(MeasuredRun run) => run.Points.Where(p => p.Reference).ToLookup(p => p.Settings.Name);
+        static ILookup<string, PointResult> Reference(RunFiles run) => run.Points.Where(p => p.Reference).ToLookup(p => p.Settings.Name);
         var (ours, theirs) = (Reference(first), Reference(second));
         var noise = RepeatNoise.Of(CostMetric.InterToken, ours.SelectMany(p => p), theirs.SelectMany(p => p));
         var drift = ours.Select(o => Compare(o.Key, noise, o, theirs[o.Key])).FirstOrDefault(c => c is { P: < Level, Ratio: not null });

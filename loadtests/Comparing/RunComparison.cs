@@ -71,6 +71,7 @@ public static class ComparisonReport
     {
         "s" => Quantity.Seconds(value),
         "share" => Quantity.Percent(value),
+        "bits/byte" => $"{value:0.000}",
         _ => Quantity.Figures(value),
     };
 }

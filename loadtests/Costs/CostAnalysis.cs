@@ -57,19 +57,9 @@ internal static class Wording
         s.Rate is { } rate ? $"{Quantity.Figures(rate)} requests/s" : $"concurrency {s.Concurrency}";
 
     /// <summary><c>fp32, --intra-op-threads 2</c>.</summary>
-    public static string Build(string precision, IReadOnlyDictionary<string, string> options) => string.Join(", ",
-        options.OrderBy(o => o.Key, StringComparer.Ordinal).Select(o => $"{o.Key} {o.Value}").Prepend(precision));
-
-    public static string Build(PointSettings s) => Build(s.Precision, s.Options);
-
-    public static string Where(PointSettings settings) => $"{Load(settings)}, {Build(settings)}";
+    public static string Build(PointSettings s) => string.Join(", ",
+        s.Options.OrderBy(o => o.Key, StringComparer.Ordinal).Select(o => $"{o.Key} {o.Value}").Prepend(s.Precision));
 
     /// <summary><c>top_k with k = 2</c>, <c>ensemble</c>.</summary>
     public static string Model(string mode, int? k) => mode is "top_k" or "moe" && k is { } n ? $"{mode} with k = {n}" : mode;
-
-    public static string List(IEnumerable<string> items)
-    {
-        string[] all = [.. items];
-        return all.Length < 2 ? string.Concat(all) : $"{string.Join(", ", all[..^1])} and {all[^1]}";
-    }
 }

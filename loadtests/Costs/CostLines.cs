@@ -36,7 +36,8 @@ public static class LineFitting
     {
         var lines = new List<CostLine>();
         foreach (var form in new[] { CostLine.Forest, CostLine.Mixture })
-            foreach (var group in measured.Where(m => FormOf(m) == form && m.K is not null).GroupBy(m => Wording.Where(m.Settings)))
+            foreach (var group in measured.Where(m => FormOf(m) == form && m.K is not null)
+                .GroupBy(m => $"{Wording.Load(m.Settings)}, {Wording.Build(m.Settings)}"))
                 foreach (var metric in new[] { CostMetric.DecodeStep, CostMetric.InterToken })
                 {
                     MeasuredSettings[] places = [.. group.Where(m => m.Middle(metric) is { Value: > 0 }).OrderBy(m => m.K)];
@@ -123,7 +124,7 @@ public static class LineFitting
     {
         if (none) yield return "no straight line holds for three values of k; the deviations are from the line through all";
         var from = none ? "the line through all"
-            : $"the line through k = {Wording.List(points.Where(p => !p.Breaks).Select(p => $"{p.K}").Distinct())}";
+            : $"the line through k = {string.Join(", ", points.Where(p => !p.Breaks).Select(p => p.K).Distinct())}";
         foreach (var p in points.Where(p => p.Breaks))
             yield return $"k = {p.K} takes {Wording.More(1 + p.Deviation)} than {from} says: {Quantity.Seconds(p.Seconds.Value)} against "
                 + $"{Quantity.Seconds(line.At(p.K))} (noise {Quantity.Percent(noise)})";

@@ -23,17 +23,13 @@ public static class Frontiers
         bool Known(MeasuredSettings m) => quality.BitsPerByte.ContainsKey(QualityKey.Of(m.Settings));
         string[] without = [.. measured.Where(m => !Known(m)).Select(m => QualityKey.Of(m.Settings)).Distinct()
             .Order(StringComparer.Ordinal)];
-        if (without.Length > 0) notes.Add($"no quality is known for {Wording.List(without)}: not on the frontiers");
+        if (without.Length > 0) notes.Add($"no quality is known for {string.Join(", ", without)}: not on the frontiers");
         return [.. from @group in measured.GroupBy(m => Wording.Load(m.Settings))
                    let cost = @group.First().Settings.Rate is null ? CostMetric.SecondsPerToken : CostMetric.InterToken
                    let known = @group.Where(m => Known(m) && m.Middle(cost) is not null).ToArray()
                    where known.Length > 0
                    select Of(@group.Key, cost, known, quality, noise.Relative(cost.Name))];
     }
-
-    /// <summary>Bits per byte: the mean over domains that both have.</summary>
-    internal static double Mean(IReadOnlyDictionary<string, double> ofDomains, IEnumerable<string> domains) =>
-        domains.Average(d => ofDomains[d]);
 
     private static Frontier Of(string where, CostMetric metric, MeasuredSettings[] measured, QualityTable quality, double noise)
     {
@@ -44,7 +40,7 @@ public static class Frontiers
         {
             var values = m.Values(metric);
             return (Measured: m, Cost: values.Median(), Error: noise / Math.Sqrt(values.Length), Count: values.Length, Bits: Bits(m),
-                Mean: domains.Length > 0 ? Mean(Bits(m), domains) : double.NaN);
+                Mean: domains.Length > 0 ? domains.Average(d => Bits(m)[d]) : double.NaN);
         }).OrderBy(p => p.Cost).ToArray();
         double? Perplexity(MeasuredSettings m) =>
             domains.Length > 0 && quality.Perplexity.TryGetValue(QualityKey.Of(m.Settings), out var of) && domains.All(of.ContainsKey)

@@ -1,14 +1,10 @@
 namespace Btx.LoadTests.Costs;
 
 /// <summary>A run that has points: what comparisons and plans are made from.</summary>
-public sealed record MeasuredRun : RunFiles
+public static class MeasuredRun
 {
-    private MeasuredRun(RunFiles run) : base(run) { }
-
-    public new RunDescription Description => base.Description!;
-
     /// <exception cref="LoadTestException">No run, no point that can be read, other damage, or a run of a later program.</exception>
-    public static MeasuredRun Load(string directory)
+    public static RunFiles Load(string directory)
     {
         var run = RunFiles.Read(directory);
         string At(string name) => Path.Combine(directory, name);
@@ -21,20 +17,8 @@ public sealed record MeasuredRun : RunFiles
         if (run.Points.Count == 0)
             throw new LoadTestException(run.Faults.Count > 0 ? $"{directory} holds no point that can be read: {run.Faults[0]}"
                 : $"{directory} holds no measured point ({RunDirectory.Points}); the same sweep command goes on where it was stopped");
-        return new(run);
+        return run;
     }
-}
-
-public static class ObjectiveShare
-{
-    /// <summary>Null where a point's request records are not there.</summary>
-    public static Func<PointResult, double?> FromRecords(string directory, ServiceObjective objective) => point =>
-    {
-        var file = Path.Combine(directory, RunDirectory.Requests, point.FileName);
-        if (!File.Exists(file)) return null;
-        RequestRecord[] records = [.. RunJson.ReadLines<RequestRecord>(file).Where(r => !r.WarmUp)];
-        return records.Length == 0 ? null : records.Count(r => ObjectiveCheck.Meets(objective, r)) / (double)records.Length;
-    };
 }
 
 /// <summary>All repeats of one point.</summary>
@@ -60,10 +44,11 @@ public sealed record MeasuredSettings(PointSettings Settings, IReadOnlyList<Poin
     /// <summary>Mean distinct experts a decode step.</summary>
     public Estimate? Distinct => Middle(DistinctOf);
 
-    /// <summary>By first measurement; the reference point's many measurements count only where there are no others.</summary>
+    /// <summary>Closed loops first, by load; the reference point's many measurements count only where there are no others.</summary>
     public static IReadOnlyList<MeasuredSettings> Group(IEnumerable<PointResult> points) =>
         [.. points.GroupBy(p => p.Settings.Name).Select(g => (All: g.ToArray(), Grid: g.Where(p => !p.Reference).ToArray()))
-            .Select(g => new MeasuredSettings(g.All[0].Settings, g.Grid.Length > 0 ? g.Grid : g.All))];
+            .Select(g => new MeasuredSettings(g.All[0].Settings, g.Grid.Length > 0 ? g.Grid : g.All))
+            .OrderBy(m => m.Settings.Rate).ThenBy(m => m.Settings.Concurrency)];
 
     public static double? DistinctOf(PointResult p) =>
         p.Settings.Mode == "moe" ? p.Server?.DistinctMixtureExperts : p.Server?.DistinctExperts;
@@ -118,6 +103,8 @@ public sealed record CostMetric(string Name, string Title, string Unit, Func<Poi
         new("goodput", "goodput", "requests/s", p => p.Summary.GoodputPerSecond),
         SecondsPerToken,
     ];
+
+    public static CostMetric Named(string name) => All.First(m => m.Name == name);
 
     /// <summary>True for throughputs.</summary>
     public bool MoreIsBetter => Unit.EndsWith("/s", StringComparison.Ordinal);

@@ -45,8 +45,8 @@ public static class Recommendations
     {
         string[] domains = [.. frontier.Domains.Where(ensemble.ContainsKey)];
         if (domains.Length == 0 || frontier.Points.Select(p => QualityKey.Of(p.Mode, p.K, p.Precision)).Distinct().Count() < 2) return null;
-        var full = Frontiers.Mean(ensemble, domains);
-        double Loss(FrontierPoint p) => (Frontiers.Mean(p.BitsPerByteOfDomains, domains) / full) - 1;
+        var full = domains.Average(d => ensemble[d]);
+        double Loss(FrontierPoint p) => (domains.Average(d => p.BitsPerByteOfDomains[d]) / full) - 1;
         var limit = $"within {percent:0.##} % of the full ensemble's";
         FrontierPoint[] within = [.. frontier.Points.Where(p => Loss(p) <= percent / 100)];
         if (within.Length == 0)
@@ -102,8 +102,8 @@ public static class Recommendations
 
     private static Recommendation ForObjective(string where, Candidate[] candidates, ServiceObjective objective)
     {
-        var limits = Limits(objective).ToArray();
-        var words = $"the objective ({string.Join(", ", limits.Select(l => $"{l.Name} ≤ {Quantity.Seconds(l.Limit)}"))} for "
+        var limits = ObjectiveCheck.Limits(objective).ToArray();
+        var words = $"the objective ({string.Join(", ", limits.Select(l => $"{l.Name} ≤ {Quantity.Seconds(l.Seconds)}"))} for "
             + $"{Quantity.Percent(objective.Share)} of requests)";
         // Equal quality at several loads: the one that serves most.
         Candidate[] meet = [.. candidates.Where(c => c.Share.Value >= objective.Share).OrderBy(c => IsTold(c.Measured.Settings.Mode))
@@ -112,9 +112,9 @@ public static class Recommendations
         {
             var nearest = candidates.MaxBy(c => c.Share.Value)!;
             string[] missed = [.. limits
-                .Select(l => (l.Name, l.Limit, P99: nearest.Measured.Middle(p => l.Of(p.Summary)?.P99.Value)?.Value))
-                .Where(l => l.P99 > l.Limit)
-                .Select(l => $"p99 of the {l.Name} is {Quantity.Seconds(l.P99!.Value)} against {Quantity.Seconds(l.Limit)}")];
+                .Select(l => (l.Name, l.Seconds, P99: nearest.Measured.Middle(p => l.OfLoad(p.Summary)?.P99.Value)?.Value))
+                .Where(l => l.P99 > l.Seconds)
+                .Select(l => $"p99 of the {l.Name} is {Quantity.Seconds(l.P99!.Value)} against {Quantity.Seconds(l.Seconds)}")];
             return new(Recommendation.ForObjective, where, $"{where}: nothing meets {words}; the nearest is {nearest.Measured.Name} with "
                 + $"{Quantity.Percent(nearest.Share.Value)} of requests, {(objective.Share - nearest.Share.Value) * 100:0.#} points short"
                 + (missed.Length == 0 ? "" : $": {string.Join(", ", missed)}"));
@@ -127,13 +127,6 @@ public static class Recommendations
             $"{where}: of {meet.Length} of {candidates.Length} settings that meet {words}, {settings.Name} has {what}", settings.Name,
             settings.Mode, settings.K, best.BitsPerByte, next?.Measured.Name, best.Share.Low < objective.Share, best.Share.Value,
             best.RequestsPerSecond);
-    }
-
-    private static IEnumerable<(string Name, double Limit, Func<LoadSummary, LatencyFigures?> Of)> Limits(ServiceObjective objective)
-    {
-        if (objective.TimeToFirstToken is { } first) yield return ("time to first token", first, s => s.TimeToFirstToken);
-        if (objective.InterToken is { } gap) yield return ("time between tokens", gap, s => s.InterToken);
-        if (objective.EndToEnd is { } end) yield return ("end-to-end time", end, s => s.EndToEnd);
     }
 
     private sealed record Candidate(MeasuredSettings Measured, Estimate Share, double? BitsPerByte, double RequestsPerSecond);

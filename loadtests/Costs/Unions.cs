@@ -77,9 +77,7 @@ public static class UnionFitting
             > Math.Max(CostModel.Tolerance, 2 * noise / Math.Sqrt(p.Seconds.Count))))
             yield return $"{p.Name} takes {Wording.More(p.Seconds.Value / p.Fitted!.Value)} than the fit says: "
                 + $"{Quantity.Seconds(p.Seconds.Value)} against {Quantity.Seconds(p.Fitted.Value)} (noise {Quantity.Percent(noise)})";
-        string[] names = ["a step", "a distinct expert", "a row"];
-        for (var i = 0; i < fit.Coefficients.Count; i++)
-            if (fit.Coefficient(i).High < 0)
-                yield return $"the cost of {names[i]} comes out below zero: the model is not of this shape here";
+        foreach (var (i, name) in new[] { "a step", "a distinct expert", "a row" }.Take(fit.Coefficients.Count).Index())
+            if (fit.Coefficient(i).High < 0) yield return $"the cost of {name} comes out below zero: the model is not of this shape here";
     }
 }

@@ -3,28 +3,20 @@ using System.Globalization;
 namespace Btx.LoadTests.Load;
 
 /// <summary>A distribution of lengths in tokens, each at least 1.</summary>
-public sealed record Lengths(string Text, int Max, double Median, Lengths.Drawing Draw)
+public sealed record Lengths(string Text, int Max, double Median, Func<RandomStream, int> Draw)
 {
     public const string Forms = "fixed:N, uniform:A..B, lognormal:MEDIAN,SIGMA[,MAX] or empirical:FILE";
     private const int Longest = 1 << 20;
 
-    public delegate int Drawing(ref RandomStream draws);
-
-    public static Lengths Fixed(int tokens) => new($"fixed:{tokens}", tokens, tokens, (ref RandomStream _) => tokens);
+    public static Lengths Fixed(int tokens) => new($"fixed:{tokens}", tokens, tokens, _ => tokens);
 
     public static Lengths Uniform(int from, int to) =>
-        new($"uniform:{from}..{to}", to, (from + to) / 2.0, (ref RandomStream draws) => from + draws.Below(to - from + 1));
+        new($"uniform:{from}..{to}", to, (from + to) / 2.0, draws => from + draws.Below(to - from + 1));
 
     /// <summary>Exp of a normal: few long ones among many short ones. What is longer than <paramref name="max"/> is drawn again.</summary>
     public static Lengths Lognormal(double median, double sigma, int max) =>
-        new(FormattableString.Invariant($"lognormal:{median},{sigma},{max}"), max, median, (ref RandomStream draws) =>
-        {
-            while (true)
-            {
-                var length = Math.Max(1, Math.Round(median * Math.Exp(sigma * draws.Normal())));
-                if (length <= max) return (int)length;
-            }
-        });
+        new(FormattableString.Invariant($"lognormal:{median},{sigma},{max}"), max, median, draws => (int)draws.Normals()
+            .Select(normal => Math.Max(1, Math.Round(median * Math.Exp(sigma * normal)))).First(length => length <= max));
 
     /// <summary>Lengths that were seen, each as often as it was: a whole number a line.</summary>
     public static Lengths Empirical(string file)
@@ -34,7 +26,7 @@ public sealed record Lengths(string Text, int Max, double Median, Lengths.Drawin
                 : throw new LoadTestException($"{file}, line {l.At}: \"{l.Line}\"; expected a length in tokens, 1 or more"))];
         return seen.Length == 0 ? throw new LoadTestException($"{file} holds no length")
             : new($"empirical:{file}", seen.Max(), seen.Order().ElementAt(seen.Length / 2),
-                (ref RandomStream draws) => seen[draws.Below(seen.Length)]);
+                draws => seen[draws.Below(seen.Length)]);
     }
 
     /// <summary>One of <see cref="Forms"/>, or a number for fixed.</summary>

@@ -47,6 +47,17 @@ public static class ObjectiveCheck
             : throw new LoadTestException($"{option} {text}: limits nothing, or a share above 1; expected {Forms}");
     }
 
+    /// <summary>The limits that there are, with the figure of a request that each is for, and the same latency of a whole load.</summary>
+    public static IEnumerable<(string Name, double Seconds, Func<RequestRecord, double?> Of, Func<LoadSummary, LatencyFigures?> OfLoad)>
+        Limits(ServiceObjective objective)
+    {
+        if (objective.TimeToFirstToken is { } first)
+            yield return ("time to first token", first, r => r.FirstToken - r.Due, s => s.TimeToFirstToken);
+        if (objective.InterToken is { } gap)
+            yield return ("time between tokens", gap, r => r.Gaps.Length > 0 ? r.Gaps.Average() : null, s => s.InterToken);
+        if (objective.EndToEnd is { } end) yield return ("end-to-end latency", end, r => r.End - r.Due, s => s.EndToEnd);
+    }
+
     public static bool Meets(ServiceObjective objective, RequestRecord r) => r.Ok && Excess(objective, r).All(e => e.Excess <= 1);
 
     /// <summary>One line, for people: how many met it, and where none did, which limit the nearest one missed.</summary>
@@ -67,12 +78,9 @@ public static class ObjectiveCheck
     }
 
     private static IEnumerable<(string Name, double Seconds, double Limit, double Excess)> Excess(ServiceObjective objective,
-        RequestRecord record) => new (string Name, double? Seconds, double? Limit)[]
-        {
-            ("time to first token", record.FirstToken - record.Due, objective.TimeToFirstToken),
-            ("mean inter-token latency", record.Gaps.Length > 0 ? record.Gaps.Average() : null, objective.InterToken),
-            ("end-to-end latency", record.End - record.Due, objective.EndToEnd),
-        }
-        .Where(l => l is { Seconds: not null, Limit: not null })
-        .Select(l => (l.Name, l.Seconds!.Value, l.Limit!.Value, l.Seconds.Value / l.Limit.Value));
+        RequestRecord record) =>
+        from limit in Limits(objective)
+        let seconds = limit.Of(record)
+        where seconds is not null
+        select (limit.Name, seconds.Value, limit.Seconds, seconds.Value / limit.Seconds);
 }

@@ -17,15 +17,15 @@ public sealed class LoadPlan(Arrivals arrivals, PromptTexts texts, PromptRuler r
     public IEnumerable<PlannedRequest> Requests() => arrivals.From(seed).Select((arrival, index) =>
     {
         var draws = new RandomStream(seed, RandomStream.Prompts, index);
-        var domain = mix.Draw(ref draws);
-        var (prompt, output, own) = (prompts.Draw(ref draws), outputs.Draw(ref draws), draws.Seed());
+        var domain = mix.Draw(draws);
+        var (prompt, output, own) = (prompts.Draw(draws), outputs.Draw(draws), draws.Seed());
         if (arrival.Domain is { } named)
             domain = mix.Domains.Contains(named) ? named
                 : throw new LoadTestException($"the trace names the domain {named}; the domain mix has {string.Join(", ", mix.Domains)}");
         var (promptAsked, outputAsked) = (arrival.PromptTokens ?? prompt, arrival.OutputTokens ?? output);
         (prompt, output) = ruler.Allowed(promptAsked, outputAsked);
         if (prompt < promptAsked || output < outputAsked) Shortened++;
-        var text = texts.Cut(domain, ruler.Characters(domain, prompt), ref draws);
+        var text = texts.Cut(domain, ruler.Characters(domain, prompt), draws);
         return new PlannedRequest(index, arrival.Due, domain, ruler.Fit(domain, text, output), prompt, output, own);
     });
 }
@@ -47,7 +47,7 @@ public sealed class DomainMix(IReadOnlyList<(string Domain, double Weight)> weig
         return new([.. Specification.Numbers(option, text, available, usual: "1").Select(w => (w.Key, w.Value))]);
     }
 
-    public string Draw(ref RandomStream draws)
+    public string Draw(RandomStream draws)
     {
         var left = draws.Uniform() * _sum;
         foreach (var (domain, weight) in weights)
@@ -57,7 +57,7 @@ public sealed class DomainMix(IReadOnlyList<(string Domain, double Weight)> weig
 }
 
 /// <summary>Random draws that are the same on every machine (SplitMix64, Steele, Lea, Flood 2014), a stream for each index.</summary>
-public struct RandomStream(long seed, int stream, long index = 0)
+public sealed class RandomStream(long seed, int stream, long index = 0)
 {
     /// <summary>What a stream is for: the same prompts come whatever the arrivals are.</summary>
     public const int Arrivals = 1, Prompts = 2, Calibration = 3;
@@ -73,7 +73,10 @@ public struct RandomStream(long seed, int stream, long index = 0)
     public double Exponential() => -Math.Log(1 - Uniform());
 
     /// <summary>Standard normal (Box and Muller).</summary>
-    public double Normal() => Math.Sqrt(2 * Exponential()) * Math.Cos(2 * Math.PI * Uniform());
+    public IEnumerable<double> Normals()
+    {
+        while (true) yield return Math.Sqrt(2 * Exponential()) * Math.Cos(2 * Math.PI * Uniform());
+    }
 
     public long Seed() => (long)(Next() >> 2);
 

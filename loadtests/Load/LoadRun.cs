@@ -81,9 +81,8 @@ public sealed class RecordFile : IAsyncDisposable
     }
 }
 
-/// <summary>Sends a plan's requests to a server and records what becomes of them. The clock of a request starts when it is due, whether or
-/// not it could be sent then. Requests that are under way when the measured time is over are waited for; their latency counts, their later
-/// tokens do not count to the throughput.</summary>
+/// <summary>Sends a plan's requests and records what becomes of them. A request's clock starts when it is due, sent or not. Those under
+/// way when the measured time is over are waited for: their latency counts, to the throughput their later tokens do not.</summary>
 public sealed record LoadRun(IServerClient Client, ServedFacts Served, LoadPlan Plan, RoutingChoice Routing, LoadBounds Bounds,
     double Temperature = 1, RecordFile? File = null, ServerMetrics? Metrics = null, IProgress<LoadProgress>? Progress = null)
 {

@@ -27,7 +27,7 @@ public sealed class PromptTexts(IReadOnlyDictionary<string, string[]> documents,
     }
 
     /// <summary>So many characters from a random line of a random document on; where that ends, the next document follows.</summary>
-    public string Cut(string domain, int characters, ref RandomStream draws)
+    public string Cut(string domain, int characters, RandomStream draws)
     {
         var texts = documents[domain];
         var at = draws.Below(texts.Length);
@@ -72,8 +72,7 @@ public sealed class PromptRuler(IReadOnlyDictionary<string, (double Mean, double
             double length = 0, tokens = 0, densest = double.MaxValue;
             for (var s = 0; s < Samples; s++)
             {
-                var draws = new RandomStream(seed, RandomStream.Calibration, s);
-                var sample = texts.Cut(domain, characters, ref draws);
+                var sample = texts.Cut(domain, characters, new RandomStream(seed, RandomStream.Calibration, s));
                 using var limit = CancellationTokenSource.CreateLinkedTokenSource(cancellation);
                 limit.CancelAfter(TimeSpan.FromMinutes(2));
                 var answer = await client.GenerateAsync(new(sample, 1, routing.For(domain, served), Seed: 1), new(TimeProvider.System, 1),
@@ -103,9 +102,8 @@ public sealed class PromptRuler(IReadOnlyDictionary<string, (double Mean, double
     /// <summary>Characters that make so many tokens on average.</summary>
     public int Characters(string domain, int tokens) => Math.Max(1, (int)Math.Round(tokens * charactersPerToken[domain].Mean));
 
-    /// <summary>The prompt, or as much of its beginning as stays within the context beside the answer even where text is dense: a small
-    /// letter or a blank counts as in the densest sample and a margin more, any other character as a token, beyond ASCII by its
-    /// bytes.</summary>
+    /// <summary>The prompt, or as much of its beginning as surely fits the context beside the answer: a small letter or a blank counts as
+    /// in the densest sample and a margin more, any other character as a token, beyond ASCII by its bytes.</summary>
     public string Fit(string domain, string prompt, int outputTokens)
     {
         if (context == 0) return prompt;

@@ -73,11 +73,8 @@ public sealed record ExpertSize(double Parameters, string Precision, double KvBy
     public double WeightBytes => Parameters * BytesPerParameter[Precision];
 
     /// <summary>A usual Llama: 12·layers·width² parameters, a layer for every 64 of width; fp16 but for fp32 weights.</summary>
-    public static double UsualKvBytesPerToken(double parameters, string precision)
-    {
-        var width = Math.Cbrt(parameters * 64 / 12);
-        return 2 * (width / 64) * width * (precision == "fp32" ? 4 : 2);
-    }
+    public static double UsualKvBytesPerToken(double parameters, string precision) =>
+        2 * Math.Pow(Math.Cbrt(parameters * 64 / 12), 2) / 64 * (precision == "fp32" ? 4 : 2);
 
     /// <summary>Reads <c>125M</c>, <c>1.3B</c>, <c>280k</c> or a plain number.</summary>
     public static double ReadParameters(string option, string text)

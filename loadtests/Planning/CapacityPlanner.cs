@@ -18,8 +18,7 @@ public sealed class CapacityPlanner(ExpertSize expert, MachineSpec machine, Plan
         var others = routing.Mode == "ensemble" ? " and all others"
             : routing.Active(experts.Max()) is > 1 and var k ? $" and {k - 1} of the others, evenly" : "";
         string[] choice = routing.Mode != "top_k" ? []
-            : routing.Gathers ? ["every expert reads the prompt before the k are chosen (--choice domain: the caller names the domain, "
-                + "only they read it)"]
+            : routing.Gathers ? ["every expert reads the prompt before the k are chosen (--choice domain: only these read it)"]
             : ["the caller names the domain: only the k experts read the prompt"];
         return new CapacityPlan(machine, load, routing, costs, [.. experts.Select(Plan)],
         [

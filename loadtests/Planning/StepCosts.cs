@@ -26,8 +26,7 @@ public sealed record StepCosts(double Step, double PerExpert, double PerRow, dou
         var row = machine.Teraflops is { } t ? 2 * expert.Parameters * share / (t * 1e12 * efficiency) : 0;
         return new(step + ((1 - share) * whole), share * whole, row, Math.Max(row, share * whole / Chunk), perByte,
         [
-            $"an expert's weights are read at {Quantity.Percent(efficiency)} of {Quantity.Figures(machine.Bandwidth)} GB/s: assumed, not "
-                + "measured (--run takes it from a measured run)",
+            $"an expert's weights are read at {Quantity.Percent(efficiency)} of {Quantity.Figures(machine.Bandwidth)} GB/s: assumed",
             $"a step takes {Quantity.Seconds(step)} besides: assumed (--step-overhead)",
             machine.Teraflops is { } f
                 ? $"a row takes 2 operations a parameter at {Quantity.Percent(efficiency)} of {Quantity.Figures(f)} teraflops"
@@ -40,7 +39,7 @@ public sealed record StepCosts(double Step, double PerExpert, double PerRow, dou
     /// <param name="parameters">Of an expert that the run measured.</param>
     /// <param name="bandwidth">Of the run's machine, GB/s; null: not known, and the plan is for the same machine.</param>
     /// <exception cref="LoadTestException">The run does not tell what an expert costs, or the machines cannot be related.</exception>
-    public static (StepCosts Costs, MachineSpec Machine) Of(MeasuredRun run, PlannedRouting routing, double parameters, double? bandwidth,
+    public static (StepCosts Costs, MachineSpec Machine) Of(RunFiles run, PlannedRouting routing, double parameters, double? bandwidth,
         ExpertSize expert, MachineSpec? target)
     {
         var places = StepCostFit.Places(MeasuredSettings.Group(run.Points), routing.IsMixture ? CostLine.Mixture : CostLine.Forest);
@@ -68,27 +67,22 @@ public sealed record StepCosts(double Step, double PerExpert, double PerRow, dou
             $"costs are fitted to {places.Count} points of {run.Directory} ({precision}, {Quantity.Figures(parameters / 1e6)} M "
                 + $"parameters an expert): {Quantity.Seconds(fit.Step)} a step, {Quantity.Seconds(fit.PerExpert)} a distinct expert, "
                 + $"{Quantity.Seconds(fit.PerRow)} a row, {Quantity.Seconds(fit.PerPromptToken)} a prompt token and expert",
-            $"weights were read at {Quantity.Figures(reached)} GB/s" + (efficiency is { } e
-                ? $", {Quantity.Percent(e)} of {Quantity.Figures(bandwidth!.Value)}"
-                    : "; how much of the machine's bandwidth that is was not given"),
+            $"weights were read at {Quantity.Figures(reached)} GB/s"
+                + (efficiency is { } e ? $", {Quantity.Percent(e)} of {Quantity.Figures(bandwidth!.Value)}" : ""),
         ];
         if (efficiency > 1)
-            assumptions.Add("that is more than memory gives: a part of the weights stayed in a cache, and larger experts will cost more "
-                + "than planned");
+            assumptions.Add("that is more than memory gives: weights stayed in a cache, and larger experts will cost more than planned");
         if (expert.Parameters != parameters || expert.Precision != precision)
             assumptions.Add("an expert costs as many times more as it has bytes, a row as many times more as it has parameters");
         if (target is not null)
-            assumptions.Add(target.Teraflops is null
-                ? "on the other machine everything but the step's constant is faster as its memory is; the share of the bandwidth that is "
-                    + "reached is the same"
-                : "on the other machine the same share of bandwidth and of operations is reached as of bandwidth here; the step's "
-                    + "constant is the same");
+            assumptions.Add("on the other machine the step's constant is the same, and so is the share of bandwidth that is reached"
+                + (target.Teraflops is null ? "; everything else is as much faster as its memory" : ", which holds for operations too"));
         if (routing.IsMixture) assumptions.Add("A of a BTX model, mostly shared weights, grows as the weights do");
         var machine = target ?? new MachineSpec
         {
-            Name = run.Description.Machine.Processor,
+            Name = run.Description!.Machine.Processor,
             Bandwidth = bandwidth ?? reached,
-            Memory = run.Description.Machine.MemoryBytes / (double)(1L << 30),
+            Memory = run.Description!.Machine.MemoryBytes / (double)(1L << 30),
         };
         return (new(routing.IsMixture ? fit.Step * weights : fit.Step, fit.PerExpert * weights, row, prompt,
             fit.PerExpert * weights / (expert.WeightBytes * share), assumptions), machine);
@@ -98,9 +92,6 @@ public sealed record StepCosts(double Step, double PerExpert, double PerRow, dou
 /// <summary>Step costs from measured points: what the planning predicts with, and is checked with.</summary>
 public static class StepCostFit
 {
-    // The server's own default.
-    private const int DefaultSlots = 16;
-
     /// <summary>Closed-loop points of one build, of a forest or of a BTX model.</summary>
     public static IReadOnlyList<MeasuredSettings> Places(IEnumerable<MeasuredSettings> measured, string form) =>
     [
@@ -131,7 +122,7 @@ public static class StepCostFit
     }
 
     /// <summary>Predicts what was measured: every closed-loop point from all others of its kind, every knee from the closed loop.</summary>
-    public static PlanCheck Check(MeasuredRun run)
+    public static PlanCheck Check(RunFiles run)
     {
         var measured = MeasuredSettings.Group(run.Points);
         var curves = LoadCurves.Of(measured, new AnalysisOptions());
@@ -150,13 +141,14 @@ public static class StepCostFit
             if (points.Count == 0)
                 notes.Add($"{form}: {Quantity.Count(places.Count, "closed-loop point")}; to predict one, three others are needed");
             if (Of(places) is not { } costs) continue;
-            // The closed-loop point of the same model tells the lengths; its slots are the server's.
+            // The closed-loop point of the same model tells the lengths; its slots are the server's, 16 by default.
             knees.AddRange(from curve in curves
                            where curve is { Load: "open", Knee: not null }
-                           let place = places.FirstOrDefault(p => (p.Settings.Mode, p.Settings.K) == (curve.Mode, curve.K)
-                               && Wording.Build(p.Settings) == Wording.Build(curve.Precision, curve.Options))
+                           let settings = measured.First(m => m.Name == curve.Points[0].Name).Settings
+                           let place = places.FirstOrDefault(p => (p.Settings.Mode, p.Settings.K, Wording.Build(p.Settings))
+                               == (settings.Mode, settings.K, Wording.Build(settings)))
                            where place is not null
-                           let slots = int.TryParse(curve.Options.GetValueOrDefault("--slots"), out var n) && n > 0 ? n : DefaultSlots
+                           let slots = int.TryParse(curve.Options.GetValueOrDefault("--slots"), out var n) && n > 0 ? n : 16
                            select new CheckedKnee(Wording.Model(curve.Mode, curve.K), curve.Knee!.Load, curve.Knee.Low, curve.Knee.High,
                                1 / Predict(costs, place, slots)));
         }

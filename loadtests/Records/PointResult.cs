@@ -37,6 +37,9 @@ public sealed record PointSettings(string Mode, int? K, string Load, int? Concur
     /// <summary>Precision of a server that does not say.</summary>
     public const string Unknown = "unknown";
 
+    [JsonIgnore]
+    public bool IsPeer => Mode.StartsWith("peer:", StringComparison.Ordinal);
+
     /// <summary>The same words for equal settings: a file name's part and a table's row.</summary>
     public string Name => string.Join('-', new[] { Mode.Replace(':', '_'), K is not null && Mode is "top_k" or "moe" ? $"k{K}" : null,
         Rate is { } r ? FormattableString.Invariant($"r{r:0.###}") : $"c{Concurrency}", Precision == Unknown ? null : Precision }

@@ -71,9 +71,18 @@ public record RunFiles(string Directory)
     {
         var own = Description?.Objective;
         if ((options.Objective ?? own) is not { } objective) return CostModel.Analyse(Points, Quality, options);
-        var share = objective == own ? options.ShareMet : ObjectiveShare.FromRecords(Directory, objective);
+        var share = objective == own ? options.ShareMet : ShareFromRecords(objective);
         return CostModel.Analyse(Points, Quality, options with { Objective = objective, ShareMet = share });
     }
+
+    /// <summary>Null where a point's request records are not there.</summary>
+    internal Func<PointResult, double?> ShareFromRecords(ServiceObjective objective) => point =>
+    {
+        var file = Path.Combine(Directory, RunDirectory.Requests, point.FileName);
+        if (!File.Exists(file)) return null;
+        RequestRecord[] records = [.. RunJson.ReadLines<RequestRecord>(file).Where(r => !r.WarmUp)];
+        return records.Length == 0 ? null : records.Count(r => ObjectiveCheck.Meets(objective, r)) / (double)records.Length;
+    };
 
     // Loads that were killed: their requests are on disk, their figures are not.
     private static IEnumerable<string> UnfinishedLoads(string requests) => !System.IO.Directory.Exists(requests) ? [] :

@@ -42,7 +42,7 @@ public static class RunJson
         var (items, lines) = (new List<T>(), ReadText(path));
         foreach (var (i, line) in lines.Index())
         {
-            string problem;
+            var problem = $"{path}, line {i + 1}: settings or figures are missing or are no numbers";
             try
             {
                 if (JsonSerializer.Deserialize<T>(line, Line) is { } item && isWhole?.Invoke(item) != false)
@@ -50,8 +50,6 @@ public static class RunJson
                     items.Add(item);
                     continue;
                 }
-
-                problem = $"{path}, line {i + 1}: settings or figures are missing or are no numbers";
             }
             catch (JsonException e)
             {

@@ -22,14 +22,12 @@ internal static class CostSections
             ],
             Figures = [.. frontiers.Except(alone).Select((f, i) => Draw(model, f, i))],
             Missing = model.Lacks(frontiers.Length > 0, model.Quality is null ? model.Absent(RunDirectory.Quality)
-                : "No measured point has both a cost and a quality: the modes, k and precisions of quality.json are others than those of "
-                    + "points.jsonl."),
+                : "No measured point has both a cost and a quality: quality.json is of other modes, k or precisions."),
         };
     }
 
     private static Figure Draw(ReportModel model, Frontier frontier, int index)
     {
-        string Label(FrontierPoint p) => model.Labels.Model(p.Mode, p.K, p.Precision, p.Options);
         var within = model.Analysis!.Recommendations
             .FirstOrDefault(r => r.Kind == Recommendation.WithinEnsemble && r.Where == frontier.Where)?.WithinPercent;
         var full = frontier.Points.Where(p => p.Mode == "ensemble").Select(p => (double?)p.BitsPerByte).Min();
@@ -37,10 +35,10 @@ internal static class CostSections
         var best = frontier.Points.Where(p => p.OnFrontier).OrderBy(p => p.Cost.Value).ToArray();
         // From one point of the frontier to the next, level until it costs as much as that.
         var steps = best.SelectMany((p, i) => new[] { new Datum(p.Cost.Value * 1e3, best[Math.Max(0, i - 1)].BitsPerByte),
-            new Datum(p.Cost.Value * 1e3, p.BitsPerByte, Label: Label(p)) });
+            new Datum(p.Cost.Value * 1e3, p.BitsPerByte, Label: model.Label(p.Name)) });
         var points = frontier.Points.GroupBy(p => p.Mode).OrderBy(g => Modes.Rank(g.Key)).Select(g => new Series(g.Key,
             [.. g.Select(p => new Datum(p.Cost.Value * 1e3, p.BitsPerByte, Left: p.Cost.Low * 1e3, Right: p.Cost.High * 1e3,
-                Label: p.OnFrontier ? null : Label(p)))], Modes.Style(g.Key))
+                Label: p.OnFrontier ? null : model.Label(p.Name)))], Modes.Style(g.Key))
         { Joined = false });
         var panel = new Panel(new Axis("bits per byte, mean over the domains"),
             [new Series("frontier", [.. steps.Skip(1)], new SeriesStyle(7, 0, 1)) { Marked = false }, .. points])
@@ -52,8 +50,8 @@ internal static class CostSections
         var chart = new Chart($"frontier-{index + 1}", $"Cost and quality at {frontier.Where}", new Axis(unit), [panel])
         { Caption = "Left and low is good. Markers: medians; bars: twice the noise. Points above the dashed steps are beaten." };
         return Figure.Of(chart, new(["", unit, "bits per byte", "perplexity", "on the frontier", "costs alike"],
-            [.. frontier.Points.Select(p => (string[])[Label(p), Amount.Of(p.Cost, 1e3), Amount.Of(p.BitsPerByte), Amount.Of(p.Perplexity),
-                p.OnFrontier ? "yes" : "", string.Join(", ", p.CostsAlike)])]));
+            [.. frontier.Points.Select(p => (string[])[model.Label(p.Name), Amount.Of(p.Cost, 1e3), Amount.Bits(p.BitsPerByte),
+                Amount.Of(p.Perplexity), p.OnFrontier ? "yes" : "", string.Join(", ", p.CostsAlike)])]));
     }
 
     public static Section Lines(ReportModel model)
@@ -74,8 +72,7 @@ internal static class CostSections
                     [.. lines.SelectMany(l => l.Breaks.Select(b => (string[])[$"{l.Form}: {Amount.Title(l.Quantity)}", l.Where, b]))]),
             ],
             Figures = [.. lines.GroupBy(l => (l.Form, l.Quantity)).SelectMany(g => g.Chunk(MostLines)).Select(Draw)],
-            Missing = model.Lacks(lines.Count > 0, "No line was fitted: that needs three or more k of one mode at one load. `btx loadtest "
-                + "sweep --modes top_k --k 1,2,3,4 …` measures them."),
+            Missing = model.Lacks(lines.Count > 0, "No line was fitted: that needs three k at one load (`sweep --k 1,2,3,4 …`)."),
         };
     }
 
@@ -134,9 +131,8 @@ internal static class CostSections
         {
             Findings = unions.Length == 0 ? [] :
             [
-                "A step reads the weights of every expert that any of its tokens runs on. If tokens chose independently and evenly, a "
-                    + "batch of B would touch E·(1 - (1 - k/E)^B) of E experts; tokens of the same text choose alike, so that real "
-                        + "batches touch fewer.",
+                "A step reads the weights of every expert that any of its B tokens runs on. If they chose independently and evenly, these "
+                    + "were E·(1 - (1 - k/E)^B) of E experts; tokens of the same text choose alike, so that there are fewer.",
                 .. unions.Where(u => u.PerExpert is not null).Select(u => $"{u.Form}, {u.Where}: a step takes {Amount.Of(u.Step, 1e3)} ms, "
                     + $"{Amount.Of(u.PerExpert, 1e3)} ms for each distinct expert"
                     + (u.PerRow is { } row ? $" and {Amount.Of(row, 1e3)} ms for each row on an expert" : "")

@@ -34,7 +34,7 @@ public sealed record Headline(string Answer, IReadOnlyList<string> Reasons, Repo
         if (r.Undecided)
             return $"This run cannot tell what costs least {limit}{load}: {r.Alike} settings that qualify cost alike beside its noise. "
                 + $"The cheap, safe choice among them runs the fewest experts: {what}.";
-        var next = Measured(model, r.RunnerUp);
+        var next = model.Measured(r.RunnerUp);
         return $"For the lowest cost {limit}, run {what}"
             + (r.WithinNoise && next is not null ? $", which cannot be told from {model.Labels.Model(next.Settings)}" : "") + $"{load}.";
     }
@@ -53,37 +53,34 @@ public sealed record Headline(string Answer, IReadOnlyList<string> Reasons, Repo
         : model.Quality is null ? model.Absent(RunDirectory.Quality)
         : !(model.Analysis?.Frontiers.Count > 0) ? "No measured point has both a cost and a quality."
         : !model.Quality.BitsPerByte.Keys.Any(k => k.StartsWith("ensemble@", StringComparison.Ordinal))
-            ? "The quality of the full ensemble, which others are held against, is not known: measure mode `ensemble` too, or name an "
-                + "`--objective`."
+            ? "The quality of the full ensemble, which others are held against, is not known: measure it too, or name an `--objective`."
         : "Only one model was measured: there is nothing to choose from.");
 
-    private static MeasuredSettings? Measured(ReportModel model, string? name) => model.Measurements.FirstOrDefault(m => m.Name == name);
+    private static PointSettings? Settings(ReportModel model, Recommendation r) => model.Measured(r.Point)?.Settings;
 
-    private static PointSettings? Settings(ReportModel model, Recommendation r) => Measured(model, r.Point)?.Settings;
-
-    private static string Name(ReportModel model, Recommendation r) =>
-        Settings(model, r) is { } settings ? model.Labels.Model(settings) : r.Point ?? "nothing";
+    private static string Name(ReportModel model, Recommendation r) => r.Point is { } point ? model.Label(point) : "nothing";
 
     private static ReportTable Figures(ReportModel model, IEnumerable<Recommendation> recommended)
     {
-        var points = recommended.Select(r => Measured(model, r.Point)).OfType<MeasuredSettings>().Distinct();
+        var points = recommended.Select(r => model.Measured(r.Point)).OfType<MeasuredSettings>().Distinct();
         var quality = (model.Analysis?.Frontiers ?? []).SelectMany(f => f.Points).ToLookup(p => p.Name, p => (double?)p.BitsPerByte);
         return new(["", "tokens/s", "first token, p50 (ms)", "between tokens, mean (ms)", "end to end, p99 (ms)", "bits per byte"],
             [.. points.Select(m => (string[])[model.Labels.Full(m.Settings), Amount.Of(m.Of(s => (double?)s.TokensPerSecond)?.Value),
                 Amount.Of(m.Of(s => s.TimeToFirstToken?.P50)?.Value * 1e3), Amount.Of(m.Of(s => s.InterToken?.Mean)?.Value * 1e3),
-                Amount.Of(m.Of(s => s.EndToEnd?.P99)?.Value * 1e3), Amount.Of(quality[m.Name].FirstOrDefault())])]);
+                Amount.Of(m.Of(s => s.EndToEnd?.P99)?.Value * 1e3), Amount.Bits(quality[m.Name].FirstOrDefault())])]);
     }
 
     private static ReportTable ByLoad(ReportModel model, IReadOnlyList<Recommendation> all) => new(
         ["at", "asked for", "run", "meet the objective", "requests/s", "a token (ms)", "of the ensemble's cost", "bits per byte",
             "beside the ensemble's", "next", "costs more by", ""],
-        [.. all.OrderBy(r => r.Where, StringComparer.Ordinal).ThenBy(r => r.WithinPercent).Select(r => (string[])
+        [.. all.GroupBy(r => r.Where).SelectMany(load => load.OrderBy(r => r.WithinPercent)).Select(r => (string[])
             [r.Where, r.WithinPercent is { } percent ? $"cheapest within {Amount.Of(percent)} % of the ensemble"
                 : "best quality within the objective",
-                Name(model, r), r.ShareMet is { } met ? Quantity.Percent(met) : "", r.RequestsPerSecond is { } rate ? Amount.Of(rate) : "",
-                r.Cost is { } cost ? Amount.Of(cost * 1e3) : "", r.OfEnsemblesCost is { } share ? Quantity.Percent(share) : "",
-                r.BitsPerByte is { } bits ? Amount.Of(bits) : "", r.Loss is { } loss ? Wording.More(1 + loss) : "", r.RunnerUp ?? "",
-                r.RunnerUpCost is { } next ? Quantity.Percent((next / r.Cost!.Value) - 1) : "", Note(r)])]);
+                Name(model, r), Share(r.ShareMet), Amount.Of(r.RequestsPerSecond), Amount.Of(r.Cost * 1e3), Share(r.OfEnsemblesCost),
+                Amount.Bits(r.BitsPerByte), r.Loss is { } loss ? Wording.More(1 + loss) : Quantity.None, r.RunnerUp ?? Quantity.None,
+                Share((r.RunnerUpCost / r.Cost) - 1), Note(r)])]);
+
+    private static string Share(double? share) => Quantity.Percent(share ?? double.NaN);
 
     private static string Note(Recommendation r) => r.Point is null ? r.Sentence[(r.Where.Length + 2)..]
         : r.Undecided ? $"{r.Alike} cost alike; the fewest experts"

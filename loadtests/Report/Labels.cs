@@ -8,6 +8,9 @@ public static class Amount
 {
     public static string Of(double? value) => value is { } v ? Quantity.Figures(v) : Quantity.None;
 
+    /// <summary>Bits per byte, always to three decimals: models differ in the third.</summary>
+    public static string Bits(double? value) => value is { } v ? $"{v:0.000}" : Quantity.None;
+
     /// <summary>An interval is in brackets.</summary>
     public static string Of(Estimate? estimate, double scale = 1) => Of(estimate?.Value * scale)
         + (estimate is { Low: { } low, High: { } high } ? $" ({Of(low * scale)} to {Of(high * scale)})" : "");
@@ -29,7 +32,7 @@ public sealed class PointLabels(IReadOnlyCollection<PointSettings> all)
 {
     private readonly bool _precisions = all.Select(s => s.Precision).Distinct().Count() > 1;
     private readonly string[] _options = [.. all.SelectMany(s => s.Options.Keys).Distinct(StringComparer.Ordinal)
-        .Where(k => all.Where(s => !Modes.IsPeer(s.Mode)).Select(s => s.Options.GetValueOrDefault(k)).Distinct().Count() > 1)
+        .Where(k => all.Where(s => !s.IsPeer).Select(s => s.Options.GetValueOrDefault(k)).Distinct().Count() > 1)
         .Order(StringComparer.Ordinal)];
 
     /// <summary><c>4 in flight</c> or <c>2.5 requests/s</c>.</summary>
@@ -37,19 +40,15 @@ public sealed class PointLabels(IReadOnlyCollection<PointSettings> all)
         settings.Rate is { } rate ? $"{Amount.Of(rate)} requests/s" : $"{settings.Concurrency} in flight";
 
     /// <summary>What belongs to the server: <c>int8, --intra-op-threads 2</c>; empty if all points share it.</summary>
-    public string Server(string precision, IReadOnlyDictionary<string, string> options) => string.Join(", ",
-        [.. _precisions ? [precision] : Array.Empty<string>(), .. _options.Where(options.ContainsKey).Select(k => $"{k} {options[k]}")]);
-
-    public string Server(PointSettings settings) => Server(settings.Precision, settings.Options);
+    public string Server(PointSettings s) => string.Join(", ", [.. _precisions ? [s.Precision] : Array.Empty<string>(),
+        .. _options.Where(s.Options.ContainsKey).Select(k => $"{k} {s.Options[k]}")]);
 
     /// <summary>Routing (<c>top_k, k = 2</c>), and the server where it differs.</summary>
-    public string Model(string mode, int? k, string precision, IReadOnlyDictionary<string, string> options)
+    public string Model(PointSettings s)
     {
-        var routing = mode is "top_k" or "moe" && k is { } n ? $"{mode}, k = {n}" : mode;
-        return Server(precision, options) is { Length: > 0 } server ? $"{routing}, {server}" : routing;
+        var routing = s.Mode is "top_k" or "moe" && s.K is { } n ? $"{s.Mode}, k = {n}" : s.Mode;
+        return Server(s) is { Length: > 0 } server ? $"{routing}, {server}" : routing;
     }
-
-    public string Model(PointSettings settings) => Model(settings.Mode, settings.K, settings.Precision, settings.Options);
 
     public string Full(PointSettings settings) => $"{Model(settings)}, {Load(settings)}";
 }
@@ -64,8 +63,6 @@ public static class Modes
 
     /// <summary><c>expert</c> of <c>expert:novels</c>, <c>top_p</c> of <c>top_p:0.9</c>.</summary>
     public static string Kind(string mode) => mode.Split(':')[0];
-
-    public static bool IsPeer(string mode) => mode.StartsWith("peer:", StringComparison.Ordinal);
 
     /// <param name="variant">What tells series of one mode apart, such as its load: another shape and dashes.</param>
     public static SeriesStyle Style(string mode, int variant = 0)

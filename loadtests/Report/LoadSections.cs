@@ -71,17 +71,12 @@ internal static class LoadSections
         return new("saturation", "Load to saturation")
         {
             Findings = [.. curves.GroupBy(c => c.Finding).OrderBy(g => g.All(c => c.Knee is null)).Select(g =>
-                $"{string.Join("; ", g.Select(c => $"{Name(model, c)}, {c.Load} loop"))}: {Amount.Sentence(g.Key)}")],
+                $"{string.Join("; ", g.Select(c => $"{model.Label(c.Points[0].Name)}, {c.Load} loop"))}: {Amount.Sentence(g.Key)}")],
             Figures = [.. together, .. own.Take(MostCurves).Select((c, i) => Draw(model, c, i))],
-            Missing = own.Length <= MostCurves ? model.Lacks(curves.Count > 0, "No model was measured at two or more loads: `btx loadtest "
-                    + "sweep --rate 1,2,4,8 …` or `--concurrency 1,2,4,8 …` does it.")
-                : [$"Of {own.Length} curves of three loads or more, {MostCurves} have a picture of their own, those with a knee first; the "
-                    + "figures of all are in the table of all points."],
+            Missing = own.Length <= MostCurves ? model.Lacks(curves.Count > 0, "No model was measured at two loads (`--rate 1,2,4`).")
+                : [$"{MostCurves} of {own.Length} curves have a picture, those with a knee first; all are in the table of all points."],
         };
     }
-
-    private static string Name(ReportModel model, LoadCurve curve) =>
-        model.Labels.Model(curve.Mode, curve.K, curve.Precision, curve.Options);
 
     private static Axis LoadAxis(params LoadCurve[] curves)
     {
@@ -103,7 +98,7 @@ internal static class LoadSections
         if (curve.Load == "open") served = [.. served, new("as much as was offered", offered, new(7, 0, 2)) { Marked = false }];
         var axis = LoadAxis(curve);
         var unit = curve.Load == "open" ? "requests/s" : "in flight";
-        var chart = new Chart($"load-{index + 1}", $"Load to saturation: {Name(model, curve)}", axis,
+        var chart = new Chart($"load-{index + 1}", $"Load to saturation: {model.Label(curve.Points[0].Name)}", axis,
         [
             new Panel(new Axis("served (requests/s)") { FromZero = true }, served) { Height = 200 },
             new Panel(new Axis("latency (ms)") { Logarithmic = true }, [.. latencies.Where(l => l.Points.Count > 0)]) { Height = 240 },
@@ -124,13 +119,13 @@ internal static class LoadSections
     {
         var axis = LoadAxis(curves);
         var title = curves[0].Load == "open" ? "Throughput against offered load" : "Throughput against requests in flight";
-        var series = curves.Select((c, at) => new Series(Name(model, c), [.. c.Points.Select(p => Amount.At(p.Load, p.TokensPerSecond))],
-            SeriesStyle.Of(at)));
+        var series = curves.Select((c, at) => new Series(model.Label(c.Points[0].Name),
+            [.. c.Points.Select(p => Amount.At(p.Load, p.TokensPerSecond))], SeriesStyle.Of(at)));
         var chart = new Chart($"loads-{index + 1}", title, axis,
             [new Panel(new Axis("throughput (tokens/s)") { FromZero = true }, [.. series]) { Height = 300 }])
         { Caption = "Markers: median of the repeats; bands: the least and the most of them." };
         return Figure.Of(chart, new(["", axis.Title, "tokens/s"], [.. curves.SelectMany(c => c.Points.Select(p => (string[])
-            [Name(model, c), Amount.Of(p.Load), Amount.Of(p.TokensPerSecond)]))]));
+            [model.Label(c.Points[0].Name), Amount.Of(p.Load), Amount.Of(p.TokensPerSecond)]))]));
     }
 
     /// <summary>What requests feel while an expert is added and removed.</summary>
@@ -166,9 +161,7 @@ internal static class LoadSections
                     [.. timeline.Changes.Select(c => new Shade(c.Begin, c.End, $"{c.Kind} {c.Id}"))], []),
                 .. timeline.Changes.Take(MostChanges).Select(Close),
             ],
-            Missing = timeline.Windows.Count == 0 ? ["change.json holds no window of time: no token arrived."]
-                : timeline.Changes.Count <= MostChanges ? []
-                : [$"Of {timeline.Changes.Count} changes the first {MostChanges} have a closer picture."],
+            Missing = timeline.Windows.Count == 0 ? ["change.json holds no window of time: no token arrived."] : [],
         };
     }
 

@@ -5,25 +5,19 @@ namespace Btx.LoadTests.Report;
 /// <summary>What the same load costs on other engines.</summary>
 internal static class PeerSection
 {
-    private static readonly (string Title, Func<LoadSummary, double?> Of)[] Compared =
-    [
-        ("tokens a second", s => s.TokensPerSecond > 0 ? s.TokensPerSecond : null),
-        ("time to first token, p50", s => s.TimeToFirstToken?.P50.Value),
-        ("time between tokens, mean", s => s.InterToken?.Mean),
-        ("end to end, p99", s => s.EndToEnd?.P99.Value),
-    ];
+    private static readonly CostMetric[] Compared =
+        [.. new[] { "tokens_per_second", "time_to_first_token", "inter_token", "end_to_end_p99" }.Select(CostMetric.Named)];
 
     /// <summary>The same prompts through other programs, as ratios.</summary>
     public static Section Peers(ReportModel model)
     {
-        var peers = model.Measurements.Where(m => Modes.IsPeer(m.Settings.Mode)).ToArray();
+        var peers = model.Measurements.Where(m => m.Settings.IsPeer).ToArray();
         var pairs = peers.Select(p => (Peer: p, Ours: Counterpart(model, p))).ToArray();
         var compared = pairs.Where(p => p.Ours is not null).Select(p => (p.Peer, Ours: p.Ours!)).ToArray();
         return new("peers", "Beside other programs")
         {
-            Findings = compared.Length == 0 ? [] : ["Each ratio is this server over the peer, at the same load and on the same prompts: "
-                + "above 1 is good for tokens a second, below 1 for times. One expert stands beside programs that run one model; the BTX "
-                + "model stands beside the dense model of as many active parameters."],
+            Findings = compared.Length == 0 ? [] : ["Each ratio is this server over the peer, on the same load: above 1 is good for tokens "
+                + "a second, below 1 for times. A BTX model stands beside the dense model of as many active parameters."],
             Figures = compared.Length == 0 ? [] : [Draw(model, compared)],
             Tables = [new(["peer", ""], [.. peers.SelectMany(p => p.Repeats).Where(p => p.Peer is { Length: > 0 })
                 .Select(p => (p.Settings.Mode, p.Peer)).Distinct().Select(p => (string[])[p.Mode["peer:".Length..], p.Peer!])])],
@@ -48,7 +42,7 @@ internal static class PeerSection
     {
         string[] rows = [.. pairs.Select(p => $"{model.Labels.Model(p.Ours.Settings)} / {p.Peer.Settings.Mode["peer:".Length..]}, "
             + PointLabels.Load(p.Peer.Settings))];
-        var ratios = pairs.Select(p => Compared.Select(q => Ratio(p.Ours, p.Peer, q.Of)).ToArray()).ToArray();
+        var ratios = pairs.Select(p => Compared.Select(q => Ratio(q, p.Ours, p.Peer)).ToArray()).ToArray();
         var series = Compared.Select((q, at) => new Series(q.Title, [.. ratios.Select((r, row) => (Row: row, Value: r[at]))
             .Where(p => p.Value is not null)
             .Select(p => new Datum(p.Value!.Value, p.Row, Left: p.Value.Low, Right: p.Value.High))], SeriesStyle.Of(at))
@@ -63,11 +57,9 @@ internal static class PeerSection
             [.. rows.Select((name, row) => (string[])[name, .. ratios[row].Select(r => Amount.Of(r))])]));
     }
 
-    private static Estimate? Ratio(MeasuredSettings ours, MeasuredSettings theirs, Func<LoadSummary, double?> of)
+    private static Estimate? Ratio(CostMetric metric, MeasuredSettings ours, MeasuredSettings theirs)
     {
-        double[] Logarithms(MeasuredSettings m) =>
-            [.. m.Repeats.Select(p => of(p.Summary)).OfType<double>().Where(v => v > 0 && double.IsFinite(v)).Select(v => Math.Log(v))];
-        var (a, b) = (Logarithms(ours), Logarithms(theirs));
+        var (a, b) = (metric.Scaled(ours.Repeats), metric.Scaled(theirs.Repeats));
         if (a.Length == 0 || b.Length == 0) return null;
         var shift = HodgesLehmann.Shift(b, a);
         return new(Math.Exp(shift.Value), shift.Low is { } low ? Math.Exp(low) : null, shift.High is { } high ? Math.Exp(high) : null,

@@ -5,7 +5,7 @@ namespace Btx.LoadTests.Report;
 /// <summary>The report before it is written.</summary>
 public sealed record ReportPage(ReportModel Model, Headline Headline, IReadOnlyList<Section> Sections)
 {
-    public string Title => $"How many experts? {Model.Name}";
+    public string Title => $"How many experts should run? The load test \"{Model.Name}\" answers.";
 
     public IEnumerable<Figure> Figures => Sections.SelectMany(s => s.Figures);
 
@@ -81,27 +81,26 @@ public sealed record ReportModel : RunFiles
             .ThenBy(m => m.Settings.Concurrency).ThenBy(m => m.Settings.Rate).ThenBy(m => m.Name, StringComparer.Ordinal),
     ];
 
+    public MeasuredSettings? Measured(string? name) => Measurements.FirstOrDefault(m => m.Name == name);
+
+    public string Label(string name) => Labels.Model(Measured(name)!.Settings);
+
     public PointLabels Labels => field ??= new PointLabels([.. Points.Select(p => p.Settings)]);
 
     /// <summary>What the absence or damage of one of <see cref="RunDirectory"/>'s files means, and the command that makes it.</summary>
     public string Absent(string file) => Damaged.Contains(file) ? Damage(file) : file switch
     {
-        RunDirectory.Points => $"No point was measured: {file} is missing or empty. `btx loadtest sweep … --out RUN` measures the grid, "
-            + "`btx loadtest run … --out RUN` one load.",
-        RunDirectory.Quality => "How good the models are is not known: "
-            + $"{(Quality is null ? $"there is no {file}" : $"{file} holds no figure")}. `btx loadtest sweep … --evaluation FILE --out "
-            + "RUN` takes it from the JSON of `btx evaluate`; `--quality-tokens N` measures it through the server.",
-        RunDirectory.Change => $"No expert was added or removed under load: there is no {file}. `btx loadtest sweep --forest DIR … --out "
-            + "RUN` ends with changes, unless `--change none` says otherwise.",
-        RunDirectory.CeilingFile => $"What the generator itself can do is not known: there is no {file}. `btx loadtest ceiling --json "
-            + $"RUN/{file}` measures it.",
+        RunDirectory.Points => $"No point was measured: {file} is missing or empty. `btx loadtest sweep … --out RUN` measures some.",
+        RunDirectory.Quality => $"How good the models are is not known: {(Quality is null ? "there is no" : "no figure is in")} {file}. "
+            + "`sweep … --evaluation FILE` takes it from `btx evaluate --json`, `--quality-tokens N` from the server.",
+        RunDirectory.Change => $"No expert was added or removed under load: there is no {file}. A sweep with `--forest` ends with that.",
+        RunDirectory.CeilingFile => $"The generator's own ceiling is not known: there is no {file}; `btx loadtest ceiling` measures it.",
         _ => $"What the run was asked to do is not known: there is no {file}.",
     };
 
     public const string NoSuccess = "No request succeeded: there is nothing to draw. The section on failures says why.";
 
-    public static string Damage(string file) => $"{file} is there and cannot be read: nothing of it is reported. The section on what is "
-        + "missing says where it is damaged.";
+    public static string Damage(string file) => $"{file} is there and cannot be read: nothing of it is reported.";
 
     /// <summary>What a section that needs points lacks: all of them, or something else.</summary>
     public IReadOnlyList<string> Lacks(bool found, string otherwise) =>

@@ -14,6 +14,9 @@ internal static partial class RunSections
         ("end to end p99 (ms)", s => s.EndToEnd?.P99), ("p99 from sent (ms)", s => s.EndToEndFromSent?.P99),
     ];
 
+    private static readonly Func<LoadSummary, double?>[] Rates =
+        [s => s.OfferedPerSecond, s => s.RequestsPerSecond, s => s.GoodputPerSecond, s => s.TokensPerSecond];
+
     /// <summary>How good each point's model is, domain by domain.</summary>
     public static Section Quality(ReportModel model)
     {
@@ -23,7 +26,7 @@ internal static partial class RunSections
         string[] keys = [.. bits.Keys.OrderBy(k => Modes.Rank(k.Split(':', '@')[0])).ThenBy(k => k.Length)
             .ThenBy(k => k, StringComparer.Ordinal)];
         string[] domains = [.. bits.Values.SelectMany(d => d.Keys).Distinct().Order(StringComparer.Ordinal)];
-        string[] unknown = [.. model.Points.Select(p => p.Settings).Where(s => !Modes.IsPeer(s.Mode)).Select(QualityKey.Of).Distinct()
+        string[] unknown = [.. model.Points.Select(p => p.Settings).Where(s => !s.IsPeer).Select(QualityKey.Of).Distinct()
             .Where(k => !bits.ContainsKey(k)).Order(StringComparer.Ordinal)];
         // Means over different domains do not compare.
         double? Mean(string key) => domains.All(bits[key].ContainsKey) ? domains.Average(d => bits[key][d]) : null;
@@ -40,7 +43,7 @@ internal static partial class RunSections
             Findings = ["Bits per byte compare across vocabularies and domains; perplexity is per token. Quality depends on mode, k and "
                 + "precision, not on the load.", .. Alike(bits)],
             Figures = [Figure.Of(chart, new(["bits per byte", .. domains, "mean"],
-                [.. keys.Select(k => (string[])[k, .. domains.Select(d => Amount.Of(Value(k, d))), Amount.Of(Mean(k))])]))],
+                [.. keys.Select(k => (string[])[k, .. domains.Select(d => Amount.Bits(Value(k, d))), Amount.Bits(Mean(k))])]))],
             Tables = [new(["perplexity", .. domains], [.. keys.Where(quality.Perplexity.ContainsKey).Select(k => (string[])
                 [k, .. domains.Select(d => quality.Perplexity[k].TryGetValue(d, out var value) ? Amount.Of(value) : Cli.Quantity.None)])])],
             Missing = unknown.Length == 0 ? []
@@ -56,8 +59,7 @@ internal static partial class RunSections
             bits[m.Value].OrderBy(d => d.Key, StringComparer.Ordinal).Select(d => $"{d.Key} {d.Value:G6}")))
         where same.Count() > 1
         select $"{mode.Key.Mode} with k = {string.Join(", ", same.Select(m => m.Groups[2].Value))} ({mode.Key.Precision}) has the same "
-            + "quality in every domain: on the text that was scored the further experts weigh next to nothing, so it does not tell these "
-            + "k apart. More text may: `--evaluation`, or a larger `--quality-tokens`.";
+            + "quality in every domain: the text does not tell these k apart. More text may (`--evaluation`, `--quality-tokens`).";
 
     /// <summary>Mode, k and precision of a <see cref="QualityKey"/>.</summary>
     [GeneratedRegex(@"^(.+):k=([0-9]{1,6})@(.+)\z", RegexOptions.CultureInvariant)]
@@ -76,8 +78,7 @@ internal static partial class RunSections
                     [Amount.Title(n.Metric), Quantity.Percent(n.RelativeDeviation), $"{n.DegreesOfFreedom}", n.Source])])],
             Missing =
             [
-                .. reference.Length >= 2 ? [] : (string[])["The machine's noise is not known: no reference point was measured twice. `btx "
-                    + "loadtest sweep` repeats one."],
+                .. reference.Length >= 2 ? [] : (string[])["The machine's noise is not known: no reference point was measured twice."],
                 .. model.Ceiling is not null ? [] : (string[])[model.Absent(RunDirectory.CeilingFile)],
             ],
         };
@@ -91,12 +92,11 @@ internal static partial class RunSections
     private static IEnumerable<string> Ceiling(ReportModel model)
     {
         if (model.Ceiling is not { } ceiling) yield break;
-        var most = model.Points.Where(p => !Modes.IsPeer(p.Settings.Mode)).Select(p => p.Summary.TokensPerSecond).Where(double.IsFinite)
+        var most = model.Points.Where(p => !p.Settings.IsPeer).Select(p => p.Summary.TokensPerSecond).Where(double.IsFinite)
             .DefaultIfEmpty(0).Max();
         var share = most / ceiling.TokensPerSecond;
-        yield return $"The generator's own ceiling ({ceiling.Door}, {ceiling.Concurrency} in flight) is "
-            + $"{Amount.Of(ceiling.TokensPerSecond)} tokens/s and {Amount.Of(ceiling.RequestsPerSecond)} requests/s; "
-            + $"the fastest point made {Amount.Of(most)} tokens/s, "
+        yield return $"The generator's ceiling ({ceiling.Door}, {ceiling.Concurrency} in flight) is {Amount.Of(ceiling.TokensPerSecond)} "
+            + $"tokens/s and {Amount.Of(ceiling.RequestsPerSecond)} requests/s; the fastest point made {Amount.Of(most)} tokens/s, "
             + $"{Quantity.Percent(share)} of it. " + (share <= CeilingRun.SafeShare ? "The generator was not the bottleneck."
                 : "That is close: the fastest points may show the generator rather than the server.");
     }
@@ -106,10 +106,9 @@ internal static partial class RunSections
         double[] ratios = [.. model.Points.Where(p => p.Server is { CompletionTokens: > 0 } && p.Summary.CompletionTokens > 0)
             .Select(p => p.Summary.CompletionTokens / p.Server!.CompletionTokens)];
         if (ratios.Length > 0)
-            yield return $"Completion tokens as the clients counted them over the server's own count: median "
+            yield return $"Completion tokens by the clients over the server's count, which has what was in flight at the edges: median "
                 + $"{Amount.Of(ratios.Median())}, farthest from 1 {Amount.Of(ratios.MaxBy(r => Math.Abs(r - 1)))} "
-                    + $"({Quantity.Count(ratios.Length, "point")}). The server also counts what "
-                + "was in flight at the edges of a point.";
+                + $"({Quantity.Count(ratios.Length, "point")}).";
     }
 
     private static Figure Drift(PointResult[] reference)
@@ -157,7 +156,7 @@ internal static partial class RunSections
     {
         string Counts(Func<PointResult, int?> of) =>
             string.Join(", ", model.Points.Select(of).OfType<int>().Where(n => n > 0).Distinct().Order());
-        var precisions = model.Points.Where(p => !Modes.IsPeer(p.Settings.Mode)).Select(p => p.Settings.Precision).Distinct();
+        var precisions = model.Points.Where(p => !p.Settings.IsPeer).Select(p => p.Settings.Precision).Distinct();
         string[] server = [Counts(p => p.Experts) is { Length: > 0 } experts ? $"{experts} experts" : "",
             Counts(p => p.MixtureExperts) is { Length: > 0 } mixture ? $"BTX model of {mixture} experts" : "",
                 string.Join(", ", precisions)];
@@ -179,7 +178,8 @@ internal static partial class RunSections
             ["output length (tokens)", d.Load.OutputTokens],
             ["warm-up, left out", d.Load.WarmUp],
             ["a point ends after", d.Load.Bound],
-            ["objective", Words(d.Objective) ?? "none was named"],
+            ["objective", d.Objective is not { } o ? "none was named" : string.Join(", ", ObjectiveCheck.Limits(o)
+                .Select(l => $"{l.Name} within {Quantity.Seconds(l.Seconds)}")) + $", for {Quantity.Percent(o.Share)} of the requests"],
             ["seed", $"{d.Seed}"],
             ["points", model.Points.Count == 0 ? "" : $"{Quantity.Count(model.Points.Count)} measurements of "
                 + $"{Quantity.Count(model.Measurements.Count)} settings, "
@@ -187,31 +187,14 @@ internal static partial class RunSections
         ];
     }
 
-    /// <summary>An objective in words; null without limits.</summary>
-    public static string? Words(ServiceObjective? objective)
-    {
-        string?[] limits =
-        [
-            objective?.TimeToFirstToken is { } first ? $"first token within {Amount.Of(first * 1e3)} ms" : null,
-            objective?.InterToken is { } gap ? $"mean time between tokens within {Amount.Of(gap * 1e3)} ms" : null,
-            objective?.EndToEnd is { } end ? $"end to end within {Amount.Of(end)} s" : null,
-        ];
-        return limits.Any(l => l is not null)
-            ? $"{string.Join(", ", limits.OfType<string>())}, for {Quantity.Percent(objective!.Share)} of the requests" : null;
-    }
-
     public static Section Points(ReportModel model) => new("points", "All points")
     {
         Findings = model.Points.Count == 0 ? [] : ["Medians of the repeats with the least and the most, or the 95 % interval of a single "
-            + "one. Latency counts from when a request was due; the last column counts from when it was sent, which is what a tool that "
-            + "omits the wait would report."],
+            + "one. Latency counts from when a request was due; the last column from when it was sent, as of a tool that omits the wait."],
         Tables = [new(["", "repeats", "requests", "failed", "offered (requests/s)", "served (requests/s)", "goodput (requests/s)",
             "tokens/s", .. Latencies.Select(c => c.Title)],
             [.. model.Measurements.Select(m => (string[])[model.Labels.Full(m.Settings), $"{m.Repeats.Count}", Quantity.Count(m.Requests),
-                Quantity.Count(m.Failed), Amount.Of(m.Of(s => (double?)s.OfferedPerSecond)),
-                    Amount.Of(m.Of(s => (double?)s.RequestsPerSecond)),
-                Amount.Of(m.Of(s => s.GoodputPerSecond)), Amount.Of(m.Of(s => (double?)s.TokensPerSecond)),
-                .. Latencies.Select(c => Amount.Of(m.Of(c.Of), 1e3))])])],
+                $"{m.Failed:N0}", .. Rates.Select(rate => Amount.Of(m.Of(rate))), .. Latencies.Select(c => Amount.Of(m.Of(c.Of), 1e3))])])],
         Missing = model.Points.Count == 0 ? [model.Absent(RunDirectory.Points)] : [],
     };
 

@@ -2,9 +2,8 @@ using MathNet.Numerics.Distributions;
 
 namespace Btx.LoadTests.Statistics;
 
-/// <summary>Quantiles with 95 % confidence intervals that assume no distribution: between the two order statistics whose binomial
-/// probabilities leave at most 2.5 % on each side (David &amp; Nagaraja, Order Statistics, §7.1): a median from 6 values on, p90 from
-/// 36, p99 from 368.</summary>
+/// <summary>Quantiles with 95 % intervals that assume no distribution: between two order statistics with at most 2.5 % on each side
+/// (David &amp; Nagaraja, Order Statistics, §7.1): a median from 6 values on, p90 from 36, p99 from 368.</summary>
 public static class Quantile
 {
     private const double Tail = 0.025;

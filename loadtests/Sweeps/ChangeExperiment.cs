@@ -164,7 +164,13 @@ internal sealed class ServedCopy : IDisposable
         {
             LoadTestException.Wrap($"--forest {served}: cannot be copied to {_root.FullName} for changes under load", () =>
             {
-                Copy(new DirectoryInfo(served), Directory);
+                foreach (var file in System.IO.Directory.GetFiles(served, "*", SearchOption.AllDirectories))
+                {
+                    var to = Path.Combine(Directory, Path.GetRelativePath(served, file));
+                    System.IO.Directory.CreateDirectory(Path.GetDirectoryName(to)!);
+                    File.Copy(file, to);
+                }
+
                 var path = Path.Combine(Directory, "served.json");
                 var manifest = JsonNode.Parse(File.ReadAllBytes(path))!.AsObject();
                 if (manifest["source"] is { } source)
@@ -201,13 +207,4 @@ internal sealed class ServedCopy : IDisposable
     // A relative path counts from where a directory really is.
     private static string Real(string path) =>
         new DirectoryInfo(path).ResolveLinkTarget(returnFinalTarget: true)?.FullName ?? Path.GetFullPath(path);
-
-    // Read first: the copy may lie inside of what is copied.
-    private void Copy(DirectoryInfo from, string to)
-    {
-        var (files, directories) = (from.GetFiles(), from.GetDirectories());
-        System.IO.Directory.CreateDirectory(to);
-        foreach (var file in files) file.CopyTo(Path.Combine(to, file.Name));
-        foreach (var directory in directories.Where(d => d.FullName != _root.FullName)) Copy(directory, Path.Combine(to, directory.Name));
-    }
 }

@@ -8,8 +8,6 @@ namespace Btx.LoadTests.Sweeps;
 internal sealed record Grid(IReadOnlyList<int> Concurrency, IReadOnlyList<double> Rates, IReadOnlyList<string>? RateModes = null,
     IReadOnlyList<string>? Modes = null, IReadOnlyList<int>? K = null)
 {
-    private static readonly string[] s_plain = ["ensemble", "top_k", "moe", "average", "expert"], s_named = ["average", "expert", "top_p"];
-
     /// <summary>Open loops, as shares of what the same settings gave in their best closed loop; see <see cref="CurveRates"/>.</summary>
     public IReadOnlyList<double> RateShares { get; init; } = [];
 
@@ -21,15 +19,7 @@ internal sealed record Grid(IReadOnlyList<int> Concurrency, IReadOnlyList<double
     /// <summary>Checks what can be checked before any server is started.</summary>
     public void Validate()
     {
-        foreach (var mode in Modes ?? [])
-        {
-            var name = mode.Split(':', 2);
-            if (name.Length == 1 ? !s_plain.Contains(mode) : !s_named.Contains(name[0]) || name[1].Length == 0)
-                throw new LoadTestException($"--modes {mode}: unknown mode; use ensemble, top_k, top_p:MASS, moe, average[:A], expert[:E]");
-            if (name[0] == "top_p" && !(double.TryParse(name[1], out var p) && p is > 0 and <= 1))
-                throw new LoadTestException($"--modes {mode}: expected a posterior mass in (0, 1], for example top_p:0.9");
-        }
-
+        foreach (var mode in Modes ?? []) _ = RoutingChoice.Of(mode);
         foreach (var c in Concurrency.Where(v => v > Arrivals.MostInFlight))
             throw new LoadTestException($"--concurrency {c}: one client has {Arrivals.MostInFlight} requests in flight at most");
         foreach (var r in Rates.Where(v => v > Arrivals.MostPerSecond))

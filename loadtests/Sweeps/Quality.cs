@@ -41,7 +41,7 @@ internal static class EvaluationQuality
     private static IEnumerable<string> Names(PointSettings settings, string domain, ServedFacts? served)
     {
         var (mode, k) = (settings.Mode, settings.K);
-        if (mode.StartsWith("peer:", StringComparison.Ordinal)) return [mode["peer:".Length..]];
+        if (settings.IsPeer) return [mode["peer:".Length..]];
         if (mode.StartsWith("top_p:", StringComparison.Ordinal)) return [$"top_p={mode["top_p:".Length..]}"];
         return mode switch
         {
@@ -67,8 +67,7 @@ internal static class EvaluationQuality
     private static string Source(string file, EvaluationForm form) => $"{Path.GetFileName(file)} of `btx evaluate`: {form.Split} split, "
         + $"{Computed}, at most {form.MaxTokensPerDomain} tokens a domain (0: all), sequences of {form.Context}; "
         + (form.Select == "prompt" ? "top_k and top_p choose once, from a sequence's first tokens, as generation does"
-            : "top_k and top_p choose for every token (per_token); generation chooses once, after the "
-                + "prompt: `btx evaluate --select prompt` measures that");
+            : "top_k and top_p choose for every token (per_token), other than generation: `btx evaluate --select prompt` is like that");
 
     /// <summary>Figures by domain, then by the evaluation's own name of a mode.</summary>
     private sealed record Evaluation(Dictionary<string, Dictionary<string, double?>> BitsPerByte,
@@ -113,7 +112,7 @@ internal sealed class ScoredQuality(Servers servers, PromptTexts texts, int toke
             var key = QualityKey.Of(settings);
             progress.Report(i, $"quality of {key}", open.Length);
             var server = await servers.ForAsync(settings.Precision, cancellation);
-            var choice = RoutingChoice.Of(settings);
+            var choice = RoutingChoice.Of(settings.Mode, settings.K);
             await MeasureAsync(server.Client.Inference, settings, domain => GrpcClient.Routing(choice.For(domain, server.Facts)),
                 server.Facts.ContextLength, cancellation);
             RunJson.Write(file, Table);

@@ -78,9 +78,8 @@ internal sealed partial class ServerProcess(Process guard, string log) : IAsyncD
         }
     }
 
-    /// <summary>The error that it ended with, for messages; empty if it named none.</summary>
-    public string LastError() => File.ReadLines(Log).LastOrDefault() is { } line && line.StartsWith("error: ", StringComparison.Ordinal)
-        ? $": {line["error: ".Length..]}" : "";
+    /// <summary>The error that it ended with, or its last words.</summary>
+    public string LastError() => Cause(File.ReadAllText(log));
 
     public async ValueTask DisposeAsync()
     {

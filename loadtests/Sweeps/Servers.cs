@@ -59,8 +59,8 @@ internal sealed record ServerInputs(IReadOnlyDictionary<string, string> Forests,
 internal static class ServerKey
 {
     /// <returns>Null: the point is a peer's.</returns>
-    public static string? Of(PointSettings settings) => settings.Mode.StartsWith("peer:", StringComparison.Ordinal) ? null
-        : string.Join(' ', Words(settings.Options).Prepend(settings.Precision));
+    public static string? Of(PointSettings settings) =>
+        settings.IsPeer ? null : string.Join(' ', Words(settings.Options).Prepend(settings.Precision));
 
     public static IEnumerable<string> Words(IReadOnlyDictionary<string, string> options) =>
         options.OrderBy(o => o.Key, StringComparer.Ordinal).Select(o => $"{o.Key}={o.Value}");
@@ -105,7 +105,7 @@ internal sealed class LiveServer(ServerProcess? process, Uri grpc, Uri? http) : 
 
     /// <summary>Adds to a message why it answers no more.</summary>
     public string ExitReport(string what) =>
-        Ended ? $"{what}; the server ended{process!.LastError()}, its output is in {process.Log}" : what;
+        Ended ? $"{what}; the server ended: {process!.LastError()}, its output is in {process.Log}" : what;
 
     public async ValueTask DisposeAsync()
     {

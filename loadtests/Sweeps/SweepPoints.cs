@@ -7,8 +7,7 @@ internal sealed record LoadShape(PromptTexts Texts, DomainMix Mix, Lengths Promp
 {
     /// <summary>That lengths may be cut; null: all fit.</summary>
     public string? TooLong(int context) => context == 0 || (long)Prompts.Max + Outputs.Max <= context ? null
-        : $"--prompt-tokens {Prompts.Text} and --output-tokens {Outputs.Text} are up to {(long)Prompts.Max + Outputs.Max} tokens "
-            + $"together, the context is {context}: what is longer is cut to it, the prompt first";
+        : $"--prompt-tokens {Prompts.Text} and --output-tokens {Outputs.Text} may exceed the context, {context}: the prompt is cut first";
 
     /// <summary>The same requests for all points of a repeat, others in the next; the reference point always gets the same.</summary>
     public int SeedOf(PlannedPoint point) => point.Reference ? Seed : Seed + 1 + point.Repeat;
@@ -43,7 +42,7 @@ internal sealed class SweepPoints(Servers servers, IReadOnlyList<PeerChoice> pee
                 throw new LoadTestException($"--peer {peer}: is a forest of {dense.Facts.Experts.Count} experts; a dense peer has one");
             load = load with { Client = dense.Client, Served = dense.Facts, Routing = new("expert", Expert: expert) };
             return await ServedAsync(point, dense, load, cancellation)
-                with { Peer = $"this server on a dense model, {peer.Precision}: {peer.Place}" };
+                with { Peer = $"this server on a dense model, {peer.Precision}: {Path.GetFileName(peer.Place)}" };
         }
 
         var slots = settings.Concurrency ?? Math.Max(16, servers.Inputs.Concurrency); // in an open loop as many as the server has
@@ -56,7 +55,7 @@ internal sealed class SweepPoints(Servers servers, IReadOnlyList<PeerChoice> pee
     /// <summary>The load of a point on a server, not yet run.</summary>
     public async Task<LoadRun> LoadAsync(LiveServer server, PointSettings settings, int seed, CancellationToken cancellation)
     {
-        var routing = RoutingChoice.Of(settings);
+        var routing = RoutingChoice.Of(settings.Mode, settings.K);
         // Once: all servers of a sweep have one tokenizer, and all points are to get the same prompts.
         _ruler ??= await PromptRuler.MeasureAsync(server.Client, shape.Texts, shape.Mix, routing, server.Facts, shape.Prompts, shape.Seed,
             cancellation);

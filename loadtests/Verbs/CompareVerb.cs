@@ -33,9 +33,7 @@ internal static class CompareVerb
         {
             var percent = parsed.GetValue(tolerance);
             if (!(percent >= 0 && percent < 100)) throw new LoadTestException($"--tolerance {percent}: expected 0 to below 100");
-            var names = parsed.GetValue(metrics)?.Split(',', StringSplitOptions.TrimEntries | StringSplitOptions.RemoveEmptyEntries);
-            if (names is { Length: 0 })
-                throw new LoadTestException($"--metrics names none; there are {string.Join(", ", RunComparer.MetricNames)}");
+            var names = parsed.GetValue(metrics)?.Split(',', StringSplitOptions.TrimEntries);
             var (a, b) = (MeasuredRun.Load(parsed.GetValue(first)!), MeasuredRun.Load(parsed.GetValue(second)!));
             var comparison = RunComparer.Compare(a, b, percent / 100, names);
             json.Write(parsed, comparison, ComparisonReport.Lines(comparison, parsed.GetValue(all)));

@@ -79,7 +79,7 @@ internal sealed class PlanVerb
         return 0;
     }
 
-    private static MeasuredRun Measured(ParseResult parsed, string directory)
+    private static RunFiles Measured(ParseResult parsed, string directory)
     {
         var measured = MeasuredRun.Load(directory);
         foreach (var problem in measured.Faults) parsed.InvocationConfiguration.Error.WriteLine($"left out: {problem}");
@@ -92,31 +92,30 @@ internal sealed class PlanVerb
         int[] experts = [.. text.Split(',')
             .Select(part => int.TryParse(part, NumberStyles.None, null, out var n) && n is >= 1 and <= 65_536 ? n
             : throw new LoadTestException($"--experts {text}: \"{part}\" is no number of experts from 1 to 65,536"))];
-        var rate = parsed.GetValue(_load) ?? throw new LoadTestException("--load is missing: requests a second, such as 50");
-        var load = new PlannedLoad(Between("--load", rate, 0, 1e6), Between("--prompt-tokens", parsed.GetValue(_prompt), 0, 1e6),
-            Between("--output-tokens", parsed.GetValue(_output), 0, 1e6), parsed.GetValue(_mix)!,
-            parsed.GetValue(_interToken) is { } limit ? Between("--inter-token", limit, 0, 3600) : null);
+        double? Maybe(Option<double?> flag, double high) =>
+            parsed.GetValue(flag) is { } value ? Between(flag.Name, value, 0, high) : null;
+        double Of(Option<double> flag, double high, bool orZero = false) => Between(flag.Name, parsed.GetValue(flag), 0, high, orZero);
+        var rate = Maybe(_load, 1e6) ?? throw new LoadTestException("--load is missing: requests a second, such as 50");
+        var load = new PlannedLoad(rate, Of(_prompt, 1e6), Of(_output, 1e6), parsed.GetValue(_mix)!, Maybe(_interToken, 3600));
         var mode = parsed.GetValue(_mode)!;
         var k = (int)Between("--k", parsed.GetValue(_k), 0, mode is "top_k" or "moe" ? experts.Min() : int.MaxValue);
         var routing = new PlannedRouting(mode, k, parsed.GetValue(_choice)!);
-        var rules = new ServiceRules(Between("--utilisation", parsed.GetValue(_utilisation), 0, 0.99),
-            Between("--memory-share", parsed.GetValue(_memoryShare), 0, 1), (int)Between("--slots", parsed.GetValue(_slots), 0, 1024));
+        var slots = (int)Between("--slots", parsed.GetValue(_slots), 0, 1024);
+        var rules = new ServiceRules(Of(_utilisation, 0.99), Of(_memoryShare, 1), slots);
         var target = Machine(parsed);
         if (parsed.GetValue(_run) is not { } directory)
         {
             if (target is null)
                 throw new LoadTestException("no machine to plan for: give --machine, or --bandwidth and --memory, or --run");
             var expert = Expert(parsed, null);
-            var costs = StepCosts.Of(target, expert, routing, Between("--efficiency", parsed.GetValue(_efficiency), 0, 1),
-                Between("--step-overhead", parsed.GetValue(_overhead), 0, 60, orLow: true));
+            var costs = StepCosts.Of(target, expert, routing, Of(_efficiency, 1), Of(_overhead, 60, orZero: true));
             return new CapacityPlanner(expert, target, load, routing, costs, rules).Plan(experts);
         }
 
         var parameters = ExpertSize.ReadParameters("--fitted-parameters", parsed.GetValue(_fittedParameters)
             ?? throw new LoadTestException("--run needs --fitted-parameters, the size of the experts that it measured, such as 280k"));
         var planned = Expert(parsed, parameters);
-        var known = parsed.GetValue(_fittedBandwidth) is { } b ? Between("--fitted-bandwidth", b, 0, 1e6) : (double?)null;
-        var (fitted, on) = StepCosts.Of(Measured(parsed, directory), routing, parameters, known, planned, target);
+        var (fitted, on) = StepCosts.Of(Measured(parsed, directory), routing, parameters, Maybe(_fittedBandwidth, 1e6), planned, target);
         return new CapacityPlanner(planned, on, load, routing, fitted, rules).Plan(experts);
     }
 

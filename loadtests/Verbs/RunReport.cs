@@ -22,8 +22,7 @@ internal static class RunReport
         yield return $"measured    {summary.Seconds:0.0} s after a warm-up of {load.WarmUp}: {summary.Requests} requests, "
             + $"{summary.Failed} failed; prompts of {Mean(summary.PromptTokens, summary)} tokens on average";
         if (result.Shortened > 0)
-            yield return "warning: requests longer than the model's context, which were cut to it: "
-                + $"{result.Shortened}; the lengths are not those asked for";
+            yield return $"warning: requests longer than the model's context, which were cut to it: {result.Shortened}";
         yield return "";
         foreach (var line in Table(summary)) yield return line;
         yield return "";
@@ -38,8 +37,7 @@ internal static class RunReport
             yield return $"generator   {result.ProcessorShare:P0} of a core; the load was {result.CeilingShare:P1} of what it can do "
                 + $"({ceiling.TokensPerSecond:0} tokens/s, {ceiling.RequestsPerSecond:0} requests/s, {ceiling.Concurrency} in flight)";
             if (result.CeilingShare > CeilingRun.SafeShare)
-                yield return "warning: that is more than half: the generator may have held the load back; spread it over several "
-                    + "machines, or trust the server's figures";
+                yield return "warning: that is more than half: the generator may have held the load back; trust the server's figures";
         }
         else yield return $"generator   {result.ProcessorShare:P0} of a core; its ceiling was not measured";
     }

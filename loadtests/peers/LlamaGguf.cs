@@ -1,9 +1,9 @@
 using System.Runtime.InteropServices;
 using System.Text;
-using System.Text.Json;
 using Btx.Model.Configuration;
 using Btx.Model.Files;
 using Btx.Model.Tensors;
+using Btx.Model.Tokens;
 
 namespace Btx.Peers;
 
@@ -88,55 +88,28 @@ internal static class LlamaGguf
         return bytes;
     }
 
-    // The metadata tokenizer.ggml.* of a byte-level BPE vocabulary, from tokenizer.json.
+    // The metadata tokenizer.ggml.* of a byte-level BPE vocabulary.
     private static void AddVocabulary(GgufWriter file, string directory, LlamaConfig c)
     {
-        var path = Path.Combine(directory, "tokenizer.json");
-        if (!File.Exists(path))
-            throw new BtxException($"{path}: not found; a model directory holds config.json, model.safetensors and tokenizer.json");
+        var tokenizer = TextTokenizer.Load(directory).Definition;
         string[] tokens = [.. Enumerable.Range(0, c.VocabSize).Select(i => $"[PAD{i}]")];
         int[] types = [.. Enumerable.Repeat(Unused, c.VocabSize)];
-        string[] merges;
-        string? split;
-        try
+        foreach (var (id, token, type) in tokenizer.Vocabulary.Select(t => (t.Value, t.Key, Normal))
+            .Concat(tokenizer.AddedTokens.Select(t => (t.Id, t.Content, t.Special ? Control : UserDefined))))
         {
-            using var document = JsonDocument.Parse(File.ReadAllBytes(path));
-            var root = document.RootElement;
-            var model = root.GetProperty("model");
-            foreach (var (id, token, type) in model.GetProperty("vocab").EnumerateObject().Select(t => (t.Value.GetInt32(), t.Name, Normal))
-                .Concat(root.GetProperty("added_tokens").EnumerateArray().Select(t => (t.GetProperty("id").GetInt32(),
-                    t.GetProperty("content").GetString()!, t.GetProperty("special").GetBoolean() ? Control : UserDefined))))
-            {
-                if (id < 0 || id >= tokens.Length)
-                    throw new BtxException($"{path}: \"{BtxException.OneLine(token)}\" has id {id}; the vocab_size is {tokens.Length}");
-                (tokens[id], types[id]) = (token, type);
-            }
-
-            merges = [.. model.GetProperty("merges").EnumerateArray()
-                .Select(m => m.ValueKind == JsonValueKind.Array ? $"{m[0].GetString()} {m[1].GetString()}" : m.GetString()!)];
-            split = Split(root);
-        }
-        catch (Exception e) when (e is JsonException or KeyNotFoundException or InvalidOperationException or FormatException)
-        {
-            throw new BtxException($"{path}: not a byte-level BPE tokenizer ({BtxException.OneLine(e.Message)})", e);
+            if (id >= tokens.Length)
+                throw new BtxException($"{directory}: token \"{BtxException.OneLine(token)}\" has id {id}; vocab_size is {tokens.Length}");
+            (tokens[id], types[id]) = (token, type);
         }
 
         file.Add("tokenizer.ggml.model", "gpt2");
-        file.Add("tokenizer.ggml.pre", split is null ? "gpt-2" : split.Contains("{1,3}", StringComparison.Ordinal) ? "llama-bpe" : "qwen2");
+        file.Add("tokenizer.ggml.pre", tokenizer.Pattern switch
+        { SplitPattern.Gpt2 => "gpt-2", SplitPattern.Llama3 => "llama-bpe", _ => "qwen2" });
         file.Add("tokenizer.ggml.tokens", tokens);
         file.Add("tokenizer.ggml.token_type", types);
-        file.Add("tokenizer.ggml.merges", merges);
+        file.Add("tokenizer.ggml.merges", tokenizer.Merges.Select(m => $"{tokens[m.Left]} {tokens[m.Right]}").ToArray());
         if (c.BosTokenId is { } bos) file.Add("tokenizer.ggml.bos_token_id", (uint)bos);
         if (c.EosTokenIds.First is { } eos) file.Add("tokenizer.ggml.eos_token_id", (uint)eos);
-    }
-
-    // Null: GPT-2's own pattern. Llama 3's and Qwen's part in the digits that stay together.
-    private static string? Split(JsonElement root)
-    {
-        if (!root.TryGetProperty("pre_tokenizer", out var pre) || pre.ValueKind != JsonValueKind.Object) return null;
-        var parts = pre.TryGetProperty("pretokenizers", out var list) ? list.EnumerateArray().ToArray() : [pre];
-        return parts.Where(p => p.GetProperty("type").GetString() == "Split")
-            .Select(p => p.GetProperty("pattern").GetProperty("Regex").GetString()).FirstOrDefault();
     }
 }
 

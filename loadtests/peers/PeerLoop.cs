@@ -44,14 +44,12 @@ internal sealed class PeerRequest(long id, int[] prompt, int maxTokens)
     /// <summary>Tokens that the model has taken in, and the last one that it made; for a model that asks for them.</summary>
     public int Read { get; set; }
 
-    /// <inheritdoc cref="Read"/>
     public int Last { get; set; }
 }
 
 /// <summary>Serves a model over two streams of JSON lines until the input ends. In: <c>{"id":1,"text":"It is","max_tokens":8}</c>, or token
-/// ids as <c>"prompt":[5,6]</c>; <c>{"cancel":1}</c>. Out: an event a line, <c>ready</c> first, then <c>token</c>, <c>done</c> and
-/// <c>error</c>; times (<c>at</c>) are seconds of the machine's monotonic clock. Text becomes the tokens that the server makes of
-/// it.</summary>
+/// ids as <c>"prompt":[5,6]</c>; <c>{"cancel":1}</c>. Out: an event a line, <c>ready</c>, then <c>token</c>, <c>done</c>, <c>error</c>;
+/// <c>at</c> is seconds of the machine's monotonic clock. Text becomes the tokens that the server makes of it.</summary>
 /// <param name="output">Buffered: the lines of a step leave together.</param>
 internal sealed class PeerLoop(IPeerModel model, TextTokenizer tokenizer, TextReader input, Stream output)
 {

@@ -12,7 +12,7 @@ namespace Btx.Model.Tokens;
 /// <param name="SingleWord">Not matched beside a letter, digit, mark or underscore.</param>
 /// <param name="StripLeft">White space before it is part of the match.</param>
 /// <param name="StripRight">White space after it is part of the match.</param>
-internal sealed record AddedToken(
+public sealed record AddedToken(
     int Id, string Content, bool Special, bool Normalized, bool SingleWord = false, bool StripLeft = false, bool StripRight = false);
 
 /// <summary>Finds added tokens in text, leftmost first and the longest of those that start there. The flags of a token are applied as

@@ -38,6 +38,9 @@ public sealed class TextTokenizer
         _hash = new(ComputeHash);
     }
 
+    /// <summary>What its files say, for those who write it in another form.</summary>
+    public TokenizerDefinition Definition => _definition;
+
     /// <summary>The highest id plus one. Ids without a token may lie below it.</summary>
     public int VocabSize => _offsets.Length - 1;
 

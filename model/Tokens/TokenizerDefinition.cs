@@ -8,7 +8,7 @@ namespace Btx.Model.Tokens;
 /// <param name="ConfigJson">The text of tokenizer_config.json as read, written back unchanged; null: written from what stands here.</param>
 /// <param name="ConfigTemplate">What tokenizer_config.json has as <c>chat_template</c>.</param>
 /// <param name="TemplateFile">The text of chat_template.jinja, which counts before that.</param>
-internal sealed record TokenizerDefinition(Dictionary<string, int> Vocabulary, IReadOnlyList<(int Left, int Right, int Merged)> Merges,
+public sealed record TokenizerDefinition(Dictionary<string, int> Vocabulary, IReadOnlyList<(int Left, int Right, int Merged)> Merges,
     IReadOnlyList<AddedToken> AddedTokens, SplitPattern Pattern, TextNormalizer? Normalizer, bool IgnoreMerges = false,
     string? BosToken = null, string? EosToken = null, bool AddBos = false, string? ConfigJson = null,
     string? ConfigTemplate = null, string? TemplateFile = null)

@@ -26,9 +26,9 @@ internal sealed class Picture(string svg)
     /// <summary>Markers of a series, or of all.</summary>
     public IEnumerable<XElement> Markers(string? series = null) => Of(series, "path").Where(e => e.Attribute("class") is null);
 
-    public IReadOnlyList<XElement> Lines(string series) => [.. Of(series, "polyline")];
+    public IReadOnlyList<XElement> Lines(string series) => [.. Of(series, "path").Where(e => (string?)e.Attribute("class") == "line")];
 
-    public IReadOnlyList<XElement> Bands(string series) => [.. Of(series, "polygon")];
+    public IReadOnlyList<XElement> Bands(string series) => [.. Of(series, "path").Where(e => (string?)e.Attribute("class") == "band")];
 
     /// <summary>The bars of a series' points: upright ones about Y, level ones about X.</summary>
     public IReadOnlyList<(double From, double To)> Bars(string series, bool upright) => [.. Of(series, "path")
@@ -40,8 +40,13 @@ internal sealed class Picture(string svg)
     public IReadOnlyList<(double X, double Y)> Points(string series) => [.. Markers(series).Select(Place)];
 
     /// <summary>Corners of a line or of a band.</summary>
-    public static IReadOnlyList<(double X, double Y)> Corners(XElement line) =>
-        [.. ((string)line.Attribute("points")!).Split(' ').Select(p => p.Split(',')).Select(p => (Number(p[0]), Number(p[1])))];
+    public static IReadOnlyList<(double X, double Y)> Corners(XElement line)
+    {
+        var (x, y) = (0.0, 0.0);
+        var steps = ((string)line.Attribute("d")!).Trim('m', 'z').Replace("-", " -")
+            .Split(' ', StringSplitOptions.RemoveEmptyEntries).Select(Number).Chunk(2);
+        return [.. steps.Select(s => (x = Math.Round(x + s[0], 1), y = Math.Round(y + s[1], 1)))];
+    }
 
     /// <summary>A marker's values, by the ticks of each axis.</summary>
     public IReadOnlyList<(double X, double Y)> Values(string series, bool logX = false, bool logY = false) =>

@@ -148,7 +148,7 @@ public sealed class RunComparerTests
         Assert.Contains("no settings in common: top_k-k1-c1-fp32, top_k-k2-c1-fp32, top_k-k3-c1-fp32, … against moe-k1-c1-fp32", message);
         using var run = new PlantedRun(PlantedRun.Grid(1));
         var loaded = MeasuredRun.Load(run.Path);
-        Assert.StartsWith("--metrics: there is no speed; there are inter_token, ",
+        Assert.StartsWith("--metrics: there is no \"speed\"; there are inter_token, ",
             Assert.Throws<LoadTestException>(() => RunComparer.Compare(loaded, loaded, 0.02, ["speed"])).Message);
         Assert.All(RunComparer.Compare(loaded, loaded, 0.02, ["inter_token"]).Changes.Where(c =>
             c.Of.StartsWith("top_k", StringComparison.Ordinal)), c => Assert.Equal("inter_token", c.Metric));

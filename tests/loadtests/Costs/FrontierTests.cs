@@ -138,8 +138,8 @@ public sealed class FrontierTests
             string.Concat(new[] { request, request with { FirstToken = 1.9 }, request with { Status = "timeout" }, request,
                 request with { WarmUp = true, FirstToken = 9 } }
                 .Select(r => System.Text.Json.JsonSerializer.Serialize(r, RunJson.Line) + "\n")));
-        Assert.Equal(0.5, ObjectiveShare.FromRecords(run.Path, objective)(Planted.Point(settings, 1)));
-        Assert.Null(ObjectiveShare.FromRecords(run.Path, objective)(Planted.Point(settings, 1, repeat: 1)));
+        Assert.Equal(0.5, new RunFiles(run.Path).ShareFromRecords(objective)(Planted.Point(settings, 1)));
+        Assert.Null(new RunFiles(run.Path).ShareFromRecords(objective)(Planted.Point(settings, 1, repeat: 1)));
         var advice = MeasuredRun.Load(run.Path)
             .Analyse(new() { Objective = objective }).Recommendations.First(r => r.Kind == Recommendation.ForObjective);
         Assert.Contains("top_k-k2-c1-fp32 with 50 % of requests, 49 points short", advice.Sentence);

@@ -37,7 +37,7 @@ public sealed class LineFittingTests
         Assert.Equal(0.003, line.Best().Slope.Value, 1e-5);
         Assert.Equal(3, line.Best().To);
         Assert.Equal(18 / 14.0, line.Points[3].Deviation + 1, 0.005);
-        Assert.Contains("k = 4 takes 28.6 % more than the line through k = 1, 2 and 3 says: 18 ms against 14 ms",
+        Assert.Contains("k = 4 takes 28.6 % more than the line through k = 1, 2, 3 says: 18 ms against 14 ms",
             Assert.Single(line.Breaks));
         Assert.True(line.Fit.MisfitP < 0.001);
     }

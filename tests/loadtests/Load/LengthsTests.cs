@@ -59,7 +59,7 @@ public sealed class LengthsTests : IDisposable
         var lengths = Lengths.Read("--prompt-tokens", text);
         var draws = new RandomStream(11, RandomStream.Prompts);
         var drawn = new int[10_000];
-        for (var i = 0; i < drawn.Length; i++) drawn[i] = lengths.Draw(ref draws);
+        for (var i = 0; i < drawn.Length; i++) drawn[i] = lengths.Draw(draws);
         return drawn;
     }
 }

@@ -48,7 +48,7 @@ public sealed class LoadInputTests : IDisposable
         var texts = PromptTexts.Read(_corpus.FullName);
         Assert.Equal(["code", "prose"], texts.Domains);
         var draws = new RandomStream(1, RandomStream.Prompts);
-        for (var i = 0; i < 20; i++) Assert.Equal("It was night.", texts.Cut("prose", 13, ref draws));
+        for (var i = 0; i < 20; i++) Assert.Equal("It was night.", texts.Cut("prose", 13, draws));
     }
 
     [Fact]

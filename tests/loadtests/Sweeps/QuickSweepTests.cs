@@ -75,7 +75,7 @@ public sealed class QuickSweepTests(SweepProgram program) : IClassFixture<SweepP
         Assert.NotEmpty(Directory.GetFiles(Path.Combine(run, RunDirectory.Charts), "*.svg"));
         Assert.Contains("<svg", await File.ReadAllTextAsync(Path.Combine(run, RunDirectory.Page), TestContext.Current.CancellationToken),
             StringComparison.Ordinal);
-        Assert.Contains("# How many experts?", await File.ReadAllTextAsync(Path.Combine(run, RunDirectory.Markdown),
+        Assert.Contains("# How many experts should run?", await File.ReadAllTextAsync(Path.Combine(run, RunDirectory.Markdown),
             TestContext.Current.CancellationToken), StringComparison.Ordinal);
         var fits = RunJson.Read<CostAnalysis>(Path.Combine(run, RunDirectory.Fits));
         Assert.NotEmpty(fits.Frontiers);

@@ -34,7 +34,7 @@ public sealed class ServedCopyTests : IDisposable
         File.WriteAllText(Path.Combine(_root.FullName, "served.json"), "{}");
         var left = new ServedCopy(run, _root.FullName);
         Assert.True(File.Exists(Path.Combine(left.Directory, "served.json")));
-        Assert.Empty(Directory.GetFileSystemEntries(Path.Combine(left.Directory, "run")));
+        Assert.False(Directory.Exists(Path.Combine(left.Directory, "run", "change-copy")));
         ServedCopy.Clear(run);
         Assert.Empty(Directory.GetFileSystemEntries(run));
         ServedCopy.Clear(run);

@@ -59,8 +59,8 @@ public sealed class CompareVerbTests : IDisposable
     [Theory]
     [InlineData("--tolerance", "-1", "--tolerance -1: expected 0 to below 100")]
     [InlineData("--tolerance", "NaN", "--tolerance NaN: expected 0 to below 100")]
-    [InlineData("--metrics", ",", "--metrics names none; there are")]
-    [InlineData("--metrics", "speed", "--metrics: there is no speed; there are")]
+    [InlineData("--metrics", ",", "--metrics: there is no \"\"; there are")]
+    [InlineData("--metrics", "speed", "--metrics: there is no \"speed\"; there are")]
     public void Nonsense_is_refused(string option, string value, string message) =>
         Assert.StartsWith(message, Assert.Throws<LoadTestException>(() => Run(_first.Path, _second.Path, option, value)).Message);
 
