@@ -50,7 +50,7 @@ internal sealed class EventFeed(TimeProvider time, Lock gate)
         using var registration = cancellation.UnsafeRegister(static c => ((Channel<ForestEvent>)c!).Writer.TryComplete(), channel);
         try
         {
-            await foreach (var e in channel.Reader.ReadAllAsync(CancellationToken.None).ConfigureAwait(false)) yield return e;
+            await foreach (var e in channel.Reader.ReadAllAsync(CancellationToken.None)) yield return e;
         }
         finally
         {

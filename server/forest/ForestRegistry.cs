@@ -155,10 +155,10 @@ public sealed class ForestRegistry : IForestRegistry, IAsyncDisposable
             change = idle;
         }
 
-        await closing.CancelAsync().ConfigureAwait(false);
-        await watching.ConfigureAwait(false);
-        await resources.Engine.DisposeAsync().ConfigureAwait(false);
-        await change.ConfigureAwait(false);
+        await closing.CancelAsync();
+        await watching;
+        await resources.Engine.DisposeAsync();
+        await change;
         resources.Events.Close();
         resources.Log.Dispose();
         resources.Damaged.Dispose();
@@ -177,7 +177,7 @@ public sealed class ForestRegistry : IForestRegistry, IAsyncDisposable
 
         try
         {
-            await files.LookAsync(closing.Token).ConfigureAwait(false);
+            await files.LookAsync(closing.Token);
         }
         catch (Exception e) when (e is BtxException or RequestRejectedException or OperationCanceledException)
         {
@@ -195,7 +195,7 @@ public sealed class ForestRegistry : IForestRegistry, IAsyncDisposable
         using var timer = new PeriodicTimer(resources.Options.FileInterval, resources.Serving.Time);
         try
         {
-            while (await timer.WaitForNextTickAsync(closing.Token).ConfigureAwait(false)) await LookAtFilesAsync().ConfigureAwait(false);
+            while (await timer.WaitForNextTickAsync(closing.Token)) await LookAtFilesAsync();
         }
         catch (OperationCanceledException)
         {
@@ -233,9 +233,9 @@ public sealed class ForestRegistry : IForestRegistry, IAsyncDisposable
 
         try
         {
-            await look.ConfigureAwait(false); // it may swap the forest
-            await new RemovalCompletion(resources).FinishLastAsync(stop.Token).ConfigureAwait(false);
-            return await change(session).ConfigureAwait(false);
+            await look; // it may swap the forest
+            await new RemovalCompletion(resources).FinishLastAsync(stop.Token);
+            return await change(session);
         }
         catch (Exception e)
         {

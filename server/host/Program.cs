@@ -1,7 +1,3 @@
-using Btx.Cli;
-using Btx.Model;
-using Btx.Server.Listeners;
-using Btx.Server.Requests;
 using Btx.Server.Verbs;
 using Btx.Server.Verbs.Experts;
 
@@ -18,4 +14,4 @@ return await new ProgramFrame
     Verbs = [ServeVerb.Create(), GenerateVerb.Create(), ScoreVerb.Create(), ExpertsVerb.Create()],
     IsForTheUser = e => e is BtxException || Rejection.Of(e) is not null,
     TerminationTimeout = TimeSpan.FromHours(1), // longer than any shutdown limit
-}.RunAsync(args).ConfigureAwait(false);
+}.RunAsync(args);

@@ -10,19 +10,19 @@ internal sealed class AdditionChange(RegistryResources resources)
         session.Enter(ChangePhase.Validate, $"looking at {BtxException.OneLine(addition.Directory)}");
         var before = resources.State;
         var intake = new ExpertIntake(resources.Roots, resources.Directory, resources.Served);
-        var (expert, ancestors) = await BuildThread.RunAsync(() => intake.Look(addition, before)).ConfigureAwait(false);
+        var (expert, ancestors) = await BuildThread.RunAsync(() => intake.Look(addition, before));
         session.Adding = expert;
         RequireDomains(addition, expert, before);
         var files = new ExpertFiles(expert.Path);
         session.Enter(ChangePhase.Validate, $"copying and hashing {expert.Path}", 0.3);
         var opener = resources.Engine.Current.Resources.Opener!;
         var weights = await BuildThread.RunAsync(() => Blame.Given(
-            () => opener.OpenWeights(expert.Name, expert.Path, session.Cancellation, mustBe: expert.Path))).ConfigureAwait(false);
+            () => opener.OpenWeights(expert.Name, expert.Path, session.Cancellation, mustBe: expert.Path)));
         try
         {
             files.Add(weights);
             ExpertIntake.RequirePrecision(weights, before);
-            var sha256 = await BuildThread.RunAsync(() => PrivateWeights.Hash(weights, session.Cancellation)).ConfigureAwait(false);
+            var sha256 = await BuildThread.RunAsync(() => PrivateWeights.Hash(weights, session.Cancellation));
             if (expert.Sha256.Length > 0 && expert.Sha256 != sha256)
                 throw new BtxException(ErrorKind.Precondition, $"{expert.Path}: the weights have SHA-256 {sha256}, expected "
                     + $"{expert.Sha256} ({(addition.Sha256 is null ? "as its forest lists it" : "as named")}); copy them again");
@@ -54,13 +54,13 @@ internal sealed class AdditionChange(RegistryResources resources)
 
         var source = new ExpertSource { Name = expert.Name, Domain = expert.Domain, Directory = expert.Path, Weights = weights };
         var model = await BuildThread.RunAsync(() => Blame.Given(() => opener.OpenExpert(source, session.Cancellation)),
-            !resources.Serving.Device.IsCuda).ConfigureAwait(false);
+            !resources.Serving.Device.IsCuda);
         try
         {
             files.RequireUntouched();
-            var made = before.WithExpert(expert, await PriorsAsync(addition, expert, model, session).ConfigureAwait(false));
-            made = await MixAsync(addition with { Directory = expert.Path }, made, session).ConfigureAwait(false);
-            var next = await session.BuildAsync(made, new Dictionary<string, ServedModel> { [expert.Name] = model }).ConfigureAwait(false);
+            var made = before.WithExpert(expert, await PriorsAsync(addition, expert, model, session));
+            made = await MixAsync(addition with { Directory = expert.Path }, made, session);
+            var next = await session.BuildAsync(made, new Dictionary<string, ServedModel> { [expert.Name] = model });
             try
             {
                 files.RequireUntouched();
@@ -71,7 +71,7 @@ internal sealed class AdditionChange(RegistryResources resources)
                 throw;
             }
 
-            return session.Finish(await session.CommitAsync(next, made, InFlightPolicy.Renormalise).ConfigureAwait(false));
+            return session.Finish(await session.CommitAsync(next, made, InFlightPolicy.Renormalise));
         }
         finally
         {
@@ -97,7 +97,7 @@ internal sealed class AdditionChange(RegistryResources resources)
         {
             session.Enter(ChangePhase.Prior, $"posterior over the text of {domain}");
             var (prior, sequences, tokens) = await estimate.OverAsync(text, $"domain \"{domain}\"", model,
-                f => session.Enter(ChangePhase.Prior, domain, f), session.Cancellation).ConfigureAwait(false);
+                f => session.Enter(ChangePhase.Prior, domain, f), session.Cancellation);
             foreach (var listed in resources.State.Experts.Append(expert).Where(e => e.Domain == domain)) priors[listed.Name] = prior;
             session.Note($"cached prior of {domain}: over {sequences} sequences of {tokens} tokens");
         }
@@ -141,7 +141,7 @@ internal sealed class AdditionChange(RegistryResources resources)
 
         foreach (var note in resources.Options.Remix!.Notes(present)) session.Note(note);
         made = made with { Moe = MoeFolders.Of(session.Record!.Id), MoeDropped = false };
-        await session.MixAsync(made, present, addition).ConfigureAwait(false);
+        await session.MixAsync(made, present, addition);
         return made;
     }
 }

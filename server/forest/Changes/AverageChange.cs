@@ -20,8 +20,7 @@ internal sealed class AverageChange(RegistryResources resources)
         if (creation.Domain is { } domain && before.ToManifest().Prior(domain, [.. before.Ready.Select(e => e.Name)]) is null)
             throw new BtxException(ErrorKind.Missing, $"average \"{creation.Name}\": no cached prior of domain "
                 + $"\"{BtxException.OneLine(domain)}\" is known; give sample text, or one of {Domains(before)}");
-        return await ToAsync(before.WithAverage(await NamedAsync(creation, session).ConfigureAwait(false)), creation.Name, session)
-            .ConfigureAwait(false);
+        return await ToAsync(before.WithAverage(await NamedAsync(creation, session)), creation.Name, session);
     }
 
     public Task<ChangeResult> DropAsync(string name, ChangeSession session)
@@ -34,7 +33,7 @@ internal sealed class AverageChange(RegistryResources resources)
     {
         session.Enter(ChangePhase.Validate, "looking at the last change");
         var after = session.BeginRollback();
-        return await SwapAsync(after, session).ConfigureAwait(false);
+        return await SwapAsync(after, session);
     }
 
     private async Task<NamedAverage> NamedAsync(AverageCreation creation, ChangeSession session)
@@ -44,7 +43,7 @@ internal sealed class AverageChange(RegistryResources resources)
         var text = creation.Sample!;
         var (prior, sequences, tokens) = await new PriorEstimate(resources.Engine, resources.Serving)
             .OverAsync(text, $"average \"{creation.Name}\"", null,
-            f => session.Enter(ChangePhase.Prior, "posterior over the sample text", f), session.Cancellation).ConfigureAwait(false);
+            f => session.Enter(ChangePhase.Prior, "posterior over the sample text", f), session.Cancellation);
         session.Note($"weights: the posterior over {sequences} sequences of {tokens} tokens");
         return NamedAverage.Of(creation.Name, prior, Convert.ToHexStringLower(SHA256.HashData(Encoding.UTF8.GetBytes(text))));
     }
@@ -58,8 +57,8 @@ internal sealed class AverageChange(RegistryResources resources)
     private static async Task<ChangeResult> SwapAsync(ForestState after, ChangeSession session)
     {
         session.Enter(ChangePhase.Build, "making the next forest");
-        var next = await session.BuildAsync(after).ConfigureAwait(false);
-        return session.Finish(await session.CommitAsync(next, null, InFlightPolicy.Renormalise).ConfigureAwait(false));
+        var next = await session.BuildAsync(after);
+        return session.Finish(await session.CommitAsync(next, null, InFlightPolicy.Renormalise));
     }
 
     private static string Domains(ForestState state)

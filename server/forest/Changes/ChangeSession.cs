@@ -69,7 +69,7 @@ internal sealed class ChangeSession(RegistryResources resources, string kind, Ch
         if (opened is not null) change = change with { Opened = opened };
         try
         {
-            return await resources.Engine.PrepareAsync(change, cancellation).ConfigureAwait(false);
+            return await resources.Engine.PrepareAsync(change, cancellation);
         }
         catch (BtxException e) when (e.Kind == ErrorKind.Missing)
         {
@@ -100,7 +100,7 @@ internal sealed class ChangeSession(RegistryResources resources, string kind, Ch
         SwapReport report;
         try
         {
-            report = await resources.Engine.SwapAsync(next, policy).ConfigureAwait(false);
+            report = await resources.Engine.SwapAsync(next, policy);
         }
         catch (RequestRejectedException e)
         {

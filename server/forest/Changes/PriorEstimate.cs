@@ -27,7 +27,7 @@ internal sealed class PriorEstimate(ForestEngine engine, EngineOptions options)
             for (var i = 0; i < totals.Length; i++)
             {
                 var score = await ScoreAsync(engine, new ScoreRequest(sequences[i],
-                    new Routing { Mode = RoutingMode.Expert, Expert = name }), cancellation).ConfigureAwait(false);
+                    new Routing { Mode = RoutingMode.Expert, Expert = name }), cancellation);
                 totals[i] = score.LogProbs.Sum();
                 done?.Invoke((scores.Count + ((i + 1.0) / totals.Length)) / (forest.Experts.Count + 1));
             }
@@ -36,7 +36,7 @@ internal sealed class PriorEstimate(ForestEngine engine, EngineOptions options)
         }
 
         if (added is not null)
-            scores.Add(await BuildThread.RunAsync(() => Score(added.Runner, sequences, cancellation)).ConfigureAwait(false));
+            scores.Add(await BuildThread.RunAsync(() => Score(added.Runner, sequences, cancellation)));
         var prior = CachedPrior.Estimate(scores);
         string[] names = added is null ? [.. forest.Experts] : [.. forest.Experts, added.Name];
         return (Enumerable.Range(0, names.Length).ToDictionary(j => names[j], j => prior[j], StringComparer.Ordinal), sequences.Count,
@@ -50,11 +50,11 @@ internal sealed class PriorEstimate(ForestEngine engine, EngineOptions options)
         {
             try
             {
-                return await engine.ScoreAsync(request with { Chunk = Chunk }, cancellation).ConfigureAwait(false);
+                return await engine.ScoreAsync(request with { Chunk = Chunk }, cancellation);
             }
             catch (RequestRejectedException e) when (e.Reason == RejectionReason.Busy)
             {
-                await Task.Delay(Wait, cancellation).ConfigureAwait(false);
+                await Task.Delay(Wait, cancellation);
             }
         }
     }

@@ -20,20 +20,20 @@ internal sealed class RemovalChange(RegistryResources resources)
             session.Note(moe is null ? "no BTX model is served"
                 : $"the BTX model stays: it does not hold {string.Join(", ", plan.Removed)}");
         var purge = removal.Purge ? Targets(plan, before, after, session.Note) : [];
-        await new RebuildCheck(resources).RequireAsync(after, session.Cancellation).ConfigureAwait(false);
+        await new RebuildCheck(resources).RequireAsync(after, session.Cancellation);
         using var served = new HeldCopies(resources, plan.Removed);
         var files = new RemovalCompletion(resources).Files(plan.Removed.Select(before.Expert), e => served[e]);
         var damage = resources.Engine.Describe().Damage.Experts;
         session.Begin(after, plan.Requested, purge, plan.Policy);
 
         if (after.Moe != before.Moe && after.Moe is not null)
-            await session.MixAsync(after, resources.MoeOf(before)!, null).ConfigureAwait(false);
+            await session.MixAsync(after, resources.MoeOf(before)!, null);
         session.Enter(ChangePhase.Build, "making the next forest");
-        var next = await session.BuildAsync(after).ConfigureAwait(false);
-        var swap = await session.CommitAsync(next, null, removal.InFlight).ConfigureAwait(false);
+        var next = await session.BuildAsync(after);
+        var swap = await session.CommitAsync(next, null, removal.InFlight);
         (string, string)? hashes = held.Length > 0 && resources.Engine.Describe().Moe is { } remixed ? (moe!.Sha256, remixed.Sha256) : null;
         return session.Finish(swap,
-            await CompleteAsync(plan, before, after, probe, files, served, damage, swap, hashes, session).ConfigureAwait(false));
+            await CompleteAsync(plan, before, after, probe, files, served, damage, swap, hashes, session));
     }
 
     private async Task<RemovalCertificate?> CompleteAsync(RemovalPlan plan, ForestState before, ForestState after, EqualityProbe probe,
@@ -58,7 +58,7 @@ internal sealed class RemovalChange(RegistryResources resources)
         EqualityCheck? check = null;
         try
         {
-            check = await completion.CheckAsync(after, probe, session.Closing).ConfigureAwait(false);
+            check = await completion.CheckAsync(after, probe, session.Closing);
         }
         catch (Exception e)
         {

@@ -24,9 +24,9 @@ internal sealed class RemovalCompletion(RegistryResources resources)
     public async Task<EqualityCheck> CheckAsync(ForestState after, EqualityProbe probe, CancellationToken cancellation)
     {
         var files = new RebuildCheck(resources);
-        await files.QuarantineAsync(after, cancellation).ConfigureAwait(false);
+        await files.QuarantineAsync(after, cancellation);
         var left = files.LeftOut(after);
-        var check = await new EqualityComparison(resources).RunAsync(after, probe, cancellation).ConfigureAwait(false);
+        var check = await new EqualityComparison(resources).RunAsync(after, probe, cancellation);
         check = check with { LeftOut = left };
         resources.At("change:checked");
         return check;
@@ -122,7 +122,7 @@ internal sealed class RemovalCompletion(RegistryResources resources)
                     continue;
                 }
 
-                var certificate = await RedoAsync(change, purged.GetValueOrDefault(change.Id), cancellation).ConfigureAwait(false);
+                var certificate = await RedoAsync(change, purged.GetValueOrDefault(change.Id), cancellation);
                 resources.Report($"removal {change.Id}: its certificate was still to be written; it is written "
                     + $"now{(certificate.Equality.Passed ? "" : ", and its equality check failed")}");
             }
@@ -145,7 +145,7 @@ internal sealed class RemovalCompletion(RegistryResources resources)
         bool IsProved() => last is not { Kind: ChangeKind.Remove } || File.Exists(RemovalCertificate.FileOf(resources.Directory, last.Id));
         if (IsProved() && resources.Log.OpenPurges.Count == 0) return;
         var purged = RedoPurges(resources.Log, resources.Directory, resources.Served, resources.Options.Report);
-        var why = await FinishAsync(purged, cancellation).ConfigureAwait(false);
+        var why = await FinishAsync(purged, cancellation);
         if (IsProved()) return;
         throw new BtxException(ErrorKind.Precondition, $"removal {last!.Id} has no certificate yet, and after another change none "
             + $"could be made for it ({why}); the forest "
@@ -160,7 +160,7 @@ internal sealed class RemovalCompletion(RegistryResources resources)
         var known = resources.Found.GetValueOrDefault(change.Id); // none after a restart
         var files = Files(plan.Removed.Select(before.Expert), _ => []).ToDictionary(f => f.Key, f => known is null
             ? purged?.GetValueOrDefault(f.Key) ?? f.Value : Later(known[f.Key], purged?.GetValueOrDefault(f.Key) ?? []));
-        var check = await CheckAsync(resources.State, EqualityProbe.Of(null, resources.Engine), cancellation).ConfigureAwait(false);
+        var check = await CheckAsync(resources.State, EqualityProbe.Of(null, resources.Engine), cancellation);
         var (moeBefore, moeAfter) = MoeHashes(before, after);
         // what was in memory went with the process
         return Certify(plan, before, after, change,

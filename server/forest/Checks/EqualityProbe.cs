@@ -83,12 +83,12 @@ internal sealed class EqualityComparison(RegistryResources resources)
     {
         var running = resources.Engine.Describe();
         _ = BuildQueue.Releases; // its thread is made by this one, not by one of low priority
-        var expected = await BuildThread.RunAsync(() => Rebuilt(state, probe, running, cancellation)).ConfigureAwait(false);
+        var expected = await BuildThread.RunAsync(() => Rebuilt(state, probe, running, cancellation));
         double largest = 0, scale = 0;
         var i = 0;
         foreach (var request in probe.Requests(running))
         {
-            var score = await PriorEstimate.ScoreAsync(resources.Engine, request, cancellation).ConfigureAwait(false);
+            var score = await PriorEstimate.ScoreAsync(resources.Engine, request, cancellation);
             foreach (var p in expected[i])
                 if (double.IsFinite(p)) scale = Math.Max(scale, Math.Abs(p));
             largest = Math.Max(largest, Largest(score.LogProbs, expected[i++]));

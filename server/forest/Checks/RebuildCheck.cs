@@ -15,7 +15,7 @@ internal sealed class RebuildCheck(RegistryResources resources)
     {
         var problem = await BuildThread.RunAsync(() => Common(after)
             ?? Experts(after, cancellation).Select(e => $"expert \"{e.Key}\", which stays, could not be opened again: {e.Value}")
-                .FirstOrDefault() ?? Moe(after, cancellation)).ConfigureAwait(false);
+                .FirstOrDefault() ?? Moe(after, cancellation));
         if (problem is null) return;
         throw new BtxException(ErrorKind.Precondition, $"{BtxException.OneLine(problem, 2000)}; the check of a removal rebuilds the forest "
             + "from its files: mend that and repeat the removal, or remove that expert first; nothing was changed");
@@ -25,10 +25,9 @@ internal sealed class RebuildCheck(RegistryResources resources)
     /// <see cref="FileWatch"/>, and the rest can be compared.</summary>
     public async Task QuarantineAsync(ForestState state, CancellationToken cancellation)
     {
-        var (experts, moe) = await BuildThread.RunAsync(() => (Experts(state, cancellation), Moe(state, cancellation)))
-            .ConfigureAwait(false);
+        var (experts, moe) = await BuildThread.RunAsync(() => (Experts(state, cancellation), Moe(state, cancellation)));
         if (experts.Count == 0 && moe is null) return;
-        await FileWatch.QuarantineAsync(resources, experts, moe, cancellation).ConfigureAwait(false);
+        await FileWatch.QuarantineAsync(resources, experts, moe, cancellation);
     }
 
     /// <summary>What of a state is quarantined because of its files, and why: a comparison says nothing of it. Null: nothing.</summary>

@@ -14,9 +14,9 @@ internal sealed class FileWatch(RegistryResources resources)
     {
         resources.Damaged.Sweep();
         var present = resources.Engine.Current;
-        var (experts, moe) = await BuildThread.RunAsync(() => Problems(present, cancellation)).ConfigureAwait(false);
+        var (experts, moe) = await BuildThread.RunAsync(() => Problems(present, cancellation));
         if (experts.Count == 0 && moe is null) return;
-        await QuarantineAsync(resources, experts, moe, cancellation).ConfigureAwait(false);
+        await QuarantineAsync(resources, experts, moe, cancellation);
     }
 
     /// <summary>Takes experts out of the running forest whose files are at fault, and the BTX model.</summary>
@@ -26,9 +26,9 @@ internal sealed class FileWatch(RegistryResources resources)
         CancellationToken cancellation)
     {
         resources.Damaged.Hold(resources.Engine.Current, experts.Keys);
-        var next = await resources.Engine.PrepareAsync(new ForestChange { Damage = new(experts, moe) }, cancellation).ConfigureAwait(false);
+        var next = await resources.Engine.PrepareAsync(new ForestChange { Damage = new(experts, moe) }, cancellation);
         _ = resources.Engine.SwapAsync(next, InFlightPolicy.Drain);
-        _ = await resources.Engine.InspectAsync().ConfigureAwait(false); // commands are taken in order: the swap is done
+        _ = await resources.Engine.InspectAsync(); // commands are taken in order: the swap is done
         foreach (var (name, why) in experts) resources.Report($"expert \"{name}\" is quarantined: {why}");
         if (moe is not null) resources.Report($"the BTX model is not served any more: {moe}");
     }

@@ -67,7 +67,7 @@ internal sealed partial class ExporterProgram
         {
             process.BeginOutputReadLine();
             process.BeginErrorReadLine();
-            await process.WaitForExitAsync(CancellationToken.None).ConfigureAwait(false);
+            await process.WaitForExitAsync(CancellationToken.None);
         }
 
         cancellation.ThrowIfCancellationRequested();

@@ -61,22 +61,22 @@ public sealed class MoeRemix(EngineOptions options, string? exporter = null) : I
             });
             // Reports may start threads of the pool, which must not inherit the low priority.
             for (Tuple<double, string>? told = null;
-                await Task.WhenAny(mixing, Task.Delay(Interval, CancellationToken.None)).ConfigureAwait(false) != mixing;)
+                await Task.WhenAny(mixing, Task.Delay(Interval, CancellationToken.None)) != mixing;)
             {
                 if (Volatile.Read(ref step) is var now && now != told) Report(0.5 * now.Item1, $"mixing: {now.Item2}");
                 told = now;
             }
 
-            await mixing.ConfigureAwait(false);
+            await mixing;
             await program.RunAsync(Arguments(plan, model, served), (fraction, what) => Report(0.5 + (0.5 * fraction), $"exporting: {what}"),
-                cancellation).ConfigureAwait(false);
+                cancellation);
             await BuildThread.RunAsync(() =>
             {
                 Join(served, directory.Building, output, plan);
                 cancellation.ThrowIfCancellationRequested();
                 directory.Commit();
                 return true;
-            }).ConfigureAwait(false);
+            });
         }
         catch (Exception e) when (e is IOException or UnauthorizedAccessException)
         {

@@ -1,10 +1,5 @@
 using System.Net;
 using System.Security.Cryptography;
-using System.Text;
-using Btx.Model;
-using Btx.Server.Lifetime;
-using Btx.Server.Listeners;
-using Grpc.Core;
 
 namespace Btx.Server.Changes;
 

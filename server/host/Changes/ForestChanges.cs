@@ -1,9 +1,6 @@
 using System.Collections.Concurrent;
-using Btx.Engine;
 using Btx.Forest;
-using Btx.Model;
 using Btx.Model.Registry;
-using Btx.Server.Metrics;
 
 namespace Btx.Server.Changes;
 
@@ -47,7 +44,7 @@ internal sealed class ForestChanges(IForestRegistry? registry, ForestMetrics met
         {
             if (_stopping.IsCancellationRequested) throw ShuttingDown("not begun", null);
             // its first part may compute
-            var result = await Task.Run(() => change(clock, either.Token), CancellationToken.None).ConfigureAwait(false);
+            var result = await Task.Run(() => change(clock, either.Token), CancellationToken.None);
             metrics.OnChange(kind, result.Change.Outcome, result.Swap);
             return result;
         }
@@ -77,8 +74,8 @@ internal sealed class ForestChanges(IForestRegistry? registry, ForestMetrics met
     /// <summary>Takes no more changes, gives up what is not committed, and waits for what is.</summary>
     public async Task StopAsync(CancellationToken deadline)
     {
-        await _stopping.CancelAsync().ConfigureAwait(false);
-        await Task.WhenAny(Task.WhenAll(_running.Keys), Task.Delay(Timeout.Infinite, deadline)).ConfigureAwait(false);
+        await _stopping.CancelAsync();
+        await Task.WhenAny(Task.WhenAll(_running.Keys), Task.Delay(Timeout.Infinite, deadline));
     }
 
     public void Dispose() => _stopping.Dispose();

@@ -1,11 +1,7 @@
-using System.Text;
 using System.Text.Encodings.Web;
-using System.Text.Json;
 using System.Text.Json.Serialization;
 using System.Text.Json.Serialization.Metadata;
 using System.Text.Unicode;
-using Btx.Model;
-using Btx.Server.Requests;
 
 namespace Btx.Server.Http;
 
@@ -44,7 +40,7 @@ internal sealed partial class BodyJson : JsonSerializerContext
     public static async Task<T> ReadAsync<T>(Stream body, JsonTypeInfo<T> type, CancellationToken cancellation) where T : class
     {
         using var bytes = new MemoryStream();
-        await body.CopyToAsync(bytes, cancellation).ConfigureAwait(false);
+        await body.CopyToAsync(bytes, cancellation);
         if (!Utf8.IsValid(bytes.GetBuffer().AsSpan(0, (int)bytes.Length))) throw new JsonException("it is not valid UTF-8");
         bytes.Position = 0;
         using var json = JsonDocument.Parse(bytes, new() { MaxDepth = MaxDepth });

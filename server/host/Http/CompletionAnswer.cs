@@ -1,8 +1,5 @@
 using System.Net.ServerSentEvents;
-using System.Text.Json;
 using System.Text.Json.Serialization;
-using Btx.Engine;
-using Btx.Engine.Requests;
 
 namespace Btx.Server.Http;
 
@@ -13,7 +10,7 @@ internal sealed class CompletionAnswer(CompletionRequest request, DateTimeOffset
 
     public async Task<IResult> WholeAsync(IAsyncEnumerable<CompletionChoice> pieces)
     {
-        var all = await pieces.ToListAsync().ConfigureAwait(false);
+        var all = await pieces.ToListAsync();
         var (end, experts) = (all.Find(piece => piece.FinishReason is not null), all.FindAll(piece => piece.Experts is not null));
         var choice = new CompletionChoice(string.Concat(all.Select(piece => piece.Text)),
             request.LogProbs is null ? null : CompletionLogProbs.Join(all.Select(piece => piece.Logprobs)), end?.FinishReason)
@@ -28,14 +25,14 @@ internal sealed class CompletionAnswer(CompletionRequest request, DateTimeOffset
     public async Task<IResult> StreamAsync(HttpContext http, IAsyncEnumerable<CompletionChoice> pieces)
     {
         var coming = pieces.GetAsyncEnumerator(http.RequestAborted);
-        var more = await coming.MoveNextAsync().ConfigureAwait(false); // what throws here has nothing left to dispose
+        var more = await coming.MoveNextAsync(); // what throws here has nothing left to dispose
         http.Response.Headers["X-Accel-Buffering"] = "no";
         return TypedResults.ServerSentEvents(EventsAsync(http, coming, more));
     }
 
     private async IAsyncEnumerable<SseItem<byte[]>> EventsAsync(HttpContext http, IAsyncEnumerator<CompletionChoice> coming, bool more)
     {
-        await using var end = coming.ConfigureAwait(false);
+        await using var end = coming;
         CompletionUsage? usage = null;
         while (more)
         {
@@ -45,7 +42,7 @@ internal sealed class CompletionAnswer(CompletionRequest request, DateTimeOffset
             OpenAiError? error = null;
             try
             {
-                more = await coming.MoveNextAsync().ConfigureAwait(false);
+                more = await coming.MoveNextAsync();
             }
             catch (Exception e) when ((error = OpenAiError.Of(e, http.RequestAborted)) is not null)
             {

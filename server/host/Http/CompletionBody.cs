@@ -1,9 +1,4 @@
-using System.Text.Json;
 using System.Text.Json.Serialization;
-using Btx.Engine;
-using Btx.Engine.Requests;
-using Btx.Model;
-using Btx.Server.Requests;
 
 namespace Btx.Server.Http;
 

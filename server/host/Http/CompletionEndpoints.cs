@@ -1,7 +1,4 @@
 using System.Runtime.CompilerServices;
-using Btx.Engine;
-using Btx.Engine.Requests;
-using Btx.Server.Requests;
 
 namespace Btx.Server.Http;
 
@@ -13,21 +10,21 @@ internal static class CompletionEndpoints
         if (!http.Request.HasJsonContentType())
         {
             await OpenAiError.Invalid("the body's content type is not application/json", status: StatusCodes.Status415UnsupportedMediaType)
-                .WriteAsync(http).ConfigureAwait(false);
+                .WriteAsync(http);
             return Results.Empty;
         }
 
         var cancellation = http.RequestAborted;
-        var body = await BodyJson.ReadAsync(http.Request.Body, BodyJson.Requests.CompletionBody, cancellation).ConfigureAwait(false);
+        var body = await BodyJson.ReadAsync(http.Request.Body, BodyJson.Requests.CompletionBody, cancellation);
         var request = body.ToRequest(service.Forest);
         var prompt = service.Checked(request.Prompt, request.Generation, request.IsOnlyEcho);
         var choices = new CompletionChoices(service, request);
-        var score = request.Echo ? await ScoreAsync(service, request, prompt, cancellation).ConfigureAwait(false) : null;
+        var score = request.Echo ? await ScoreAsync(service, request, prompt, cancellation) : null;
         var echo = request.Echo ? choices.Echo(prompt, score) : null;
         var events = request.IsOnlyEcho ? null : service.Generate(request.Generation with { Prompt = prompt }, cancellation);
         var answer = new CompletionAnswer(request, time.GetUtcNow());
         var pieces = Pieces(choices, echo, events, cancellation);
-        return await (request.Stream ? answer.StreamAsync(http, pieces) : answer.WholeAsync(pieces)).ConfigureAwait(false);
+        return await (request.Stream ? answer.StreamAsync(http, pieces) : answer.WholeAsync(pieces));
     }
 
     /// <summary>The prompt's own score; null where nothing asks for it, or nothing is predicted in one token.</summary>
@@ -36,7 +33,7 @@ internal static class CompletionEndpoints
     {
         if (request.LogProbs is not { } count || prompt.Length == 1) return null;
         var routing = request.Generation.Routing with { Select = Model.Mixing.SelectForm.PerToken };
-        return await service.ScoreAsync(new ScoreRequest(prompt, routing) { TopLogProbs = count }, cancellation).ConfigureAwait(false);
+        return await service.ScoreAsync(new ScoreRequest(prompt, routing) { TopLogProbs = count }, cancellation);
     }
 
     private static async IAsyncEnumerable<CompletionChoice> Pieces(CompletionChoices choices, CompletionChoice? echo,
@@ -44,7 +41,7 @@ internal static class CompletionEndpoints
     {
         if (echo is not null) yield return echo;
         if (events is null) yield break;
-        await foreach (var e in events.WithCancellation(cancellation).ConfigureAwait(false)) yield return choices.Of(e);
+        await foreach (var e in events.WithCancellation(cancellation)) yield return choices.Of(e);
     }
 }
 

@@ -1,8 +1,3 @@
-using Btx.Engine;
-using Btx.Engine.Requests;
-using Btx.Server.Changes;
-using Btx.Server.Requests;
-using Btx.Server.Rpc;
 using Google.Protobuf;
 using Microsoft.AspNetCore.Mvc;
 

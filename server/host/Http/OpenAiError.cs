@@ -1,9 +1,3 @@
-using System.Text.Json;
-using Btx.Engine;
-using Btx.Model;
-using Btx.Server.Listeners;
-using Btx.Server.Requests;
-
 namespace Btx.Server.Http;
 
 /// <summary>An error in OpenAI's form: <c>{"error": {"message", "type", "param", "code"}}</c>.</summary>
@@ -61,7 +55,7 @@ internal sealed record OpenAiError(int Status, string Message, string Type, stri
         context.Response.ContentType = "application/json";
         if (Status is StatusCodes.Status429TooManyRequests or StatusCodes.Status503ServiceUnavailable)
             context.Response.Headers.RetryAfter = "1";
-        await context.Response.Body.WriteAsync(ToJson(), context.RequestAborted).ConfigureAwait(false);
+        await context.Response.Body.WriteAsync(ToJson(), context.RequestAborted);
     }
 
     /// <summary>Says to the counter and the log what the request was refused with, where no status does: within a stream.</summary>
@@ -72,7 +66,7 @@ internal sealed record OpenAiError(int Status, string Message, string Type, stri
     {
         try
         {
-            await next(http).ConfigureAwait(false);
+            await next(http);
         }
         catch (Exception e) when (OpenAiError.Of(e, http.RequestAborted) is { } error)
         {
@@ -85,7 +79,7 @@ internal sealed record OpenAiError(int Status, string Message, string Type, stri
 
             try
             {
-                await error.WriteAsync(http).ConfigureAwait(false);
+                await error.WriteAsync(http);
             }
             catch (Exception) when (http.RequestAborted.IsCancellationRequested)
             {
@@ -111,7 +105,7 @@ internal sealed record OpenAiError(int Status, string Message, string Type, stri
             StatusCodes.Status405MethodNotAllowed => $"{path} does not take {method}",
             _ => $"refused with status {status}",
         };
-        await Invalid(message, status: status).WriteAsync(http).ConfigureAwait(false);
+        await Invalid(message, status: status).WriteAsync(http);
     });
 }
 

@@ -1,6 +1,5 @@
 using System.Diagnostics;
 using System.Globalization;
-using Btx.Model;
 
 namespace Btx.Server.Lifetime;
 

@@ -1,6 +1,5 @@
 using System.Net;
 using System.Net.Sockets;
-using Btx.Model;
 using Microsoft.AspNetCore.Connections;
 
 namespace Btx.Server.Lifetime;

@@ -1,5 +1,3 @@
-using Btx.Cli;
-using Btx.Engine;
 using Btx.Forest;
 using Btx.Model.Tokens;
 

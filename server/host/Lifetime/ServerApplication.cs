@@ -1,13 +1,5 @@
-using System.Text;
-using Btx.Engine;
 using Btx.Forest;
 using Btx.Model.Tokens;
-using Btx.Server.Changes;
-using Btx.Server.Http;
-using Btx.Server.Listeners;
-using Btx.Server.Metrics;
-using Btx.Server.Requests;
-using Btx.Server.Rpc;
 using Microsoft.AspNetCore.Connections;
 using Microsoft.AspNetCore.Hosting.Server;
 using Microsoft.AspNetCore.Hosting.Server.Features;
@@ -108,7 +100,7 @@ internal static class ServerApplication
     {
         try
         {
-            await app.StartAsync(cancellation).ConfigureAwait(false);
+            await app.StartAsync(cancellation);
         }
         catch (Exception e) when (e is IOException or System.Net.Sockets.SocketException)
         {

@@ -1,7 +1,3 @@
-using Btx.Model;
-using Btx.Server.Changes;
-using Btx.Server.Requests;
-
 namespace Btx.Server.Lifetime;
 
 /// <summary>What <c>serve</c> was told, checked. The engine's own options are <see cref="Engine.EngineOptions"/>.</summary>

@@ -1,6 +1,4 @@
 using System.Runtime.InteropServices;
-using Btx.Engine;
-using Btx.Server.Changes;
 
 namespace Btx.Server.Lifetime;
 
@@ -18,8 +16,8 @@ internal sealed class DrainService(IForestEngine engine, ForestChanges changes, 
         lifetime.StopApplication(); // whoever watches health hears of it now, not after the listeners have closed
         using var deadline = new CancellationTokenSource(limit, time);
         using var either = CancellationTokenSource.CreateLinkedTokenSource(deadline.Token, cancellationToken);
-        await changes.StopAsync(either.Token).ConfigureAwait(false);
-        await engine.DrainAsync(either.Token).ConfigureAwait(false);
+        await changes.StopAsync(either.Token);
+        await engine.DrainAsync(either.Token);
     }
 
     public Task StartingAsync(CancellationToken cancellationToken) => Task.CompletedTask;

@@ -1,9 +1,4 @@
 using System.Net;
-using Btx.Model;
-using Btx.Server.Http;
-using Btx.Server.Lifetime;
-using Btx.Server.Rpc;
-using Grpc.Core;
 using Microsoft.Extensions.Primitives;
 
 namespace Btx.Server.Listeners;

@@ -1,9 +1,6 @@
 using System.Collections.Concurrent;
 using System.Net;
 using System.Threading.Channels;
-using Btx.Model;
-using Btx.Server.Rpc;
-using Grpc.Core;
 using Microsoft.AspNetCore.Connections;
 using Microsoft.AspNetCore.Connections.Features;
 using Microsoft.AspNetCore.Http.Features;
@@ -47,7 +44,7 @@ internal sealed class ConnectionLimit(IConnectionListenerFactory sockets, int? c
     {
         try
         {
-            await next(connection).ConfigureAwait(false);
+            await next(connection);
         }
         finally
         {
@@ -69,8 +66,8 @@ internal sealed class ConnectionLimit(IConnectionListenerFactory sockets, int? c
         try
         {
             if (connection is { IsReserve: true }) http.Features.Get<IConnectionLifetimeNotificationFeature>()?.RequestClose();
-            if (connection is { IsReserve: true } && !IsForHealth(http.Request)) await RefuseAsync(http).ConfigureAwait(false);
-            else await next(http).ConfigureAwait(false);
+            if (connection is { IsReserve: true } && !IsForHealth(http.Request)) await RefuseAsync(http);
+            else await next(http);
         }
         finally
         {
@@ -95,7 +92,7 @@ internal sealed class ConnectionLimit(IConnectionListenerFactory sockets, int? c
 
     public async ValueTask<IConnectionListener> BindAsync(EndPoint endpoint, CancellationToken cancellationToken = default)
     {
-        var bound = await sockets.BindAsync(endpoint, cancellationToken).ConfigureAwait(false);
+        var bound = await sockets.BindAsync(endpoint, cancellationToken);
         var name = ReferenceEquals(endpoint, http) ? Listener.Http : Listener.Grpc; // both may name port 0
         return new LimitedListener(bound, PerListener, name, refusals);
     }
@@ -115,7 +112,7 @@ internal sealed class ConnectionLimit(IConnectionListenerFactory sockets, int? c
         public async ValueTask<ConnectionContext?> AcceptAsync(CancellationToken cancellationToken = default)
         {
             _accepting ??= AcceptAllAsync();
-            while (await _taken.Reader.WaitToReadAsync(cancellationToken).ConfigureAwait(false))
+            while (await _taken.Reader.WaitToReadAsync(cancellationToken))
             {
                 if (_taken.Reader.TryRead(out var connection)) return connection;
             }
@@ -125,8 +122,8 @@ internal sealed class ConnectionLimit(IConnectionListenerFactory sockets, int? c
 
         public async ValueTask UnbindAsync(CancellationToken cancellationToken = default)
         {
-            await _unbound.CancelAsync().ConfigureAwait(false);
-            await inner.UnbindAsync(cancellationToken).ConfigureAwait(false);
+            await _unbound.CancelAsync();
+            await inner.UnbindAsync(cancellationToken);
         }
 
         public ValueTask DisposeAsync() => inner.DisposeAsync();
@@ -138,8 +135,8 @@ internal sealed class ConnectionLimit(IConnectionListenerFactory sockets, int? c
             {
                 while (true)
                 {
-                    await _room.WaitAsync(_unbound.Token).ConfigureAwait(false);
-                    if (await inner.AcceptAsync(CancellationToken.None).ConfigureAwait(false) is not { } connection) break;
+                    await _room.WaitAsync(_unbound.Token);
+                    if (await inner.AcceptAsync(CancellationToken.None) is not { } connection) break;
                     var counted = new CountedConnection(connection, Leave);
                     counted.IsReserve = _open.Count >= limit && !MakesRoom();
                     if (!counted.IsReserve) _open[counted] = 0;
@@ -183,11 +180,11 @@ internal sealed class ConnectionLimit(IConnectionListenerFactory sockets, int? c
                 if (_looking.Count >= Reserve) _looking[0].CancelAfter(TimeSpan.Zero);
             }
 
-            await Task.Delay(Timeout.Infinite, patience.Token).ContinueWith(_ => { }, TaskScheduler.Default).ConfigureAwait(false);
+            await Task.Delay(Timeout.Infinite, patience.Token).ContinueWith(_ => { }, TaskScheduler.Default);
             lock (_looking) _looking.Remove(patience);
             if (!connection.TryRefuse())
             {
-                await Task.Delay(s_patience).ConfigureAwait(false);
+                await Task.Delay(s_patience);
                 if (connection.HasLeft) return;
                 Count("a health check did not end in time", connection);
                 connection.Connection.Abort(new ConnectionAbortedException("all places are taken, and its health check did not end"));
@@ -196,8 +193,8 @@ internal sealed class ConnectionLimit(IConnectionListenerFactory sockets, int? c
 
             Count("one more was refused", connection);
             var output = connection.Connection.Transport.Output;
-            if (name == Listener.Http) await output.WriteAsync(s_full).ConfigureAwait(false);
-            await output.CompleteAsync().ConfigureAwait(false); // closes it once that is sent
+            if (name == Listener.Http) await output.WriteAsync(s_full);
+            await output.CompleteAsync(); // closes it once that is sent
         }
 
         private void Count(string what, CountedConnection connection)

@@ -29,9 +29,9 @@ internal static class HalfClosed
         connection.Transport = new Pipes(reader, connection.Transport.Output);
         var watching = Task.CompletedTask;
         using (closed.UnsafeRegister(_ => watching = LeaveAsync(), null))
-            await next(connection).ConfigureAwait(false);
-        await ended.CancelAsync().ConfigureAwait(false);
-        await watching.ConfigureAwait(false);
+            await next(connection);
+        await ended.CancelAsync();
+        await watching;
 
         async Task LeaveAsync()
         {
@@ -39,8 +39,8 @@ internal static class HalfClosed
             try
             {
                 for (var waited = TimeSpan.Zero; waited < patience && IsHalfClosed(socket); waited += s_look)
-                    await Task.Delay(s_look, ended.Token).ConfigureAwait(false);
-                await left.CancelAsync().ConfigureAwait(false);
+                    await Task.Delay(s_look, ended.Token);
+                await left.CancelAsync();
             }
             catch (OperationCanceledException)
             {
@@ -93,11 +93,11 @@ internal static class HalfClosed
             ReadResult result;
             try
             {
-                result = await inner.ReadAsync(cancellationToken).ConfigureAwait(false);
+                result = await inner.ReadAsync(cancellationToken);
             }
             catch (Exception e) when (IsBroken(e))
             {
-                await left.CancelAsync().ConfigureAwait(false);
+                await left.CancelAsync();
                 throw;
             }
             catch (OperationCanceledException e) when (cancellationToken.IsCancellationRequested)

@@ -1,6 +1,4 @@
-using Btx.Server.Rpc;
 using Grpc.AspNetCore.Server;
-using Grpc.Core;
 using Microsoft.AspNetCore.Http.Features;
 
 namespace Btx.Server.Listeners;

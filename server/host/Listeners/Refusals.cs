@@ -1,8 +1,5 @@
 using System.Collections.Concurrent;
 using System.Diagnostics;
-using Btx.Model;
-using Btx.Server.Rpc;
-using Grpc.Core;
 using Microsoft.AspNetCore.Http.Features;
 using Prometheus;
 
@@ -25,7 +22,7 @@ internal sealed partial class Refusals(CollectorRegistry registry, ILogger<Refus
     /// <summary>Counts what was refused to a request, after the rest of the pipeline.</summary>
     public async Task RecordAsync(HttpContext http, RequestDelegate next)
     {
-        await next(http).ConfigureAwait(false);
+        await next(http);
         var refusal = http.Features.Get<Refusal>() ?? (Listener.IsGrpc(http) ? RpcStatus.RefusalOf(http) : null);
         var status = http.Response.StatusCode;
         if (refusal is null && status < 500 && Refusal.ReasonOf(status) is { } reason) refusal = new(reason, $"status {status}");

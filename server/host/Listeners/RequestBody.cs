@@ -1,5 +1,3 @@
-using Btx.Engine;
-using Grpc.Core;
 using Microsoft.AspNetCore.Connections;
 
 namespace Btx.Server.Listeners;
@@ -51,10 +49,10 @@ internal sealed class RequestBody : Stream
         CancellationToken stopping)
     {
         var body = new RequestBody(http, budget, time, stopping);
-        await using (body.ConfigureAwait(false))
+        await using (body)
         {
             http.Request.Body = body;
-            await next(http).ConfigureAwait(false);
+            await next(http);
         }
     }
 
@@ -64,7 +62,7 @@ internal sealed class RequestBody : Stream
         int count;
         try
         {
-            count = await _inner.ReadAsync(buffer, either.Token).ConfigureAwait(false);
+            count = await _inner.ReadAsync(buffer, either.Token);
         }
         catch (OperationCanceledException) when (_stopping.IsCancellationRequested)
         {

@@ -1,8 +1,6 @@
 using System.Globalization;
 using System.Reflection;
 using System.Runtime.InteropServices;
-using Btx.Engine;
-using Btx.Engine.Requests;
 using Prometheus;
 
 namespace Btx.Server.Metrics;

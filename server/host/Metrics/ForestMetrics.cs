@@ -1,4 +1,3 @@
-using Btx.Engine;
 using Btx.Forest;
 using Btx.Model.Forests;
 using Prometheus;

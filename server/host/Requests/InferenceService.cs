@@ -1,8 +1,5 @@
 using System.Runtime.CompilerServices;
-using System.Text;
 using System.Threading.Channels;
-using Btx.Engine;
-using Btx.Engine.Requests;
 using Btx.Model.Tokens;
 
 namespace Btx.Server.Requests;
@@ -54,7 +51,7 @@ internal sealed class InferenceService(IForestEngine engine, TextTokenizer token
         var windows = ScoreWindow.Over(tokens.Length, forest.ContextLength, stride.Value);
         var results = new List<ScoreResult>();
         foreach (var window in windows)
-            results.Add(await ScoreAsync(request with { Tokens = tokens[window.Start..window.End] }, cancellation).ConfigureAwait(false));
+            results.Add(await ScoreAsync(request with { Tokens = tokens[window.Start..window.End] }, cancellation));
         return new(tokens, ScoreWindow.Join(windows, results), windows);
     }
 
@@ -90,7 +87,7 @@ internal sealed class InferenceService(IForestEngine engine, TextTokenizer token
         [EnumeratorCancellation] CancellationToken cancellation)
     {
         var begun = false;
-        await foreach (var e in events.ReadAllAsync(cancellation).ConfigureAwait(false))
+        await foreach (var e in events.ReadAllAsync(cancellation))
         {
             if (e.Finish == FinishReason.Cancelled)
             {

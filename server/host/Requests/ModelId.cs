@@ -1,9 +1,5 @@
 using System.Globalization;
-using Btx.Engine;
-using Btx.Model;
 using Btx.Model.Mixing;
-using Btx.Server.Rpc;
-using V1 = Btx.V1;
 
 namespace Btx.Server.Requests;
 

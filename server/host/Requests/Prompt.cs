@@ -1,6 +1,4 @@
 using System.Buffers;
-using System.Text;
-using Btx.Engine;
 
 namespace Btx.Server.Requests;
 

@@ -1,7 +1,3 @@
-using Btx.Engine;
-using Btx.Model;
-using Grpc.Core;
-
 namespace Btx.Server.Requests;
 
 /// <summary>Why a request was refused, in the one form that HTTP and gRPC translate.</summary>

@@ -1,5 +1,3 @@
-using System.Text.Json;
-
 namespace Btx.Server.Requests;
 
 /// <summary>The names of the wire's routing values as flags, model ids and messages spell them: <c>TopK</c> is <c>top_k</c>.</summary>

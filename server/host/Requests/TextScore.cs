@@ -1,5 +1,3 @@
-using Btx.Engine;
-using Btx.Engine.Requests;
 using Btx.Model.Tokens;
 
 namespace Btx.Server.Requests;

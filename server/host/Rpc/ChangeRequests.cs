@@ -1,9 +1,6 @@
-using Btx.Engine;
 using Btx.Forest;
 using Btx.Model.Forests;
 using Btx.Model.Registry;
-using Btx.Server.Requests;
-using V1 = Btx.V1;
 
 namespace Btx.Server.Rpc;
 

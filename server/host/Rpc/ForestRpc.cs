@@ -1,9 +1,6 @@
 using System.Threading.Channels;
 using Btx.Forest;
 using Btx.Model.Registry;
-using Btx.Server.Changes;
-using Grpc.Core;
-using V1 = Btx.V1;
 
 namespace Btx.Server.Rpc;
 
@@ -74,14 +71,14 @@ internal sealed class ForestRpc(ForestChanges changes, AdminAccess access) : V1.
     {
         using var either = CancellationTokenSource.CreateLinkedTokenSource(context.CancellationToken, changes.Stopping);
         var events = Registry.WatchAsync(either.Token).GetAsyncEnumerator(either.Token);
-        await using (events.ConfigureAwait(false))
+        await using (events)
         {
             var next = events.MoveNextAsync(); // from here on none is missed
-            await context.WriteResponseHeadersAsync([]).ConfigureAwait(false);
+            await context.WriteResponseHeadersAsync([]);
             try
             {
-                for (; await next.ConfigureAwait(false); next = events.MoveNextAsync())
-                    await responseStream.WriteAsync(StateMessages.Event(events.Current), context.CancellationToken).ConfigureAwait(false);
+                for (; await next; next = events.MoveNextAsync())
+                    await responseStream.WriteAsync(StateMessages.Event(events.Current), context.CancellationToken);
             }
             catch (OperationCanceledException) when (changes.Stopping.IsCancellationRequested
                 && !context.CancellationToken.IsCancellationRequested)
@@ -108,7 +105,7 @@ internal sealed class ForestRpc(ForestChanges changes, AdminAccess access) : V1.
         var updates = new ChangeStream(TimeProvider.System);
         var running = changes.RunAsync(kind, (progress, cancellation) => change(asked, progress, cancellation), updates,
             context.CancellationToken);
-        await updates.SendAsync(running, stream, context.CancellationToken).ConfigureAwait(false);
+        await updates.SendAsync(running, stream, context.CancellationToken);
     }
 }
 
@@ -130,15 +127,15 @@ internal sealed class ChangeStream(TimeProvider time) : IProgress<ChangeProgress
             TaskScheduler.Default);
         try
         {
-            await foreach (var progress in _progress.Reader.ReadAllAsync(CancellationToken.None).ConfigureAwait(false))
-                await stream.WriteAsync(progress, cancellation).ConfigureAwait(false);
+            await foreach (var progress in _progress.Reader.ReadAllAsync(CancellationToken.None))
+                await stream.WriteAsync(progress, cancellation);
         }
         catch (Exception e) when (e is OperationCanceledException or InvalidOperationException or IOException or RpcException)
         {
             // Nobody listens any more: the change itself says how it ended.
         }
 
-        var result = await change.ConfigureAwait(false);
-        await stream.WriteAsync(StateMessages.Result(result), cancellation).ConfigureAwait(false);
+        var result = await change;
+        await stream.WriteAsync(StateMessages.Result(result), cancellation);
     }
 }

@@ -1,5 +1,3 @@
-using Btx.Server.Requests;
-
 namespace Btx.Server.Rpc;
 
 /// <summary>What is served over gRPC: inference, administration of the forest, health, and reflection.</summary>

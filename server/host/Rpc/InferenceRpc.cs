@@ -1,10 +1,5 @@
 using System.Runtime.CompilerServices;
-using Btx.Engine;
-using Btx.Engine.Requests;
-using Btx.Server.Requests;
 using Google.Protobuf;
-using Grpc.Core;
-using V1 = Btx.V1;
 
 namespace Btx.Server.Rpc;
 
@@ -25,8 +20,8 @@ internal sealed class InferenceRpc(InferenceService service) : V1.Inference.Infe
     public override async Task Generate(V1.GenerateRequest request, IServerStreamWriter<V1.GenerateResponse> responseStream,
         ServerCallContext context)
     {
-        await foreach (var message in GenerateAsync(request, context.CancellationToken).ConfigureAwait(false))
-            await responseStream.WriteAsync(message, context.CancellationToken).ConfigureAwait(false);
+        await foreach (var message in GenerateAsync(request, context.CancellationToken))
+            await responseStream.WriteAsync(message, context.CancellationToken);
     }
 
     public override Task<V1.ScoreResponse> Score(V1.ScoreRequest request, ServerCallContext context) =>
@@ -51,7 +46,7 @@ internal sealed class InferenceRpc(InferenceService service) : V1.Inference.Infe
             IgnoreEndOfSequence = request.IgnoreEos,
         };
         var events = service.Generate(asked with { Prompt = service.Checked(ToPrompt(request.Prompt), asked) }, cancellation);
-        await foreach (var e in events.WithCancellation(cancellation).ConfigureAwait(false)) yield return ToMessage(e, e.Forest ?? forest);
+        await foreach (var e in events.WithCancellation(cancellation)) yield return ToMessage(e, e.Forest ?? forest);
     }
 
     public async Task<V1.ScoreResponse> ScoreAsync(V1.ScoreRequest request, CancellationToken cancellation)
@@ -60,7 +55,7 @@ internal sealed class InferenceRpc(InferenceService service) : V1.Inference.Infe
         var routing = RoutingMessages.ToRouting(request.Routing, scores: true, forest);
         var asked = new ScoreRequest([], routing, request.IncludeExperts) { TopLogProbs = request.TopLogprobs };
         int? stride = request.HasStride ? request.Stride : null;
-        var score = await service.ScoreAsync(ToPrompt(request.Text), asked, stride, cancellation).ConfigureAwait(false);
+        var score = await service.ScoreAsync(ToPrompt(request.Text), asked, stride, cancellation);
         forest = score.Result.Forest ?? forest;
         var response = new V1.ScoreResponse
         {

@@ -1,6 +1,4 @@
-using System.Text;
 using System.Text.Encodings.Web;
-using System.Text.Json;
 using Google.Protobuf;
 using Google.Protobuf.Reflection;
 using Timestamp = Google.Protobuf.WellKnownTypes.Timestamp;

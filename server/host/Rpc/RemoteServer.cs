@@ -1,8 +1,5 @@
 using System.Net.Sockets;
 using System.Runtime.CompilerServices;
-using Btx.Cli;
-using Btx.Model;
-using Grpc.Core;
 using Grpc.Core.Interceptors;
 using Grpc.Net.Client;
 
@@ -47,10 +44,10 @@ internal sealed class RemoteServer : Interceptor, IInference, IDisposable
         ReadAsync(Inference.Generate(request, cancellationToken: cancellation), cancellation);
 
     public async Task<V1.ScoreResponse> ScoreAsync(V1.ScoreRequest request, CancellationToken cancellation) =>
-        await Inference.ScoreAsync(request, cancellationToken: cancellation).ConfigureAwait(false);
+        await Inference.ScoreAsync(request, cancellationToken: cancellation);
 
     public async Task<V1.DescribeResponse> DescribeAsync(CancellationToken cancellation) =>
-        await Inference.DescribeAsync(new(), cancellationToken: cancellation).ConfigureAwait(false);
+        await Inference.DescribeAsync(new(), cancellationToken: cancellation);
 
     /// <summary>What a call streams; the call ends with the reading.</summary>
     public static async IAsyncEnumerable<T> ReadAsync<T>(AsyncServerStreamingCall<T> call,
@@ -58,7 +55,7 @@ internal sealed class RemoteServer : Interceptor, IInference, IDisposable
     {
         using (call)
         {
-            while (await call.ResponseStream.MoveNext(cancellation).ConfigureAwait(false)) yield return call.ResponseStream.Current;
+            while (await call.ResponseStream.MoveNext(cancellation)) yield return call.ResponseStream.Current;
         }
     }
 
@@ -92,7 +89,7 @@ internal sealed class RemoteServer : Interceptor, IInference, IDisposable
     {
         try
         {
-            return await call().ConfigureAwait(false);
+            return await call();
         }
         catch (RpcException) when (cancellation.IsCancellationRequested)
         {
@@ -104,7 +101,7 @@ internal sealed class RemoteServer : Interceptor, IInference, IDisposable
         }
         catch (RpcException e)
         {
-            throw new BtxException(await ReasonAsync(e).ConfigureAwait(false), e);
+            throw new BtxException(await ReasonAsync(e), e);
         }
     }
 
@@ -122,7 +119,7 @@ internal sealed class RemoteServer : Interceptor, IInference, IDisposable
     private async Task<string> ReasonAsync(RpcException e)
     {
         var mayBeHttp = e.StatusCode is StatusCode.Unavailable or StatusCode.Internal or StatusCode.Unknown or StatusCode.Unimplemented;
-        if (mayBeHttp && await IsHttpAsync().ConfigureAwait(false))
+        if (mayBeHttp && await IsHttpAsync())
             return $"{Name} speaks HTTP/1.1, so it is the HTTP port of a server and not its gRPC port; name that with {_option} "
                 + $"(`serve` prints both; {ServerFlag.Usual} unless told otherwise)";
         if (e.StatusCode == StatusCode.Unavailable && HasSocketError(e)) return $"no server listens at {Name}; {_remedy}";
@@ -136,7 +133,7 @@ internal sealed class RemoteServer : Interceptor, IInference, IDisposable
         try
         {
             using var http = new HttpClient { Timeout = Patience };
-            using var response = await http.GetAsync(new Uri(_address, "/health")).ConfigureAwait(false);
+            using var response = await http.GetAsync(new Uri(_address, "/health"));
             return response.StatusCode != System.Net.HttpStatusCode.BadRequest;
         }
         catch (Exception e) when (e is HttpRequestException or OperationCanceledException)

@@ -1,7 +1,4 @@
-using Btx.Engine;
 using Btx.Model.Mixing;
-using Btx.Server.Requests;
-using V1 = Btx.V1;
 
 namespace Btx.Server.Rpc;
 

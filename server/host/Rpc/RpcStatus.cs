@@ -1,6 +1,3 @@
-using Btx.Server.Listeners;
-using Btx.Server.Requests;
-using Grpc.Core;
 using Grpc.Core.Interceptors;
 using Microsoft.AspNetCore.Http.Features;
 
@@ -35,7 +32,7 @@ internal static class RpcStatus
     /// </summary>
     public static async Task BlameAsync(HttpContext http, RequestDelegate next)
     {
-        await next(http).ConfigureAwait(false);
+        await next(http);
         var (status, headers) = Read(http);
         if (status is not (StatusCode.Unknown or StatusCode.Internal) || http.Items.ContainsKey(typeof(RpcStatus))) return;
         Set(headers, StatusCode.InvalidArgument, status == StatusCode.Internal ? Uri.UnescapeDataString(headers[MessageHeader].ToString())
@@ -68,7 +65,7 @@ internal sealed class RejectionInterceptor : Interceptor
     public override Task ServerStreamingServerHandler<TRequest, TResponse>(TRequest request, IServerStreamWriter<TResponse> responseStream,
         ServerCallContext context, ServerStreamingServerMethod<TRequest, TResponse> continuation) => AnswerAsync(context, async () =>
         {
-            await continuation(request, responseStream, context).ConfigureAwait(false);
+            await continuation(request, responseStream, context);
             return true;
         });
 
@@ -77,7 +74,7 @@ internal sealed class RejectionInterceptor : Interceptor
         RpcStatus.MarkReached(context);
         try
         {
-            return await handler().ConfigureAwait(false);
+            return await handler();
         }
         catch (Exception e) when (e is not RpcException)
         {

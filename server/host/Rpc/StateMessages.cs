@@ -1,10 +1,8 @@
-using Btx.Engine;
 using Btx.Forest;
 using Btx.Model.Forests;
 using Btx.Model.Registry;
 using Google.Protobuf;
 using Timestamp = Google.Protobuf.WellKnownTypes.Timestamp;
-using V1 = Btx.V1;
 
 namespace Btx.Server.Rpc;
 

@@ -1,4 +1,3 @@
-using Btx.Model;
 using Btx.V1;
 
 namespace Btx.Server.Terminal;

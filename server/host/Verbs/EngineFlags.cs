@@ -1,6 +1,3 @@
-using System.CommandLine;
-using Btx.Cli;
-using Btx.Engine;
 using Btx.Model.Devices;
 
 namespace Btx.Server.Verbs;

@@ -1,10 +1,4 @@
-using System.CommandLine;
-using Btx.Cli;
-using Btx.Engine;
 using Btx.Forest;
-using Btx.Model;
-using Btx.Server.Changes;
-using Btx.Server.Lifetime;
 
 namespace Btx.Server.Verbs;
 

@@ -1,7 +1,3 @@
-using System.CommandLine;
-using Btx.Cli;
-using Btx.Model;
-using Btx.Server.Rpc;
 using Btx.Server.Terminal;
 using Btx.V1;
 
@@ -76,9 +72,9 @@ internal static class GenerateVerb
             if (parsed.GetValue(penalty) is { } rp) request.Sampling.RepetitionPenalty = rp;
             if (parsed.GetValue(seed) is { } s) request.Sampling.Seed = s;
             var here = engine.Read(parsed, null);
-            await using var target = await InferenceTarget.OpenAsync(parsed, server, here, cancellation).ConfigureAwait(false);
+            await using var target = await InferenceTarget.OpenAsync(parsed, server, here, cancellation);
             return await RunAsync(target.Inference, request, ColourChoice.Enabled(parsed.GetValue(colour)!), Console.Out, Console.Error,
-                cancellation).ConfigureAwait(false);
+                cancellation);
         });
         return command;
     }
@@ -90,34 +86,33 @@ internal static class GenerateVerb
         var routed = request.Routing?.Mode == Mode.Moe;
         if (request.IncludeExperts)
         {
-            var served = await inference.DescribeAsync(cancellation).ConfigureAwait(false);
+            var served = await inference.DescribeAsync(cancellation);
             palette = new(routed ? [.. (served.Moe?.Experts ?? []).Select(expert => expert.Domain).Distinct()]
                 : [.. served.Experts.Select(expert => expert.Name)], colour);
             if (colour)
-                await output.WriteLineAsync($"{(routed ? "domains" : "experts")}: {palette.Legend()}".AsMemory(), cancellation)
-                    .ConfigureAwait(false);
+                await output.WriteLineAsync($"{(routed ? "domains" : "experts")}: {palette.Legend()}".AsMemory(), cancellation);
         }
 
         var printer = new TokenPrinter(output, palette);
-        Usage? usage = null;
+        V1.Usage? usage = null;
         var ended = "";
-        await foreach (var response in inference.GenerateAsync(request, cancellation).ConfigureAwait(false))
+        await foreach (var response in inference.GenerateAsync(request, cancellation))
         {
             printer.Print(response);
             usage = response.Usage ?? usage;
             ended = response.FinishMessage;
         }
 
-        await output.WriteLineAsync().ConfigureAwait(false);
+        await output.WriteLineAsync();
         if (request.IncludeExperts)
-            await output.WriteLineAsync($"{(routed ? "routed to" : "contributions")}: {printer.Shares()}").ConfigureAwait(false);
-        if (usage is not null) await diagnostics.WriteLineAsync(Summary(usage)).ConfigureAwait(false);
+            await output.WriteLineAsync($"{(routed ? "routed to" : "contributions")}: {printer.Shares()}");
+        if (usage is not null) await diagnostics.WriteLineAsync(Summary(usage));
         if (ended.Length == 0) return 0;
-        await diagnostics.WriteLineAsync($"ended early: {BtxException.OneLine(ended)}").ConfigureAwait(false);
+        await diagnostics.WriteLineAsync($"ended early: {BtxException.OneLine(ended)}");
         return 1;
     }
 
-    private static string Summary(Usage usage)
+    private static string Summary(V1.Usage usage)
     {
         var decoding = usage.Seconds - usage.SecondsToFirstToken;
         var rate = usage.CompletionTokens > 1 && decoding > 0 ? $", {(usage.CompletionTokens - 1) / decoding:F1} tokens/s" : "";

@@ -1,11 +1,3 @@
-using System.CommandLine;
-using Btx.Cli;
-using Btx.Engine;
-using Btx.Model;
-using Btx.Server.Lifetime;
-using Btx.Server.Requests;
-using Btx.Server.Rpc;
-
 namespace Btx.Server.Verbs;
 
 /// <summary>Where generate and score run: on a server, or here with a forest or a BTX model of their own.</summary>
@@ -27,7 +19,7 @@ internal sealed class InferenceTarget(IInference inference, LoadedForest? loaded
 
         if (parsed.GetValue(server) is not null)
             throw new BtxException("both --server and --forest or --btx are given; name the server that answers, or what to run here");
-        var loaded = await LoadedForest.OpenAsync(here, null, cancellation).ConfigureAwait(false);
+        var loaded = await LoadedForest.OpenAsync(here, null, cancellation);
         var service = new InferenceService(loaded.Engine, loaded.Tokenizer, new RequestLimits { PromptCharacters = int.MaxValue });
         return new(new InferenceRpc(service), loaded);
     }
@@ -35,6 +27,6 @@ internal sealed class InferenceTarget(IInference inference, LoadedForest? loaded
     public async ValueTask DisposeAsync()
     {
         (inference as IDisposable)?.Dispose();
-        if (loaded is not null) await loaded.DisposeAsync().ConfigureAwait(false);
+        if (loaded is not null) await loaded.DisposeAsync();
     }
 }

@@ -1,9 +1,3 @@
-using System.CommandLine;
-using Btx.Cli;
-using Btx.Model;
-using Btx.Server.Requests;
-using V1 = Btx.V1;
-
 namespace Btx.Server.Verbs;
 
 /// <summary>

@@ -1,4 +1,3 @@
-using System.Text.Json;
 using Btx.V1;
 
 namespace Btx.Server.Verbs;

@@ -1,6 +1,3 @@
-using System.CommandLine;
-using Btx.Cli;
-using Btx.Model;
 using Btx.Model.Files;
 using Btx.V1;
 
@@ -49,7 +46,7 @@ internal static class ScoreVerb
             var texts = TextFile.Documents("--file", parsed.GetValue(file)!, parsed.GetValue(sample));
             var here = engine.Read(parsed, null);
             var scores = new List<ScoreResponse>();
-            await using var target = await InferenceTarget.OpenAsync(parsed, server, here, cancellation).ConfigureAwait(false);
+            await using var target = await InferenceTarget.OpenAsync(parsed, server, here, cancellation);
             foreach (var text in texts)
             {
                 scores.Add(await target.Inference.ScoreAsync(
@@ -60,13 +57,13 @@ internal static class ScoreVerb
                         IncludeExperts = parsed.GetValue(showExperts),
                         Stride = parsed.GetValue(stride) ?? 0,
                     },
-                    cancellation).ConfigureAwait(false));
+                    cancellation));
             }
 
             var routed = scores.Exists(score => score.Routed.Count > 0);
-            var moe = routed ? (await target.Inference.DescribeAsync(cancellation).ConfigureAwait(false)).Moe : null;
+            var moe = routed ? (await target.Inference.DescribeAsync(cancellation)).Moe : null;
             if (scores.Find(score => score.Windows.Count > 1) is { } longest)
-                await parsed.InvocationConfiguration.Error.WriteLineAsync(Windows(longest)).ConfigureAwait(false);
+                await parsed.InvocationConfiguration.Error.WriteLineAsync(Windows(longest));
             var total = ScoreTotal.Of(scores);
             var written = scores is [var one] ? ScoreJson.Write(one, moe) : total.ToJson();
             json.Write(parsed, written, Lines(total, scores, moe), AtomicFile.WriteText);

@@ -1,13 +1,5 @@
-using System.CommandLine;
 using System.Runtime.InteropServices;
-using Btx.Cli;
-using Btx.Engine;
 using Btx.Forest;
-using Btx.Model;
-using Btx.Server.Changes;
-using Btx.Server.Lifetime;
-using Btx.Server.Listeners;
-using Btx.Server.Metrics;
 
 namespace Btx.Server.Verbs;
 
@@ -79,11 +71,11 @@ internal static class ServeVerb
         await using var begin = cancellation.UnsafeRegister(_ => end.Begin(), null);
         options.Http.RequireFree();
         options.Grpc.RequireFree();
-        var loaded = await LoadedForest.OpenAsync(engineOptions, changes, cancellation).ConfigureAwait(false);
-        await using var owner = loaded.ConfigureAwait(false);
+        var loaded = await LoadedForest.OpenAsync(engineOptions, changes, cancellation);
+        await using var owner = loaded;
         await using var app = ServerApplication.Build(options, loaded.Engine, loaded.Tokenizer, metrics, loaded.Registry);
         app.Lifetime.ApplicationStopping.Register(end.Begin);
-        var (http, grpc) = await app.OpenAsync(options, cancellation).ConfigureAwait(false);
+        var (http, grpc) = await app.OpenAsync(options, cancellation);
         var forest = loaded.Engine.Describe();
         if (forest.Experts.Count > 0)
             Console.WriteLine($"serving {forest.Experts.Count} experts ({string.Join(", ", forest.Experts)}): {forest.Device}, "
@@ -114,7 +106,7 @@ internal static class ServeVerb
             app.Lifetime.StopApplication();
         });
         Console.WriteLine($"Ctrl-C stops; running requests then have {options.ShutdownLimit.TotalSeconds:0.#} s to finish.");
-        await app.WaitForShutdownAsync(cancellation).ConfigureAwait(false);
+        await app.WaitForShutdownAsync(cancellation);
         Console.WriteLine("stopped");
         return 0;
     }

@@ -1,7 +1,3 @@
-using System.Text;
-using System.Text.Json;
-using Btx.Model;
-
 namespace Btx.Server.Verbs;
 
 /// <summary>Text that an option or an argument names.</summary>

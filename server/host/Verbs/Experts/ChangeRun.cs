@@ -1,10 +1,5 @@
-using System.CommandLine;
 using System.Diagnostics;
-using Btx.Cli;
-using Btx.Model;
-using Btx.Server.Rpc;
 using Btx.V1;
-using Grpc.Core;
 
 namespace Btx.Server.Verbs.Experts;
 
@@ -31,7 +26,7 @@ internal static class ChangeRun
         try
         {
             // A change takes what it takes: it has no deadline.
-            await foreach (var update in updates.ConfigureAwait(false))
+            await foreach (var update in updates)
             {
                 if (update.Progress is { } progress)
                 {

@@ -1,8 +1,4 @@
-using System.CommandLine;
-using Btx.Cli;
-using Btx.Model;
 using Btx.V1;
-using Grpc.Core;
 
 namespace Btx.Server.Verbs.Experts;
 
@@ -91,7 +87,7 @@ internal sealed class ChangingVerbs(Func<string, string?> ask)
                 request.Samples.Add(of, TextFile.Read("--sample", file));
             request.By = author.Read(parsed);
             var served = parsed.GetValue(unlessServed)
-                ? await remote.Forest.ListExpertsAsync(new(), cancellationToken: cancellation).ConfigureAwait(false) : new();
+                ? await remote.Forest.ListExpertsAsync(new(), cancellationToken: cancellation) : new();
             if (served.Experts.FirstOrDefault(e => e.Name == request.Name && IsAt(e, request.Directory)) is { } there)
             {
                 json.Write(parsed, there, [$"{there.Name} is served from {there.Path} already; nothing was changed"]);
@@ -99,7 +95,7 @@ internal sealed class ChangingVerbs(Func<string, string?> ask)
             }
 
             var updates = remote.Forest.AddExpert(request, cancellationToken: cancellation);
-            var result = await ChangeRun.FollowAsync(parsed, updates, cancellation).ConfigureAwait(false);
+            var result = await ChangeRun.FollowAsync(parsed, updates, cancellation);
             json.Write(parsed, result, ForestReport.Of(result));
             return 0;
         });
@@ -156,7 +152,7 @@ internal sealed class ChangingVerbs(Func<string, string?> ask)
         {
             using var remote = server.Open(parsed);
             var updates = start(parsed, remote.Forest, () => author.Read(parsed), cancellation);
-            var result = await ChangeRun.FollowAsync(parsed, updates, cancellation).ConfigureAwait(false);
+            var result = await ChangeRun.FollowAsync(parsed, updates, cancellation);
             json.Write(parsed, result, ForestReport.Of(result));
             return 0;
         });

@@ -1,4 +1,3 @@
-using System.CommandLine;
 using Btx.Server.Terminal;
 
 namespace Btx.Server.Verbs.Experts;

@@ -1,9 +1,4 @@
-using System.CommandLine;
 using System.Globalization;
-using Btx.Cli;
-using Btx.Model;
-using Btx.Server.Changes;
-using Btx.Server.Rpc;
 using Btx.V1;
 
 namespace Btx.Server.Verbs.Experts;

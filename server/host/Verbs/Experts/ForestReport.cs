@@ -1,5 +1,3 @@
-using Btx.Cli;
-using Btx.Model;
 using Btx.V1;
 using Google.Protobuf.Collections;
 using RemovalCertificate = Btx.Model.Registry.RemovalCertificate;
@@ -151,7 +149,7 @@ internal static class ForestReport
             + $"{BtxException.OneLine(certificate.KeyFingerprint, 16)}";
     }
 
-    private static string Requests(SwapReport swap)
+    private static string Requests(V1.SwapReport swap)
     {
         (int Count, string What)[] all =
         [

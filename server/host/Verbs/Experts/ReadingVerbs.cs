@@ -1,15 +1,9 @@
-using System.CommandLine;
-using Btx.Cli;
-using Btx.Engine;
 using Btx.Engine.Forests;
-using Btx.Model;
 using Btx.Model.Files;
 using Btx.Model.Registry;
 using Btx.Model.Serving;
-using Btx.Server.Rpc;
 using Btx.V1;
 using Google.Protobuf;
-using Grpc.Core;
 
 namespace Btx.Server.Verbs.Experts;
 
@@ -104,7 +98,7 @@ internal static class ReadingVerbs
         {
             using var remote = server.Open(parsed);
             var answer = await remote.Forest.GetCertificateAsync(new() { ChangeId = parsed.GetValue(change) },
-                cancellationToken: cancellation).ConfigureAwait(false);
+                cancellationToken: cancellation);
             Save(answer.Certificate, parsed.GetValue(file)!, parsed.InvocationConfiguration.Output);
             return 0;
         });
@@ -123,16 +117,16 @@ internal static class ReadingVerbs
             using var remote = server.Open(parsed);
             var output = parsed.InvocationConfiguration.Output;
             var events = remote.Forest.Watch(new(), cancellationToken: cancellation);
-            await remote.HeadersAsync(events.ResponseHeadersAsync, cancellation).ConfigureAwait(false);
-            await foreach (var e in RemoteServer.ReadAsync(events, cancellation).ConfigureAwait(false))
+            await remote.HeadersAsync(events.ResponseHeadersAsync, cancellation);
+            await foreach (var e in RemoteServer.ReadAsync(events, cancellation))
             {
                 var line = parsed.GetValue(lines) is not null ? MessageJson.Text(e, indented: false)
                     : ForestReport.Shown(ForestReport.Of(e)) + "\n";
-                await output.WriteAsync(line).ConfigureAwait(false);
-                await output.FlushAsync(cancellation).ConfigureAwait(false);
+                await output.WriteAsync(line);
+                await output.FlushAsync(cancellation);
             }
 
-            await parsed.InvocationConfiguration.Error.WriteLineAsync("the server has ended").ConfigureAwait(false);
+            await parsed.InvocationConfiguration.Error.WriteLineAsync("the server has ended");
             return 0;
         });
         return command;
@@ -162,7 +156,7 @@ internal static class ReadingVerbs
         {
             var served = server.Directory(parsed);
             using var remote = served is null ? server.Open(parsed) : null;
-            var answer = served is null ? await ask(parsed, remote!.Forest, cancellation).ConfigureAwait(false) : read!(parsed, served);
+            var answer = served is null ? await ask(parsed, remote!.Forest, cancellation) : read!(parsed, served);
             json.Write(parsed, answer, report(answer));
             return 0;
         });

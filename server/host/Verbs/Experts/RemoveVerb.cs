@@ -1,8 +1,4 @@
-using System.CommandLine;
-using Btx.Cli;
-using Btx.Model;
 using Btx.Model.Files;
-using Btx.Server.Rpc;
 using Btx.V1;
 
 namespace Btx.Server.Verbs.Experts;
@@ -67,22 +63,22 @@ internal static class RemoveVerb
             var policy = Enum.Parse<LineagePolicy>(parsed.GetValue(lineage)!, ignoreCase: true);
             using var remote = server.Open(parsed);
             var asked = new PlanRemovalRequest { Experts = { parsed.GetValue(names)! }, Lineage = policy, Purge = parsed.GetValue(purge) };
-            var plan = await remote.Forest.PlanRemovalAsync(asked, cancellationToken: cancellation).ConfigureAwait(false);
+            var plan = await remote.Forest.PlanRemovalAsync(asked, cancellationToken: cancellation);
             if (parsed.GetValue(expect) is { } revision && plan.Revision != revision)
                 throw new BtxException($"--expect-revision is {revision}, but the forest is at revision {plan.Revision} now; look at it "
                     + "again (`btx experts history`)");
             var lines = StateMessages.Plan(plan).Lines()
-                .Concat(await FilesAsync(remote, plan, parsed.GetValue(purge), cancellation).ConfigureAwait(false));
+                .Concat(await FilesAsync(remote, plan, parsed.GetValue(purge), cancellation));
             if (parsed.GetValue(dryRun))
             {
                 json.Write(parsed, plan, lines.Append($"nothing was changed; the forest is at revision {plan.Revision}"));
-                await replay.WriteAsync(parsed, server, remote, plan.Requested, cancellation).ConfigureAwait(false);
+                await replay.WriteAsync(parsed, server, remote, plan.Requested, cancellation);
                 return 0;
             }
 
             var error = parsed.InvocationConfiguration.Error;
-            foreach (var line in ForestReport.Shown(lines)) await error.WriteLineAsync(line).ConfigureAwait(false);
-            await replay.WriteAsync(parsed, server, remote, plan.Requested, cancellation).ConfigureAwait(false);
+            foreach (var line in ForestReport.Shown(lines)) await error.WriteLineAsync(line);
+            await replay.WriteAsync(parsed, server, remote, plan.Requested, cancellation);
             var question = $"a removal is final. Remove {string.Join(", ", plan.Removed)}? (yes/no) ";
             if (!parsed.GetValue(yes) && ask(ForestReport.Shown(question)) is not ("yes" or "y")) return 1;
             var request = new RemoveExpertRequest
@@ -97,7 +93,7 @@ internal static class RemoveVerb
                 ExpectedRevision = plan.Revision,
             };
             var updates = remote.Forest.RemoveExpert(request, cancellationToken: cancellation);
-            var result = await ChangeRun.FollowAsync(parsed, updates, cancellation).ConfigureAwait(false);
+            var result = await ChangeRun.FollowAsync(parsed, updates, cancellation);
             json.Write(parsed, result, ForestReport.Of(result));
             if (parsed.GetValue(certificate) is { } path) ReadingVerbs.Save(result.Certificate, path, error);
             return ForestReport.Certificate(result) is { Equality.Passed: false } ? 1 : 0;
@@ -109,7 +105,7 @@ internal static class RemoveVerb
     private static async Task<IEnumerable<string>> FilesAsync(RemoteServer remote, RemovalPlan plan, bool purge,
         CancellationToken cancellation)
     {
-        var list = await remote.Forest.ListExpertsAsync(new(), cancellationToken: cancellation).ConfigureAwait(false);
+        var list = await remote.Forest.ListExpertsAsync(new(), cancellationToken: cancellation);
         var (deleted, refused) = (purge && plan.PurgeRefused.Length == 0, plan.PurgeRefused.Length > 0);
         var lines = list.Experts.Where(e => plan.Removed.Contains(e.Name) && e.Path.Length > 0)
             .Select(e => $"files of {e.Name}: {(deleted ? "deleted" : "kept")} ({ForestReport.Place(e)})");
@@ -138,11 +134,11 @@ internal sealed class ReplayFlags
             Experts = { experts },
             Corpus = parsed.GetValue(_corpus) ?? "",
             SeedModel = parsed.GetValue(_seed) ?? ""
-        }, cancellationToken: cancellation).ConfigureAwait(false);
+        }, cancellationToken: cancellation);
         var error = parsed.InvocationConfiguration.Error;
         if (recipe.Retrained.Count == 0)
         {
-            await error.WriteLineAsync("no replay is needed: nothing was branched from what goes").ConfigureAwait(false);
+            await error.WriteLineAsync("no replay is needed: nothing was branched from what goes");
             return;
         }
 
@@ -151,7 +147,6 @@ internal sealed class ReplayFlags
             File.SetUnixFileMode(path, File.GetUnixFileMode(path) | UnixFileMode.UserExecute);
         await error
             .WriteLineAsync(ForestReport.Shown($"replay of {string.Join(", ", recipe.Retrained)} from "
-                + $"{(recipe.Clean.Count == 0 ? "the seed" : string.Join(", ", recipe.Clean))}: bash {path}{server.Given(parsed)}"))
-            .ConfigureAwait(false);
+                + $"{(recipe.Clean.Count == 0 ? "the seed" : string.Join(", ", recipe.Clean))}: bash {path}{server.Given(parsed)}"));
     }
 }

@@ -1,7 +1,4 @@
-using System.CommandLine;
 using System.Text.Encodings.Web;
-using System.Text.Json;
-using Btx.Cli;
 using Btx.Model.Files;
 using Btx.Model.Forests;
 using Btx.Model.Registry;
