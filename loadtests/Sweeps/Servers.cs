@@ -1,3 +1,4 @@
+using Btx.Cli;
 using Btx.LoadTests.Clients;
 using Btx.LoadTests.Measuring;
 using Btx.LoadTests.Records;
@@ -12,9 +13,10 @@ namespace Btx.LoadTests.Sweeps;
 /// <param name="FirstOptions">The values that the server of a description is started with.</param>
 /// <param name="Program">See <see cref="ServerProcess.Program"/>; empty: <paramref name="Grpc"/> is loaded, which is running.</param>
 /// <param name="Http">Where a running server has its metrics; null: they are not read.</param>
+/// <param name="Key">Of a running server; null: none is sent.</param>
 internal sealed record ServerInputs(IReadOnlyDictionary<string, string> Forests, IReadOnlyDictionary<string, string> Mixtures,
     IReadOnlyList<string> Precisions, int Concurrency, bool AveragesOnDemand, IReadOnlyDictionary<string, string> FirstOptions,
-    string[] Program, Uri? Grpc = null, Uri? Http = null)
+    string[] Program, Uri? Grpc = null, Uri? Http = null, string? Key = null)
 {
     public const string ForestFile = "served.json", MixtureFile = "served-btx.json";
 
@@ -76,11 +78,11 @@ internal sealed class LiveServer : IAsyncDisposable
 {
     private readonly ServerProcess? _process;
 
-    private LiveServer(ServerProcess? process, Uri grpc, Uri? http)
+    private LiveServer(ServerProcess? process, Uri grpc, Uri? http, string? key)
     {
-        (_process, Client) = (process, new(grpc));
+        (_process, Client) = (process, new(grpc, key));
         Forest = new(Client.Channel);
-        Metrics = http is null ? null : new ServerMetrics(http);
+        Metrics = http is null ? null : new ServerMetrics(http, key);
     }
 
     public GrpcClient Client { get; }
@@ -98,12 +100,13 @@ internal sealed class LiveServer : IAsyncDisposable
         CancellationToken cancellation)
     {
         var process = await ServerProcess.StartAsync(program, arguments, log, cancellation);
-        return await ReachAsync(process.Grpc, process.Http, cancellation, process);
+        return await ReachAsync(process.Grpc, process.Http, null, cancellation, process);
     }
 
-    public static async Task<LiveServer> ReachAsync(Uri grpc, Uri? http, CancellationToken cancellation, ServerProcess? process = null)
+    public static async Task<LiveServer> ReachAsync(Uri grpc, Uri? http, string? key, CancellationToken cancellation,
+        ServerProcess? process = null)
     {
-        var server = new LiveServer(process, grpc, http);
+        var server = new LiveServer(process, grpc, http, key);
         try
         {
             server.Facts = await server.Client.DescribeAsync(cancellation);
@@ -114,7 +117,7 @@ internal sealed class LiveServer : IAsyncDisposable
             await server.DisposeAsync();
             if (e.InnerException is not RpcException { StatusCode: StatusCode.Unauthenticated or StatusCode.PermissionDenied } no) throw;
             throw new LoadTestException($"the server at {grpc.Authority} refused ({no.Status.Detail.ReplaceLineEndings(" ")}); "
-                + "a sweep sends no key: start its server with --forest, or reach it directly", no);
+                + $"give its key with {ApiKeyFlag.Name} FILE", no);
         }
     }
 
@@ -149,7 +152,7 @@ internal sealed class Servers(ServerInputs inputs, string logs) : IAsyncDisposab
         if (_server is not null && key == _key) return _server;
         await DisposeAsync();
         _server = inputs.Grpc is { } running
-            ? await LiveServer.ReachAsync(running, inputs.Http, cancellation)
+            ? await LiveServer.ReachAsync(running, inputs.Http, inputs.Key, cancellation)
             : await LiveServer.StartAsync(inputs.Program, inputs.Arguments(settings.Precision, settings.Options,
                 _verified.Contains(settings.Precision)), NextLog(), cancellation);
         _verified.Add(settings.Precision);

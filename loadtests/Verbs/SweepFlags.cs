@@ -44,6 +44,7 @@ internal sealed class SweepFlags
     private readonly Flag<string?> _server = new($"{ServerFlag.Name} GRPC[,HTTP]",
         "load this running server instead of starting some: where it speaks gRPC, and after a comma where HTTP, for metrics "
             + $"({ServerFlag.Variable}, where neither --forest nor --btx is given)");
+    private readonly ApiKeyFlag _key = new();
     private readonly Flag<bool> _remote = new("--allow-remote", "--server may be on another machine");
     private readonly Flag<string?> _program = new("--server-command FILE", $"Btx.Server.dll or an executable ({ServerProcess.Variable})");
     private readonly Flag<string?> _evaluation = new("--evaluation FILE", "quality of the points in fp32, from `btx evaluate --json`");
@@ -59,7 +60,7 @@ internal sealed class SweepFlags
 
     public IReadOnlyList<Option> All => [_forest, _mixture, .. _shared.All, _out, _modes, _k, _concurrency, _rate, _rateModes, _precision,
         _option, _peer, _peerThreads, _repeats, _referenceEvery, _duration, _requests, _warmUp, _heat, _prompts, _outputs, _quick, _server,
-        _remote, _program, _evaluation, _qualityTokens, _select, _change, _guest, _rounds];
+        _key, _remote, _program, _evaluation, _qualityTokens, _select, _change, _guest, _rounds];
 
     public SweepRequest Read(ParseResult parsed)
     {
@@ -136,7 +137,7 @@ internal sealed class SweepFlags
         var onDemand = grid.Modes is { } modes && !modes.Any(m => m.StartsWith("average", StringComparison.Ordinal));
         return new(forests, mixtures, wanted ?? given, grid.Concurrency.DefaultIfEmpty(1).Max(), onDemand,
             grid.Options.ToDictionary(o => o.Key, o => o.Value[0]), running is null ? ServerProcess.Program(parsed.GetValue(_program)) : [],
-            grpc, http);
+            grpc, http, running is null ? null : ServerAddress.ReadKey(parsed, _key));
     }
 
     private PeerRequest Peers(ParseResult parsed)

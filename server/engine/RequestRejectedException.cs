@@ -49,6 +49,9 @@ public enum RejectionReason
     /// <summary>The server's memory does not suffice: gRPC ResourceExhausted, HTTP 503.</summary>
     Exhausted,
 
+    /// <summary>Its sender may not have it: gRPC PermissionDenied, HTTP 403.</summary>
+    Forbidden,
+
     /// <summary>The server's own fault: gRPC Internal, HTTP 500.</summary>
     Failed,
 }

@@ -5,6 +5,7 @@ namespace Btx.Server.Http;
 /// <summary><c>POST /v1/completions</c> in OpenAI's form, streamed or whole.</summary>
 internal static class CompletionEndpoints
 {
+    [Needs(Scope.Generate)]
     public static async Task<IResult> CompleteAsync(HttpContext http, InferenceService service, TimeProvider time)
     {
         if (!http.Request.HasJsonContentType())

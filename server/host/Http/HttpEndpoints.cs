@@ -29,15 +29,17 @@ internal static class HttpEndpoints
     {
         var v1 = endpoints.MapGroup("/v1").WithMetadata(new RequestSizeLimitAttribute(limits.BodyBytes));
         v1.MapPost("/completions", CompletionEndpoints.CompleteAsync);
-        v1.MapGet("/models", (InferenceService service) =>
+        v1.MapGet("/models", [Needs(Scope.Generate | Scope.Observe)] (InferenceService service, Caller caller) =>
         {
             var forest = service.Forest;
-            return Results.Json(new { @object = "list", data = ModelId.All(forest).Select(id => Describe(id, forest)) });
+            var reached = ModelId.All(forest).Where(id => caller.Reaches(ModelId.Parse(id, forest).Routing, forest));
+            return Results.Json(new { @object = "list", data = reached.Select(id => Describe(id, forest)) });
         });
-        v1.MapGet("/models/{**id}", (string id, InferenceService service) =>
+        v1.MapGet("/models/{**id}", [Needs(Scope.Generate | Scope.Observe)] (string id, InferenceService service, Caller caller) =>
         {
             var forest = service.Forest;
             var model = ModelId.Parse(id, forest);
+            caller.Require(model.Routing, forest);
             var generation = new GenerationRequest { Prompt = [], Routing = model.Routing };
             if (RequestRules.OptionsProblem(generation, forest) is { } problem) throw new InvalidRequestException(problem);
             return Results.Json(Describe(model.Name, forest));
@@ -53,6 +55,7 @@ internal static class HttpEndpoints
     }
 
     /// <summary>The state that is served, its averages and the last changes. Reading only: changes are made over gRPC.</summary>
+    [Needs(Scope.Observe)]
     private static IResult Forest(ForestChanges changes)
     {
         if (changes.RegistryIfServed is not { } registry)

@@ -9,7 +9,7 @@ internal sealed record OpenAiError(int Status, string Message, string Type, stri
         var (type, code) = rejection.Reason switch
         {
             RejectionReason.NotFound => ("invalid_request_error", "model_not_found"),
-            RejectionReason.Busy => ("rate_limit_error", "server_busy"),
+            RejectionReason.Busy => ("rate_limit_error", rejection.Code ?? "server_busy"),
             RejectionReason.ShuttingDown => ("server_error", "shutting_down"),
             RejectionReason.Aborted => ("server_error", "forest_changed"),
             RejectionReason.Exhausted => ("server_error", "out_of_memory"),

@@ -4,10 +4,14 @@ using Btx.Model.Tokens;
 
 namespace Btx.Server.Requests;
 
-/// <summary>What every endpoint calls: validates, tokenizes, hands over to the engine. Thread-safe.</summary>
-internal sealed class InferenceService(IForestEngine engine, TextTokenizer tokenizer, RequestLimits limits)
+/// <summary>What every endpoint calls: validates, tokenizes, hands over to the engine. Each request has its own.</summary>
+/// <param name="caller">On whose behalf.</param>
+internal sealed class InferenceService(IForestEngine engine, TextTokenizer tokenizer, RequestLimits limits, Caller caller)
 {
     public ForestDescription Forest => engine.Describe();
+
+    /// <summary>The forest as the caller is told of it.</summary>
+    public ForestDescription Shown => caller.Shown(Forest);
 
     /// <summary>The prompt's tokens, once everything about the request holds: nothing but reading the prompt is done before that.</summary>
     /// <param name="request">Its own prompt does not count.</param>
@@ -16,6 +20,7 @@ internal sealed class InferenceService(IForestEngine engine, TextTokenizer token
     public int[] Checked(Prompt prompt, GenerationRequest request, bool onlyRead = false)
     {
         var forest = engine.Describe();
+        caller.Require(request.Routing, forest);
         Refuse(prompt.Problem(limits) ?? RequestRules.OptionsProblem(onlyRead ? request with { MaxTokens = 1 } : request, forest)
             ?? (onlyRead ? null : RequestRules.MaxTokensProblem(request.MaxTokens, forest)));
         var tokens = Encode(prompt);
@@ -29,11 +34,14 @@ internal sealed class InferenceService(IForestEngine engine, TextTokenizer token
     /// <exception cref="OperationCanceledException">While it is read: the client left.</exception>
     /// <exception cref="RequestRejectedException">The engine refuses it, is full, or is shutting down; while it is read: the server shut
     /// down before the end, or a model that the request used left the forest before its first token.</exception>
-    public IAsyncEnumerable<TokenEvent> Generate(GenerationRequest request, CancellationToken cancellation) =>
-        ReadAsync(engine.Generate(request with
+    public IAsyncEnumerable<TokenEvent> Generate(GenerationRequest request, CancellationToken cancellation)
+    {
+        caller.Reserve((long)request.Prompt.Length + request.MaxTokens);
+        return ReadAsync(engine.Generate(request with
         {
             Stop = [.. request.Stop.Select(tokenizer.Normalize).Where(stop => stop.Length > 0)], // a model writes normalised text only
-        }, cancellation), cancellation);
+        }, cancellation), request.Prompt.Length, cancellation);
+    }
 
     /// <param name="request">Its own tokens do not count.</param>
     /// <param name="stride">A text longer than the context is scored in windows, see <see cref="ScoreWindow"/>; 0: of half a context each.
@@ -43,6 +51,7 @@ internal sealed class InferenceService(IForestEngine engine, TextTokenizer token
     public async Task<TextScore> ScoreAsync(Prompt text, ScoreRequest request, int? stride, CancellationToken cancellation)
     {
         var forest = engine.Describe();
+        caller.Require(request.Routing, forest);
         Refuse(text.Problem(limits) ?? RequestRules.OptionsProblem(request, forest) ?? RequestRules.StrideProblem(stride, forest));
         var tokens = Encode(text);
         var mayBeLong = stride is not null && tokens.Length >= 2;
@@ -56,7 +65,13 @@ internal sealed class InferenceService(IForestEngine engine, TextTokenizer token
     }
 
     /// <param name="request">With tokens that were checked.</param>
-    public Task<ScoreResult> ScoreAsync(ScoreRequest request, CancellationToken cancellation) => engine.ScoreAsync(request, cancellation);
+    public async Task<ScoreResult> ScoreAsync(ScoreRequest request, CancellationToken cancellation)
+    {
+        caller.Reserve(request.Tokens.Length);
+        var result = await engine.ScoreAsync(request, cancellation);
+        caller.Use(request.Tokens.Length);
+        return result;
+    }
 
     /// <summary>True if <paramref name="tokens"/> starts with a beginning-of-text token that the client did not write.</summary>
     public bool StartsWithBos(Prompt prompt, IReadOnlyList<int> tokens) =>
@@ -83,10 +98,11 @@ internal sealed class InferenceService(IForestEngine engine, TextTokenizer token
     /// <summary>The prompt as its tokens have it: normalised.</summary>
     public string TextOf(Prompt prompt) => prompt.Text is { } text ? tokenizer.Normalize(text) : tokenizer.Decode(prompt.Tokens);
 
-    private static async IAsyncEnumerable<TokenEvent> ReadAsync(ChannelReader<TokenEvent> events,
+    private async IAsyncEnumerable<TokenEvent> ReadAsync(ChannelReader<TokenEvent> events, int prompt,
         [EnumeratorCancellation] CancellationToken cancellation)
     {
         var begun = false;
+        caller.Use(prompt);
         await foreach (var e in events.ReadAllAsync(cancellation))
         {
             if (e.Finish == FinishReason.Cancelled)
@@ -100,6 +116,7 @@ internal sealed class InferenceService(IForestEngine engine, TextTokenizer token
                 throw new RequestRejectedException(e.Finish == FinishReason.Removed ? RejectionReason.NotFound : RejectionReason.Aborted,
                     e.Message!);
             if (e.Finish == FinishReason.Failed) throw new InvalidOperationException("the engine could not finish the request");
+            if (e.Token is not null) caller.Use(1);
             begun |= e.Token is not null;
             yield return e;
         }

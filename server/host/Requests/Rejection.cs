@@ -27,6 +27,7 @@ internal sealed record Rejection(RejectionReason Reason, string Message, string?
         RejectionReason.Busy => (StatusCodes.Status429TooManyRequests, StatusCode.ResourceExhausted),
         RejectionReason.ShuttingDown => (StatusCodes.Status503ServiceUnavailable, StatusCode.Unavailable),
         RejectionReason.Aborted => (StatusCodes.Status409Conflict, StatusCode.Aborted),
+        RejectionReason.Forbidden => (StatusCodes.Status403Forbidden, StatusCode.PermissionDenied),
         RejectionReason.Precondition => (StatusCodes.Status400BadRequest, StatusCode.FailedPrecondition),
         RejectionReason.Exhausted => (StatusCodes.Status503ServiceUnavailable, StatusCode.ResourceExhausted),
         RejectionReason.Damaged or RejectionReason.Failed => (StatusCodes.Status500InternalServerError, StatusCode.Internal),

@@ -4,8 +4,10 @@ using Btx.Model.Registry;
 
 namespace Btx.Server.Rpc;
 
-/// <summary>Administration over gRPC: what is served, what was changed, and the changes themselves.</summary>
-internal sealed class ForestRpc(ForestChanges changes, AdminAccess access) : V1.Forest.ForestBase
+/// <summary>Administration over gRPC: what is served, what was changed, and the changes themselves. Directories of the server are shown
+/// to those who may change the forest.</summary>
+[Needs(Scope.Observe)]
+internal sealed class ForestRpc(ForestChanges changes) : V1.Forest.ForestBase
 {
     public override Task<V1.ListExpertsResponse> ListExperts(V1.ListExpertsRequest request, ServerCallContext context) =>
         Task.FromResult(StateMessages.List(Registry.State, Registry.Damage, Registry.KeyFingerprint,
@@ -34,9 +36,9 @@ internal sealed class ForestRpc(ForestChanges changes, AdminAccess access) : V1.
         return Task.FromResult(message);
     }
 
+    [Needs(Scope.Admin)]
     public override Task<V1.ReplayRecipeResponse> ReplayRecipe(V1.ReplayRecipeRequest request, ServerCallContext context)
     {
-        Require(context); // it names directories of the server
         var recipe = Registry.Replay(ChangeRequests.Experts(request.Experts), ChangeRequests.NullIfEmpty(request.Corpus),
             ChangeRequests.NullIfEmpty(request.SeedModel));
         return Task.FromResult(new V1.ReplayRecipeResponse
@@ -47,22 +49,27 @@ internal sealed class ForestRpc(ForestChanges changes, AdminAccess access) : V1.
         });
     }
 
+    [Needs(Scope.Admin)]
     public override Task AddExpert(V1.AddExpertRequest request, IServerStreamWriter<V1.ChangeUpdate> responseStream,
         ServerCallContext context) => Change(context, responseStream, ChangeKind.Add, () => ChangeRequests.Addition(request),
         (addition, progress, cancellation) => Registry.AddAsync(addition, progress, cancellation));
 
+    [Needs(Scope.Admin)]
     public override Task RemoveExpert(V1.RemoveExpertRequest request, IServerStreamWriter<V1.ChangeUpdate> responseStream,
         ServerCallContext context) => Change(context, responseStream, ChangeKind.Remove, () => ChangeRequests.Removal(request),
         (removal, progress, cancellation) => Registry.RemoveAsync(removal, progress, cancellation));
 
+    [Needs(Scope.Admin)]
     public override Task Rollback(V1.RollbackRequest request, IServerStreamWriter<V1.ChangeUpdate> responseStream,
         ServerCallContext context) => Change(context, responseStream, ChangeKind.Rollback, () => ChangeRequests.Author(request.By),
         (by, progress, cancellation) => Registry.RollbackAsync(by, progress, cancellation));
 
+    [Needs(Scope.Admin)]
     public override Task CreateAverage(V1.CreateAverageRequest request, IServerStreamWriter<V1.ChangeUpdate> responseStream,
         ServerCallContext context) => Change(context, responseStream, ChangeKind.Average, () => ChangeRequests.Average(request),
         (creation, progress, cancellation) => Registry.CreateAverageAsync(creation, progress, cancellation));
 
+    [Needs(Scope.Admin)]
     public override Task DropAverage(V1.DropAverageRequest request, IServerStreamWriter<V1.ChangeUpdate> responseStream,
         ServerCallContext context) => Change(context, responseStream, ChangeKind.DropAverage, () => ChangeRequests.Author(request.By),
         (by, progress, cancellation) => Registry.DropAverageAsync(request.Name, by, progress, cancellation));
@@ -89,18 +96,12 @@ internal sealed class ForestRpc(ForestChanges changes, AdminAccess access) : V1.
 
     private IForestRegistry Registry => changes.Registry;
 
-    private bool MayChange(ServerCallContext context) => access.Refusal(context.GetHttpContext().Request.Headers) is null;
+    private static bool MayChange(ServerCallContext context) => Scopes.Of(context.GetHttpContext().User).HasFlag(Scope.Admin);
 
-    private void Require(ServerCallContext context)
-    {
-        if (access.Refusal(context.GetHttpContext().Request.Headers) is { } refusal) throw new RpcException(refusal);
-    }
-
-    /// <param name="request">Checks and translates what is asked for, once its sender may ask.</param>
+    /// <param name="request">Checks and translates what is asked for.</param>
     private async Task Change<T>(ServerCallContext context, IServerStreamWriter<V1.ChangeUpdate> stream, string kind, Func<T> request,
         Func<T, IProgress<ChangeProgress>, CancellationToken, Task<ChangeResult>> change)
     {
-        Require(context);
         var asked = request();
         var updates = new ChangeStream(TimeProvider.System);
         var running = changes.RunAsync(kind, (progress, cancellation) => change(asked, progress, cancellation), updates,

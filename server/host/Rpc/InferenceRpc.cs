@@ -17,6 +17,7 @@ internal interface IInference
 /// <summary>Inference over gRPC. Cancellation and deadline of a call end its request in the engine.</summary>
 internal sealed class InferenceRpc(InferenceService service) : V1.Inference.InferenceBase, IInference
 {
+    [Needs(Scope.Generate)]
     public override async Task Generate(V1.GenerateRequest request, IServerStreamWriter<V1.GenerateResponse> responseStream,
         ServerCallContext context)
     {
@@ -24,16 +25,18 @@ internal sealed class InferenceRpc(InferenceService service) : V1.Inference.Infe
             await responseStream.WriteAsync(message, context.CancellationToken);
     }
 
+    [Needs(Scope.Generate)]
     public override Task<V1.ScoreResponse> Score(V1.ScoreRequest request, ServerCallContext context) =>
         ScoreAsync(request, context.CancellationToken);
 
+    [Needs(Scope.Generate | Scope.Observe)]
     public override Task<V1.DescribeResponse> Describe(V1.DescribeRequest request, ServerCallContext context) =>
         DescribeAsync(context.CancellationToken);
 
     public async IAsyncEnumerable<V1.GenerateResponse> GenerateAsync(V1.GenerateRequest request,
         [EnumeratorCancellation] CancellationToken cancellation)
     {
-        var forest = service.Forest;
+        var forest = service.Shown;
         var asked = new GenerationRequest
         {
             Prompt = [],

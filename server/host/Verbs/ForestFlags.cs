@@ -11,6 +11,24 @@ internal sealed class ForestFlags
     private readonly Flag<string?> _keyFile = new("--admin-key-file FILE",
         "changes of the forest need the key in this file; without one no changes are taken");
 
+    private readonly Flag<string?> _keys = new("--keys FILE",
+        "everything but health needs one of the API keys in this file, which `btx keys` makes");
+
+    private readonly Flag<string?> _authority = new("--jwt-authority URL",
+        "take access tokens (JWT) of this identity provider, whose keys are fetched from there; their claim scope counts");
+
+    private readonly Flag<string?> _issuer = new("--jwt-issuer NAME", "the tokens' issuer (as the authority says)");
+
+    private readonly Flag<string?> _audience = new("--jwt-audience NAME", "what the tokens must be for");
+
+    private readonly Flag<string?> _tokenKeys = new("--jwt-key FILE",
+        "the issuer's public keys, instead of fetching them: one in PEM, or a JSON Web Key Set");
+
+    private readonly Flag<bool> _insecure = new("--insecure",
+        "listen on other addresses than loopback without keys: whoever reaches them may use the server");
+
+    private readonly Flag<string?> _audit = new("--audit FILE", "append a line of JSON for each administrative call");
+
     private readonly Flag<bool> _unauthenticated = new("--allow-unauthenticated-admin",
         "take changes without a key from every program of this machine (--grpc on loopback only); for experiments");
 
@@ -23,12 +41,18 @@ internal sealed class ForestFlags
 
     private readonly Option<string[]> _faults = new("--fault-point") { Hidden = true, DefaultValueFactory = _ => [] };
 
-    public IReadOnlyList<Option> All => [_roots, _keyFile, _unauthenticated, _hosts, _readOnly, _faults];
+    public IReadOnlyList<Option> All => [_roots, _keys, _authority, _issuer, _audience, _tokenKeys, _insecure, _audit, _keyFile,
+        _unauthenticated, _hosts, _readOnly, _faults];
 
     /// <exception cref="BtxException">The key's file cannot be read, can be read by others, or holds no key.</exception>
-    public Access ReadAccess(ParseResult parsed) => new()
+    public AccessOptions ReadAccess(ParseResult parsed) => new()
     {
-        AdminKeyHash = parsed.GetValue(_keyFile) is { } file ? AdminAccess.Hash(AdminAccess.ReadKey(file)) : null,
+        AdminKeyHash = parsed.GetValue(_keyFile) is { } file ? ApiKey.Hash(SecretFile.ReadKey("--admin-key-file", file)) : null,
+        KeyFile = parsed.GetValue(_keys),
+        Tokens = TokenIssuer.Of(parsed.GetValue(_authority), parsed.GetValue(_issuer), parsed.GetValue(_audience),
+            parsed.GetValue(_tokenKeys)),
+        Insecure = parsed.GetValue(_insecure),
+        AuditFile = parsed.GetValue(_audit),
         UnauthenticatedAdmin = parsed.GetValue(_unauthenticated),
         HostNames = parsed.GetValue(_hosts)!.Split(',', StringSplitOptions.RemoveEmptyEntries | StringSplitOptions.TrimEntries),
     };

@@ -30,7 +30,7 @@ internal static class GenerateVerb
         var prompt = new Argument<string>("prompt") { Description = "the text to continue; -: standard input" };
         var routing = new RoutingFlags();
         var engine = new EngineFlags(required: false);
-        var server = new ServerFlag();
+        var (server, key) = (new ServerFlag(), new ApiKeyFlag());
         var maxTokens = new Flag<int>("--max-tokens N", "tokens to generate at most", 128);
         var temperature = new Flag<double?>("--temperature T", "0: always the most probable token (1)");
         var topP = new Flag<double?>("--top-p P", "sample from the tokens that make up this probability (1)");
@@ -45,7 +45,7 @@ internal static class GenerateVerb
         var colour = new Choice("--color", ["auto", "always", "never"], "auto: on a terminal only", "auto");
         var command = new Command("generate", Text)
         {
-            prompt, server, maxTokens, temperature, topP, topK, minP, penalty, seed, stop, ignoreEos, showExperts, colour,
+            prompt, server, key, maxTokens, temperature, topP, topK, minP, penalty, seed, stop, ignoreEos, showExperts, colour,
             routing.All,
         };
         engine.AddTo(command);
@@ -72,7 +72,7 @@ internal static class GenerateVerb
             if (parsed.GetValue(penalty) is { } rp) request.Sampling.RepetitionPenalty = rp;
             if (parsed.GetValue(seed) is { } s) request.Sampling.Seed = s;
             var here = engine.Read(parsed, null);
-            await using var target = await InferenceTarget.OpenAsync(parsed, server, here, cancellation);
+            await using var target = await InferenceTarget.OpenAsync(parsed, server, key, here, cancellation);
             return await RunAsync(target.Inference, request, ColourChoice.Enabled(parsed.GetValue(colour)!), Console.Out, Console.Error,
                 cancellation);
         });

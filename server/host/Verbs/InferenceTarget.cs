@@ -8,19 +8,19 @@ internal sealed class InferenceTarget(IInference inference, LoadedForest? loaded
     public IInference Inference => inference;
 
     /// <exception cref="BtxException">Both a server and something to run here are named; that cannot be loaded.</exception>
-    public static async Task<InferenceTarget> OpenAsync(ParseResult parsed, ServerFlag server, EngineOptions? here,
+    public static async Task<InferenceTarget> OpenAsync(ParseResult parsed, ServerFlag server, ApiKeyFlag key, EngineOptions? here,
         CancellationToken cancellation)
     {
         if (here is null)
         {
             var (source, address) = server.ReadGrpc(parsed);
-            return new(new RemoteServer(source, address, Remedy), null);
+            return new(new RemoteServer(source, address, Remedy, key.ReadKey(parsed)), null);
         }
 
         if (parsed.GetValue(server) is not null)
             throw new BtxException("both --server and --forest or --btx are given; name the server that answers, or what to run here");
         var loaded = await LoadedForest.OpenAsync(here, null, cancellation);
-        var service = new InferenceService(loaded.Engine, loaded.Tokenizer, new RequestLimits { PromptCharacters = int.MaxValue });
+        var service = new InferenceService(loaded.Engine, loaded.Tokenizer, new RequestLimits { PromptCharacters = int.MaxValue }, Caller.Owner);
         return new(new InferenceRpc(service), loaded);
     }
 

@@ -20,7 +20,8 @@ public sealed class ReferenceMatrixTests
         { Engine, [Model], ["Microsoft.ML.OnnxRuntime.Gpu.Linux"] },
         { Forest, [Model, Engine], [] },
         { "server/host/Btx.Server.csproj", [Model, Cli, Protos, Engine, Forest], ["Grpc.AspNetCore", "Grpc.AspNetCore.HealthChecks",
-            "Grpc.AspNetCore.Server.Reflection", "System.CommandLine", "prometheus-net.AspNetCore"] },
+            "Grpc.AspNetCore.Server.Reflection", "Microsoft.AspNetCore.Authentication.JwtBearer", "System.CommandLine",
+            "prometheus-net.AspNetCore"] },
         { "loadtests/Btx.LoadTests.csproj", [Cli, Protos], ["Markdig", "MathNet.Numerics", "System.CommandLine"] },
         { Protos, [], ["Google.Protobuf", "Grpc.Net.Client", "Grpc.Tools"] },
     };
