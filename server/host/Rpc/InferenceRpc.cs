@@ -36,7 +36,7 @@ internal sealed class InferenceRpc(InferenceService service) : V1.Inference.Infe
     public async IAsyncEnumerable<V1.GenerateResponse> GenerateAsync(V1.GenerateRequest request,
         [EnumeratorCancellation] CancellationToken cancellation)
     {
-        var forest = service.Shown;
+        var forest = service.Forest;
         var asked = new GenerationRequest
         {
             Prompt = [],
@@ -86,7 +86,7 @@ internal sealed class InferenceRpc(InferenceService service) : V1.Inference.Infe
 
     public Task<V1.DescribeResponse> DescribeAsync(CancellationToken cancellation)
     {
-        var forest = service.Forest;
+        var forest = service.Shown;
         return Task.FromResult(new V1.DescribeResponse
         {
             Experts = { forest.Experts.Zip(forest.Domains, (name, domain) => new V1.Expert { Name = name, Domain = domain }) },
