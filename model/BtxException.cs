@@ -75,6 +75,9 @@ public enum ErrorKind
     /// <summary>It cannot be done as things are: gRPC FailedPrecondition.</summary>
     Precondition,
 
+    /// <summary>Who asks for it may not have it: gRPC PermissionDenied.</summary>
+    Forbidden,
+
     /// <summary>What was named is not there: gRPC NotFound.</summary>
     Missing,
 
@@ -83,6 +86,12 @@ public enum ErrorKind
 
     /// <summary>Shutting down: gRPC Unavailable.</summary>
     Unavailable,
+
+    /// <summary>As much waits as may: gRPC ResourceExhausted.</summary>
+    Busy,
+
+    /// <summary>It needs files that were damaged under the server: gRPC Internal.</summary>
+    Damaged,
 
     /// <summary>The server's memory, disk or files do not suffice: gRPC ResourceExhausted.</summary>
     Exhausted,

@@ -1,74 +1,38 @@
-using Btx.Model.Devices;
-using Btx.Model.Files;
-
 namespace Btx.Engine;
 
 /// <summary>How an engine is started. Immutable; <see cref="Validate"/> reports every problem at once.</summary>
-public sealed record EngineOptions
+/// <param name="Directory">The served forest: the directory with <c>served.json</c>; null: none.</param>
+/// <param name="Moe">The served BTX model: the directory with <c>served-btx.json</c>; null: none, but a forest.</param>
+/// <param name="Threads">Threads that run experts and mix, the loop's own included; 0: one per core.</param>
+/// <param name="IntraOpThreads">Threads inside one session; 0: what <paramref name="Threads"/> leaves to each expert when all run at once,
+/// at least 1; a BTX model, which answers alone, then has them all. More than one pays where few experts run on many cores.</param>
+/// <param name="AllowSpinning">Lets idle session threads spin: lower latency on a machine of its own, ruinous on a shared one.</param>
+/// <param name="Slots">Sequences that a model holds in its KV cache at a time, 1..1024.</param>
+/// <param name="ContextLength">Longest sequence in tokens; null: what the architecture allows. Bounds the KV cache.</param>
+/// <param name="MaxBatchTokens">Most tokens that one step runs on a model, decode and prefill together; at least the slots.</param>
+/// <param name="PrefillChunk">Most prompt tokens of one sequence in one step, so that a long prompt does not stall the others.</param>
+/// <param name="QueueCapacity">Requests that may wait for slots; one more is refused as busy.</param>
+/// <param name="VerifyHashes">Hashes every weight file and compares it with the manifest (reads all weights once).</param>
+/// <param name="PrepareAverages">Makes every average in the background when the forest is loaded, instead of at the first request.</param>
+/// <param name="CopiesInMemory">Private copies of weights are in memory, sealed; else files without a name in the served directory.</param>
+/// <param name="Report">Receives what went wrong beside the loop and stops no request, one line each. Any thread.</param>
+/// <param name="InjectFault">Called on the engine's thread at each of <see cref="ForestEngine.FaultPoints"/>, for tests.</param>
+public sealed record EngineOptions(string? Directory = null, string? Moe = null, int Threads = 0, int IntraOpThreads = 0,
+    bool AllowSpinning = false, int Slots = 16, int? ContextLength = null, int MaxBatchTokens = 512, int PrefillChunk = 128,
+    int QueueCapacity = 256, bool VerifyHashes = true, bool PrepareAverages = false, bool CopiesInMemory = false,
+    IStepObserver? Observer = null, Action<string>? Report = null, Action<string>? InjectFault = null)
 {
-    /// <summary>The served forest: the directory with <c>served.json</c>; null: none.</summary>
-    public string? Directory { get; init; }
-
-    /// <summary>The served BTX model: the directory with <c>served-btx.json</c>; null: none. It or <see cref="Directory"/> is named, or
-    /// both.</summary>
-    public string? Moe { get; init; }
-
     public DeviceSpec Device { get; init; } = DeviceSpec.Cpu;
-
-    /// <summary>Threads that run experts and mix, the loop's own included; 0: one per core.</summary>
-    public int Threads { get; init; }
-
-    /// <summary>Threads inside one session; 0: what <see cref="Threads"/> leaves to each expert when all run at once, at least 1; a BTX
-    /// model, which answers alone, then has them all. More than one pays where few experts run on many cores.</summary>
-    public int IntraOpThreads { get; init; }
-
-    /// <summary>Lets idle session threads spin: lower latency on a machine of its own, ruinous on a shared one.</summary>
-    public bool AllowSpinning { get; init; }
-
-    /// <summary>Sequences that a model holds in its KV cache at a time, 1..1024.</summary>
-    public int Slots { get; init; } = 16;
-
-    /// <summary>Longest sequence in tokens; null: what the architecture allows. Bounds the KV cache.</summary>
-    public int? ContextLength { get; init; }
-
-    /// <summary>Most tokens that one step runs on a model, decode and prefill together; at least <see cref="Slots"/>.</summary>
-    public int MaxBatchTokens { get; init; } = 512;
-
-    /// <summary>Most prompt tokens of one sequence in one step, so that a long prompt does not stall the others.</summary>
-    public int PrefillChunk { get; init; } = 128;
-
-    /// <summary>Requests that may wait for slots; one more is refused as busy.</summary>
-    public int QueueCapacity { get; init; } = 256;
-
-    /// <summary>Hashes every weight file and compares it with the manifest (reads all weights once).</summary>
-    public bool VerifyHashes { get; init; } = true;
-
-    /// <summary>Makes every average (uniform, and one for each domain with a cached prior) when the forest is loaded, in the background,
-    /// instead of at the first request for it. Each takes the memory of one expert.</summary>
-    public bool PrepareAverages { get; init; }
-
-    /// <summary>Private copies of weights are in memory, sealed; otherwise they are files without a name in the served directory.</summary>
-    public bool CopiesInMemory { get; init; }
 
     /// <summary>Shared by all engines whose options are copies of these, so that a file is copied once.</summary>
     public PrivateCopies Copies { get; init; } = new();
 
-    /// <summary>A step that takes longer is a fault of the engine while it lasts: see <see cref="IForestEngine.Problem"/>. 1 s..1
-    /// h.</summary>
+    /// <summary>A longer step is a fault of the engine while it lasts: see <see cref="IForestEngine.Problem"/>. 1 s..1 h.</summary>
     public TimeSpan StepLimit { get; init; } = TimeSpan.FromMinutes(1);
 
     public TimeProvider Time { get; init; } = TimeProvider.System;
 
     public Func<long> SeedSource { get; init; } = static () => Random.Shared.NextInt64();
-
-    public IStepObserver? Observer { get; init; }
-
-    /// <summary>Receives what went wrong beside the loop and stops no request, one line each. Any thread.</summary>
-    public Action<string>? Report { get; init; }
-
-    /// <summary>Called on the engine's thread at each of <see cref="ForestEngine.FaultPoints"/>; for tests that hang or fail
-    /// there.</summary>
-    public Action<string>? InjectFault { get; init; }
 
     /// <exception cref="BtxException">Some options are out of range; the message lists them all.</exception>
     public EngineOptions Validate()

@@ -1,11 +1,9 @@
 using System.Threading.Channels;
 using Btx.Engine.Loop;
-using Btx.Model.Tokens;
 
 namespace Btx.Engine;
 
-/// <summary>Serves a forest, a BTX model or both: validates requests, sends them to the loop, hands back their streams.
-/// Thread-safe.</summary>
+/// <summary>Serves a forest, a BTX model or both: validates requests, hands them to the loop, gives streams. Thread-safe.</summary>
 public sealed class ForestEngine : IForestEngine
 {
     // After the deadline of a shutdown: the step under way may end, and what it belongs to be cancelled.
@@ -32,8 +30,7 @@ public sealed class ForestEngine : IForestEngine
         new Thread(RunLoop) { IsBackground = true, Name = "btx-engine" }.Start();
     }
 
-    /// <summary>The names that <see cref="EngineOptions.InjectFault"/> is called with: before each turn of the loop, where a failure breaks
-    /// the engine, and in a step.</summary>
+    /// <summary>What <see cref="EngineOptions.InjectFault"/> is called with: before each turn (a failure is fatal) and in a step.</summary>
     public static IReadOnlyList<string> FaultPoints { get; } = ["engine:turn", "engine:step"];
 
     public TextTokenizer Tokenizer { get; }
@@ -45,8 +42,7 @@ public sealed class ForestEngine : IForestEngine
     internal (long Bytes, long Tokens) DecodeAllocation => loop.DecodeAllocation;
 
     /// <summary>Loads what the options name, a forest in its last committed state, and starts its loop.</summary>
-    /// <exception cref="BtxException">An option is out of range, a file is missing or damaged, or the device is not there; one clear
-    /// line.</exception>
+    /// <exception cref="BtxException">An option is out of range, a file is missing or damaged, or the device is not there.</exception>
     public static ForestEngine Start(EngineOptions options) => SnapshotLoader.Start(options);
 
     public string? Problem => broken is { } e
@@ -58,18 +54,14 @@ public sealed class ForestEngine : IForestEngine
 
     public int LiveSnapshots => loop.Current.Resources.LiveSnapshots;
 
-    /// <summary>Opens and checks what a change adds, beside the running forest. Slow; nothing changes until
-    /// <see cref="SwapAsync"/>.</summary>
-    /// <returns>For one call of <see cref="SwapAsync"/>, or <see cref="ForestSnapshot.Discard"/>; until then it holds its models, those
-    /// that another change removes too.</returns>
-    /// <exception cref="BtxException">The change names what is not there or is there already, would leave no expert, or a file is at fault;
-    /// one clear line.</exception>
+    /// <summary>Opens and checks what a change adds, beside the running forest. Slow; nothing changes until it is swapped in.</summary>
+    /// <returns>For one call of <see cref="SwapAsync"/>, or <see cref="ForestSnapshot.Discard"/>; it holds its models until then.</returns>
+    /// <exception cref="BtxException">The change names what is not there or is there already, or a file is at fault.</exception>
     public Task<ForestSnapshot> PrepareAsync(ForestChange change, CancellationToken cancellation = default) =>
         BuildThread.RunAsync(() => SnapshotBuilder.Next(loop.Current, change, cancellation), loop.Current.Resources.IsQuiet(change));
 
-    /// <summary>Serves another forest from the next step on. New requests find it at once; those under way go on by
-    /// <paramref name="policy"/>. Models that both have stay as they are, KV caches included. An added expert runs without prepacked
-    /// weights until those are made, in the background.</summary>
+    /// <summary>Serves another forest from the next step on; requests under way go on by <paramref name="policy"/>. Models that both have
+    /// stay as they are. An added expert runs without prepacked weights until those are made, in the background.</summary>
     /// <param name="next">Taken over; made from the present forest, or from one whose swap was asked for before.</param>
     /// <returns>Completes when no step can use what left the forest and its sessions, KV caches, averages and mappings are freed.</returns>
     /// <exception cref="BtxException">The forest has changed since <paramref name="next"/> was prepared.</exception>
@@ -163,8 +155,8 @@ public sealed class ForestEngine : IForestEngine
 
     private void RequireOpen()
     {
-        if (broken is { } e) throw new RequestRejectedException($"the engine has failed: {e.Message}", e);
-        if (closing) throw new RequestRejectedException(RejectionReason.ShuttingDown, "the server is shutting down");
+        if (broken is { } e) throw new RequestRejectedException(ErrorKind.Internal, $"the engine has failed: {e.Message}", e);
+        if (closing) throw new RequestRejectedException(ErrorKind.Unavailable, "the server is shutting down");
     }
 
     private void Enqueue(Sequence s, CancellationToken cancellation)
@@ -173,7 +165,7 @@ public sealed class ForestEngine : IForestEngine
         {
             RequireOpen();
             if (!gate.TryEnter())
-                throw new RequestRejectedException(RejectionReason.Busy, $"{gate.Capacity} requests are waiting already; try again later");
+                throw new RequestRejectedException(ErrorKind.Busy, $"{gate.Capacity} requests are waiting already; try again later");
         }
         catch
         {
@@ -196,7 +188,7 @@ public sealed class ForestEngine : IForestEngine
         s.Abandonment.Unregister();
         gate.Leave();
         s.Lease.Return();
-        throw new RequestRejectedException(RejectionReason.ShuttingDown, "the server is shutting down");
+        throw new RequestRejectedException(ErrorKind.Unavailable, "the server is shutting down");
     }
 
     private void RunLoop()
@@ -234,12 +226,10 @@ public interface IForestEngine : IAsyncDisposable
 {
     ForestDescription Describe();
 
-    /// <summary>Why nobody is answered, one line: the engine has failed, or its thread has been busy with one step for longer than
-    /// <see cref="EngineOptions.StepLimit"/>, as of this moment. Null while it works.</summary>
+    /// <summary>Why nobody is answered now: the engine has failed, or a step exceeds its limit. Null while it works.</summary>
     string? Problem { get; }
 
-    /// <summary>Snapshots of the forest that something still holds: 1, and more while a change is under way or a request runs on what
-    /// left.</summary>
+    /// <summary>Snapshots of the forest that are still held: 1, or more while it changes or a request runs on what left.</summary>
     int LiveSnapshots { get; }
 
     /// <summary>Validates and enqueues a request. Events arrive in order and end with one that has a <see cref="TokenEvent.Finish"/>; then

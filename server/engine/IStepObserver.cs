@@ -1,7 +1,6 @@
 namespace Btx.Engine;
 
-/// <summary>Receives one report per step on the engine's thread; must be quick and not throw. The host turns reports into
-/// metrics.</summary>
+/// <summary>Receives one report per step on the engine's thread; must be quick and not throw.</summary>
 public interface IStepObserver
 {
     void OnStep(in StepReport report);
@@ -18,38 +17,17 @@ public interface IStepObserver
 }
 
 /// <summary>What one step did. Arrays belong to the engine and are valid only during the call.</summary>
-public readonly record struct StepReport
-{
-    public required TimeSpan Duration { get; init; }
-
-    /// <summary>Sequences that go on after this step.</summary>
-    public required int RunningSequences { get; init; }
-
-    public required int QueuedRequests { get; init; }
-
-    /// <summary>Prompt tokens prefilled in this step, summed over experts.</summary>
-    public required int PrefillTokens { get; init; }
-
-    public required int GeneratedTokens { get; init; }
-
-    /// <summary>Expert names, index j of the next two.</summary>
-    public required ReadOnlyMemory<string> Experts { get; init; }
-
-    /// <summary>Rows (sequences) that ran on expert j.</summary>
-    public required ReadOnlyMemory<int> ExpertRows { get; init; }
-
-    /// <summary>Posterior weight given to expert j, summed over this step's emitted tokens.</summary>
-    public required ReadOnlyMemory<double> PosteriorMass { get; init; }
-
-    /// <summary>Expert names of the BTX model, index n of the next two; empty where none is served.</summary>
-    public ReadOnlyMemory<string> MoeExperts { get; init; }
-
-    /// <summary>Tokens that expert n of the BTX model computed in layer l, index l·N + n; empty in a step that did not run it.</summary>
-    public ReadOnlyMemory<int> RoutedTokens { get; init; }
-
-    /// <summary>Gate given to expert n in layer l, summed over tokens; index as above.</summary>
-    public ReadOnlyMemory<double> GateMass { get; init; }
-}
+/// <param name="RunningSequences">Those that go on after this step.</param>
+/// <param name="PrefillTokens">Prompt tokens prefilled in this step, summed over experts.</param>
+/// <param name="Experts">Names, index j of the next two.</param>
+/// <param name="ExpertRows">Rows (sequences) that ran on expert j.</param>
+/// <param name="PosteriorMass">Posterior weight given to expert j, summed over this step's emitted tokens.</param>
+/// <param name="MoeExperts">Names of the BTX model's, index n of the next two; empty where none is served.</param>
+/// <param name="RoutedTokens">Tokens that expert n computed in layer l, index l·N + n; empty in a step that did not run the model.</param>
+/// <param name="GateMass">Gate given to expert n in layer l, summed over tokens; index as above.</param>
+public readonly record struct StepReport(TimeSpan Duration, int RunningSequences, int QueuedRequests, int PrefillTokens,
+    int GeneratedTokens, ReadOnlyMemory<string> Experts, ReadOnlyMemory<int> ExpertRows, ReadOnlyMemory<double> PosteriorMass,
+    ReadOnlyMemory<string> MoeExperts, ReadOnlyMemory<int> RoutedTokens, ReadOnlyMemory<double> GateMass);
 
 /// <param name="Mode">The routing's mode name: ensemble, top_k, top_p, average, expert, moe; or score.</param>
 public readonly record struct RequestReport(string Mode, FinishReason Finish, int PromptTokens, int CompletionTokens, TimeSpan Queued,

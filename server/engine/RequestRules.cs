@@ -35,32 +35,21 @@ public static class RequestRules
     public static RequestProblem? OptionsProblem(ScoreRequest request, ForestDescription forest) =>
         RoutingProblem(request.Routing, forest) ?? TopProblem(request.TopLogProbs);
 
-    public static RequestProblem? PromptProblem(int[] tokens, ForestDescription forest)
-    {
-        if (tokens.Length == 0) return new("prompt", "the prompt is empty; give at least one token");
-        if (tokens.Length < forest.ContextLength) return IdProblem(tokens, "prompt", forest);
-        return TooLong(
-            "prompt", $"the prompt has {tokens.Length} tokens; the context holds "
-                + $"{forest.ContextLength}, at least one of them for the answer");
-    }
+    public static RequestProblem? PromptProblem(int[] tokens, ForestDescription forest) =>
+        tokens.Length == 0 ? new("prompt", "the prompt is empty; give at least one token")
+        : tokens.Length < forest.ContextLength ? IdProblem(tokens, "prompt", forest)
+        : TooLong("prompt", $"the prompt has {tokens.Length} tokens; the context holds {forest.ContextLength}, at least one of them for "
+            + "the answer");
 
-    public static RequestProblem? TextProblem(int[] tokens, ForestDescription forest)
-    {
-        if (tokens.Length < 2)
-            return new("text", $"the text has {tokens.Length} tokens; scoring needs at least 2, one to predict from and one to predict");
-        return ReadProblem(tokens, "text", forest);
-    }
+    public static RequestProblem? TextProblem(int[] tokens, ForestDescription forest) => tokens.Length < 2
+        ? new("text", $"the text has {tokens.Length} tokens; scoring needs at least 2, one to predict from and one to predict")
+        : ReadProblem(tokens, "text", forest);
 
-    /// <summary>What is wrong with tokens that are only read: they may fill the whole context.</summary>
-    public static RequestProblem? FitProblem(int[] tokens, string what, ForestDescription forest) => tokens.Length <= forest.ContextLength
-        ? null
-        : TooLong(
-            what, $"the {what} has {tokens.Length} tokens; the context holds "
-                + $"{forest.ContextLength}{(what == "text" ? "; score it in windows (stride) or in parts" : "")}");
-
-    /// <summary>What is wrong with tokens that are only read and not continued.</summary>
+    /// <summary>What is wrong with tokens that are only read and not continued: they may fill the whole context.</summary>
     public static RequestProblem? ReadProblem(int[] tokens, string what, ForestDescription forest) =>
-        FitProblem(tokens, what, forest) ?? IdProblem(tokens, what, forest);
+        tokens.Length <= forest.ContextLength ? IdProblem(tokens, what, forest)
+        : TooLong(what, $"the {what} has {tokens.Length} tokens; the context holds "
+            + $"{forest.ContextLength}{(what == "text" ? "; score it in windows (stride) or in parts" : "")}");
 
     /// <summary>A number of tokens to generate that no context holds; the engine clamps it, an endpoint refuses it.</summary>
     public static RequestProblem? MaxTokensProblem(int maxTokens, ForestDescription forest) => maxTokens <= forest.ContextLength ? null
@@ -79,7 +68,7 @@ public static class RequestRules
 
     public static RequestProblem? RoutingProblem(Routing routing, ForestDescription forest)
     {
-        if (forest.Damage.Problem(routing, forest.Experts) is { } damage) return new("model", damage, RejectionReason.Damaged);
+        if (forest.Damage.Problem(routing, forest.Experts) is { } damage) return new("model", damage, ErrorKind.Damaged);
         var message = RoutingRules.Problem(routing, forest.Experts, (IReadOnlyCollection<string>)forest.PriorDomains,
             forest.Moe?.Experts.Count ?? 0, (IReadOnlyCollection<string>)forest.Averages);
         if (routing is { Mode: RoutingMode.Expert, Expert: { } name } && forest.Quarantined.Contains(name))
@@ -89,7 +78,7 @@ public static class RequestRules
             message = $"k is {routing.K}; the BTX model was exported for k "
                 + $"{List(forest.Moe.Choices)}; use one of these or export it for more";
         if (message is null) return null;
-        return new("model", message, IsUnknown(routing, forest) ? RejectionReason.NotFound : RejectionReason.InvalidArgument);
+        return new("model", message, IsUnknown(routing, forest) ? ErrorKind.Missing : ErrorKind.Invalid);
     }
 
     /// <summary>True if a routing asks for a model, an expert or a domain's prior that is not there.</summary>

@@ -1,44 +1,19 @@
 namespace Btx.Engine;
 
-public sealed record SwapReport
-{
-    /// <summary>Requests that went on without a removed expert.</summary>
-    public int Renormalised { get; init; }
-
-    /// <summary>Of those, how many needed other experts to catch up.</summary>
-    public int Refilled { get; init; }
-
-    /// <summary>Requests that moved to another model with a prefill of their own: averages and mode moe.</summary>
-    public int Moved { get; init; }
-
-    public int Drained { get; init; }
-
-    /// <summary>Requests that ended because they asked for what left the forest, running or waiting.</summary>
-    public int Ended { get; init; }
-
-    public int Aborted { get; init; }
-
-    /// <summary>How long the loop was held between two steps.</summary>
-    public TimeSpan Pause { get; init; }
-
-    /// <summary>From the call until no step could use what left and its memory was back.</summary>
-    public TimeSpan Total { get; init; }
-
-    /// <summary>Native memory of the models that left and of averages of them: mapped weights, KV caches, an estimate of the
-    /// sessions.</summary>
-    public long BytesReturned { get; init; }
-
-    public int Sessions { get; init; }
-
-    /// <summary>Averaged models that held something of what left.</summary>
-    public int Averages { get; init; }
-
-    /// <summary>Slots of those models that held a sequence's keys and values.</summary>
-    public int KvSlots { get; init; }
-
-    /// <summary>Of all their slots.</summary>
-    public long KvBytes { get; init; }
-}
+/// <summary>What a swap did to the requests under way, and what it gave back.</summary>
+/// <param name="Renormalised">Requests that went on without a removed expert.</param>
+/// <param name="Refilled">Of those, how many needed other experts to catch up.</param>
+/// <param name="Moved">Requests that moved to another model with a prefill of their own: averages and mode moe.</param>
+/// <param name="Ended">Requests that ended because they asked for what left the forest, running or waiting.</param>
+/// <param name="Pause">How long the loop was held between two steps.</param>
+/// <param name="Total">From the call until no step could use what left and its memory was back.</param>
+/// <param name="BytesReturned">Native memory of what left and of averages of it: mapped weights, KV caches, about the sessions.</param>
+/// <param name="Averages">Averaged models that held something of what left.</param>
+/// <param name="KvSlots">Slots of those models that held a sequence's keys and values.</param>
+/// <param name="KvBytes">Of all their slots.</param>
+public sealed record SwapReport(int Renormalised = 0, int Refilled = 0, int Moved = 0, int Drained = 0, int Ended = 0, int Aborted = 0,
+    TimeSpan Pause = default, TimeSpan Total = default, long BytesReturned = 0, int Sessions = 0, int Averages = 0, int KvSlots = 0,
+    long KvBytes = 0);
 
 /// <summary>What becomes of requests under way that use a model which leaves the forest.</summary>
 public enum InFlightPolicy

@@ -1,6 +1,3 @@
-using Btx.Engine.Requests;
-using Btx.Model.Serving;
-
 namespace Btx.Forest;
 
 /// <summary>The registry of a served forest: owns its log of changes and its engine.</summary>
@@ -108,25 +105,47 @@ public sealed class ForestRegistry : IForestRegistry, IAsyncDisposable
             new(source, ForestManifest.Load(source), clean, corpus, seedModel, RecordedTraining.All(source)));
     }
 
-    public Task<ChangeResult> AddAsync(ExpertAddition addition, IProgress<ChangeProgress>? progress, CancellationToken cancellation) =>
-        RunAsync(ChangeKind.Add, addition.By, progress, s => new AdditionChange(resources).RunAsync(addition, s), cancellation);
-
-    public Task<ChangeResult> RemoveAsync(ExpertRemoval removal, IProgress<ChangeProgress>? progress, CancellationToken cancellation)
+    public async Task<ChangeResult> ChangeAsync(RequestedChange change, IProgress<ChangeProgress>? progress = null,
+        CancellationToken cancellation = default)
     {
-        Plan(removal.Experts, removal.Lineage); // what cannot be removed is said first, also beside another change
-        return RunAsync(ChangeKind.Remove, removal.By, progress, s => new RemovalChange(resources).RunAsync(removal, s), cancellation);
+        // what cannot be removed is said first, also beside another change
+        if (change is ExpertRemoval { Experts: var experts, Lineage: var lineage }) Plan(experts, lineage);
+        var ended = new TaskCompletionSource(TaskCreationOptions.RunContinuationsAsynchronously);
+        using var stop = CancellationTokenSource.CreateLinkedTokenSource(cancellation, closing.Token);
+        var session = new ChangeSession(resources, change, progress, stop.Token, closing.Token);
+        Task look;
+        lock (Gate)
+        {
+            if (closed) throw new BtxException(ErrorKind.Unavailable, "the server is shutting down");
+            if (current is { } other)
+                throw new BtxException(ErrorKind.Conflict, $"{other.Title} is under way; wait until it has ended");
+            (current, idle, look) = (session, ended.Task, looking);
+        }
+
+        try
+        {
+            await look; // it may swap the forest
+            await new RemovalCompletion(resources).FinishLastAsync(stop.Token);
+            return await RunAsync(change, session);
+        }
+        catch (Exception e)
+        {
+            var ends = closing.IsCancellationRequested
+                && e is OperationCanceledException or RequestRejectedException { Kind: ErrorKind.Unavailable };
+            session.GiveUp(ends ? "the server is shutting down" : e is OperationCanceledException ? "cancelled" : e.Message);
+            if (ends)
+                throw new BtxException(ErrorKind.Unavailable, session.Committed
+                    ? $"{session.Title} is committed, but the server is shutting down; the next start does the rest"
+                    : "the server is shutting down; the forest was not changed", e);
+            if (e is not (IOException or UnauthorizedAccessException or OutOfMemoryException)) throw;
+            throw new BtxException($"{session.Title} was given up: {BtxException.OneLine(e.Message)}; the forest is as it was", e);
+        }
+        finally
+        {
+            lock (Gate) current = null;
+            ended.SetResult();
+        }
     }
-
-    public Task<ChangeResult> RollbackAsync(ChangeAuthor by, IProgress<ChangeProgress>? progress, CancellationToken cancellation) =>
-        RunAsync(ChangeKind.Rollback, by, progress, AverageChange.RollBackAsync, cancellation);
-
-    public Task<ChangeResult> CreateAverageAsync(AverageCreation creation, IProgress<ChangeProgress>? progress,
-        CancellationToken cancellation) =>
-        RunAsync(ChangeKind.Average, creation.By, progress, s => new AverageChange(resources).CreateAsync(creation, s), cancellation);
-
-    public Task<ChangeResult> DropAverageAsync(string name, ChangeAuthor by, IProgress<ChangeProgress>? progress,
-        CancellationToken cancellation) =>
-        RunAsync(ChangeKind.DropAverage, by, progress, s => new AverageChange(resources).DropAsync(name, s), cancellation);
 
     public IAsyncEnumerable<ForestEvent> WatchAsync(CancellationToken cancellation) => resources.Events.Watch(cancellation);
 
@@ -216,43 +235,12 @@ public sealed class ForestRegistry : IForestRegistry, IAsyncDisposable
         }
     }
 
-    private async Task<ChangeResult> RunAsync(string kind, ChangeAuthor by, IProgress<ChangeProgress>? progress,
-        Func<ChangeSession, Task<ChangeResult>> change, CancellationToken cancellation)
+    private Task<ChangeResult> RunAsync(RequestedChange change, ChangeSession session) => change switch
     {
-        var ended = new TaskCompletionSource(TaskCreationOptions.RunContinuationsAsynchronously);
-        using var stop = CancellationTokenSource.CreateLinkedTokenSource(cancellation, closing.Token);
-        var session = new ChangeSession(resources, kind, by, progress, stop.Token, closing.Token);
-        Task look;
-        lock (Gate)
-        {
-            if (closed) throw new BtxException(ErrorKind.Unavailable, "the server is shutting down");
-            if (current is { } other)
-                throw new BtxException(ErrorKind.Conflict, $"{other.Title} is under way; wait until it has ended");
-            (current, idle, look) = (session, ended.Task, looking);
-        }
-
-        try
-        {
-            await look; // it may swap the forest
-            await new RemovalCompletion(resources).FinishLastAsync(stop.Token);
-            return await change(session);
-        }
-        catch (Exception e)
-        {
-            var ends = closing.IsCancellationRequested
-                && e is OperationCanceledException or RequestRejectedException { Reason: RejectionReason.ShuttingDown };
-            session.GiveUp(ends ? "the server is shutting down" : e is OperationCanceledException ? "cancelled" : e.Message);
-            if (ends)
-                throw new BtxException(ErrorKind.Unavailable, session.Committed
-                    ? $"{session.Title} is committed, but the server is shutting down; the next start does the rest"
-                    : "the server is shutting down; the forest was not changed", e);
-            if (e is not (IOException or UnauthorizedAccessException or OutOfMemoryException)) throw;
-            throw new BtxException($"{session.Title} was given up: {BtxException.OneLine(e.Message)}; the forest is as it was", e);
-        }
-        finally
-        {
-            lock (Gate) current = null;
-            ended.SetResult();
-        }
-    }
+        ExpertAddition addition => new AdditionChange(resources).RunAsync(addition, session),
+        ExpertRemoval removal => new RemovalChange(resources).RunAsync(removal, session),
+        AverageCreation creation => new AverageChange(resources).CreateAsync(creation, session),
+        AverageRemoval removal => new AverageChange(resources).DropAsync(removal.Name, session),
+        _ => AverageChange.RollBackAsync(session),
+    };
 }

@@ -9,18 +9,7 @@ namespace Btx.Engine.Tests;
 /// <summary>Every bad request gets one clear line and the right reason.</summary>
 public sealed class RequestRulesTests
 {
-    private static readonly ForestDescription Forest = new()
-    {
-        Experts = ["a", "b"],
-        Domains = ["a", "b"],
-        PriorDomains = ["a"],
-        ContextLength = 16,
-        VocabSize = 320,
-        ForestSha256 = "",
-        Precision = "fp32",
-        Device = "cpu",
-        LoadedAt = default,
-    };
+    private static readonly ForestDescription Forest = new(["a", "b"], ["a", "b"], ["a"], 16, 320, "", "fp32", "cpu", default);
 
     private static readonly ForestDescription WithMoe = Forest with { Moe = FakeForest.MoeDescription };
 
@@ -68,7 +57,7 @@ public sealed class RequestRulesTests
     public void Bad_requests_are_refused_in_one_line(string problem, string expected)
     {
         var e = Assert.Throws<RequestRejectedException>(() => RequestRules.Check(Make(problem), Forest));
-        Assert.Equal(RejectionReason.InvalidArgument, e.Reason);
+        Assert.Equal(ErrorKind.Invalid, e.Kind);
         Assert.Contains(expected, e.Message, StringComparison.Ordinal);
         Assert.DoesNotContain('\n', e.Message);
     }
@@ -86,12 +75,12 @@ public sealed class RequestRulesTests
         })
         {
             var e = Assert.Throws<RequestRejectedException>(() => RequestRules.Check(new ScoreRequest([1, 2], routing), WithMoe));
-            Assert.Equal(RejectionReason.InvalidArgument, e.Reason);
+            Assert.Equal(ErrorKind.Invalid, e.Kind);
             Assert.StartsWith(expected, e.Message, StringComparison.Ordinal);
         }
 
         var none = Assert.Throws<RequestRejectedException>(() => RequestRules.Check(Request(Moe(1)), Forest));
-        Assert.Equal((RejectionReason.NotFound, "mode moe needs a BTX model; none is loaded"), (none.Reason, none.Message));
+        Assert.Equal((ErrorKind.Missing, "mode moe needs a BTX model; none is loaded"), (none.Kind, none.Message));
         var built = WithMoe with { Moe = FakeForest.MoeDescription with { Choices = [1, 2] } };
         Assert.Contains("exported for k 1, 2",
             Assert.Throws<RequestRejectedException>(() => RequestRules.Check(Request(Moe(3)), built)).Message, StringComparison.Ordinal);
@@ -105,8 +94,8 @@ public sealed class RequestRulesTests
             Expert("zzz"), new Routing { PriorDomain = "b" },
                 new Routing { Mode = RoutingMode.Average, Average = AverageWeights.Posterior, AverageDomain = "b" },
         })
-            Assert.Equal(RejectionReason.NotFound,
-                Assert.Throws<RequestRejectedException>(() => RequestRules.Check(Request(routing), Forest)).Reason);
+            Assert.Equal(ErrorKind.Missing,
+                Assert.Throws<RequestRejectedException>(() => RequestRules.Check(Request(routing), Forest)).Kind);
     }
 
     [Fact]

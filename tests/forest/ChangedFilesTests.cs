@@ -106,13 +106,13 @@ public sealed class ChangedFilesTests(ServedForest served)
         Assert.Contains("bring the file back and start the server again, or remove the expert", reason.Value, StringComparison.Ordinal);
         Assert.Contains(f.Reports, r => r.StartsWith("expert \"beta\" is quarantined: ", StringComparison.Ordinal));
         var refused = Refused(f, "beta");
-        Assert.Equal(RejectionReason.Damaged, refused.Reason);
+        Assert.Equal(ErrorKind.Damaged, refused.Kind);
         Assert.Contains(why, refused.Message, StringComparison.Ordinal);
         Assert.Equal(alpha, await Score(f, "alpha"), (a, b) => Math.Abs(a - b) < 1e-5);
         Assert.Equal(2, (await f.Registry.Engine.ScoreAsync(new ScoreRequest(Text, new()), None)).Posterior.Length);
-        await f.Registry.CreateAverageAsync(new()
-        { By = Author, Name = "all", Weights = new Dictionary<string, double> { ["alpha"] = 1, ["beta"] = 1 } }, null, None);
-        var removal = await f.Registry.RemoveAsync(Removal("beta") with { Purge = true }, null, None);
+        await f.Registry.ChangeAsync(new AverageCreation
+        { By = Author, Name = "all", Weights = new Dictionary<string, double> { ["alpha"] = 1, ["beta"] = 1 } });
+        var removal = await f.Registry.ChangeAsync(Removal("beta") with { Purge = true });
         Assert.True(removal.Certificate!.Equality.Passed);
         Assert.DoesNotContain(removal.Certificate.Removed[0].Files, file => file.Deleted
             && file.Path.EndsWith(".safetensors", StringComparison.Ordinal));
@@ -145,9 +145,9 @@ public sealed class ChangedFilesTests(ServedForest served)
 
         await f.Registry.LookAtFilesAsync();
         Assert.Empty(f.Registry.Engine.Describe().Experts);
-        Assert.Equal(RejectionReason.Damaged, Refused(f, "beta").Reason);
-        Assert.Equal(RejectionReason.Damaged,
-            Assert.Throws<RequestRejectedException>(() => { _ = f.Registry.Engine.Generate(EngineCalls.Request(new()), None); }).Reason);
+        Assert.Equal(ErrorKind.Damaged, Refused(f, "beta").Kind);
+        Assert.Equal(ErrorKind.Damaged,
+            Assert.Throws<RequestRejectedException>(() => { _ = f.Registry.Engine.Generate(EngineCalls.Request(new()), None); }).Kind);
     }
 
     [Fact]
@@ -163,7 +163,7 @@ public sealed class ChangedFilesTests(ServedForest served)
             File.Move(weights, moved);
             File.Copy(moved, weights);
         };
-        var removal = await f.Registry.RemoveAsync(Removal("epsilon") with { Purge = true }, null, None);
+        var removal = await f.Registry.ChangeAsync(Removal("epsilon") with { Purge = true });
         var file = removal.Certificate!.Removed[0].Files.Single(x => x.Path == "model.safetensors");
         Assert.False(file.Deleted);
         Assert.Contains($"it lies at {moved}", file.Remains, StringComparison.Ordinal);

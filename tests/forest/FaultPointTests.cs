@@ -77,7 +77,7 @@ public sealed class FaultPointTests(ServedForest served)
             Assert.Equal(isAfter, f.Registry.State.Experts.Any(e => e.Name == $"guest-{i}"));
         }
 
-        await f.Registry.AddAsync(f.Addition("last", Path.Combine(f.Others, "experts", "epsilon")), null, None);
+        await f.Registry.ChangeAsync(f.Addition("last", Path.Combine(f.Others, "experts", "epsilon")));
         await f.AssertSurvivesRestart();
     }
 
@@ -104,7 +104,7 @@ public sealed class FaultPointTests(ServedForest served)
             new TinyForest().WriteExpert(directory, 900_000 + i);
             await f.Add($"guest-{i}", directory); // finishes what the last removal left
             AssertFinished();
-            if (!await Fails(f, point, () => f.Registry.RemoveAsync(Removal($"guest-{i}") with { Purge = true }, null, None)))
+            if (!await Fails(f, point, () => f.Registry.ChangeAsync(Removal($"guest-{i}") with { Purge = true })))
             {
                 Assert.True(Directory.Exists(directory));
                 await f.Remove($"guest-{i}");
@@ -167,7 +167,7 @@ public sealed class FaultPointTests(ServedForest served)
             CopyDirectory(f.Served, Path.Combine(image, "served"));
             images.Add((point, image));
         };
-        var change = (removal ? await f.Registry.RemoveAsync(Removal("beta") with { Purge = true }, null, None) : await f.Add()).Change;
+        var change = (removal ? await f.Registry.ChangeAsync(Removal("beta") with { Purge = true }) : await f.Add()).Change;
         f.InjectFault = null;
         Assert.Equal(Points(removal).Order(), images.Select(i => i.Point).Order());
         foreach (var (point, image) in images)
@@ -202,7 +202,7 @@ public sealed class FaultPointTests(ServedForest served)
             disposal = Task.Run(async () => await registry.DisposeAsync());
             Assert.True(SpinWait.SpinUntil(() => IsClosing(registry), TimeSpan.FromSeconds(60)));
         };
-        var e = await Assert.ThrowsAsync<BtxException>(() => registry.RemoveAsync(Removal("beta") with { Purge = true }, null, None));
+        var e = await Assert.ThrowsAsync<BtxException>(() => registry.ChangeAsync(Removal("beta") with { Purge = true }));
         Assert.Contains("the server is shutting down", e.Message, StringComparison.Ordinal);
         await disposal!;
         f.InjectFault = null;
@@ -223,7 +223,7 @@ public sealed class FaultPointTests(ServedForest served)
         {
             if (p == "change:built") early.Cancel();
         };
-        await Assert.ThrowsAnyAsync<OperationCanceledException>(() => f.Registry.AddAsync(f.Addition(), null, early.Token));
+        await Assert.ThrowsAnyAsync<OperationCanceledException>(() => f.Registry.ChangeAsync(f.Addition(), null, early.Token));
         Assert.Equal((before, ChangeOutcome.Aborted, "cancelled"),
             (f.Registry.State.Hash(), f.Registry.History[0].Outcome, f.Registry.History[0].Message));
         using var late = new CancellationTokenSource();
@@ -231,7 +231,7 @@ public sealed class FaultPointTests(ServedForest served)
         {
             if (p == "change:committed") late.Cancel();
         };
-        Assert.Equal(ChangeOutcome.Committed, (await f.Registry.RemoveAsync(Removal("beta"), null, late.Token)).Change.Outcome);
+        Assert.Equal(ChangeOutcome.Committed, (await f.Registry.ChangeAsync(Removal("beta"), null, late.Token)).Change.Outcome);
         Assert.Equal(["alpha", "gamma"], f.Registry.Engine.Describe().Experts);
     }
 

@@ -21,7 +21,7 @@ public sealed class ForestRegistryTests(ServedForest served)
         var before = f.Registry.State;
         var phases = new List<string>();
         var addition = f.Addition() with { Samples = new Dictionary<string, string> { ["epsilon"] = Sample, ["beta"] = Sample } };
-        var result = await f.Registry.AddAsync(addition, new Direct(p => phases.Add(p.Phase)), None);
+        var result = await f.Registry.ChangeAsync(addition, new Direct(p => phases.Add(p.Phase)), None);
         Assert.Equal(("c000001", ChangeKind.Add, ChangeOutcome.Committed, 0L, 1L), (result.Change.Id, result.Change.Kind,
             result.Change.Outcome, result.Change.RevisionBefore, result.Change.RevisionAfter!.Value));
         Assert.Equal([ChangePhase.Validate, ChangePhase.Begin, ChangePhase.Build, ChangePhase.Prior, ChangePhase.Commit, ChangePhase.Swap],
@@ -41,10 +41,10 @@ public sealed class ForestRegistryTests(ServedForest served)
     public async Task An_expert_is_removed_and_the_certificate_holds()
     {
         await using var f = new RegistryFixture(served);
-        await f.Registry.CreateAverageAsync(new()
-        { By = Author, Name = "blend", Weights = new Dictionary<string, double> { ["alpha"] = 1, ["beta"] = 1 } }, null, None);
+        await f.Registry.ChangeAsync(new AverageCreation
+        { By = Author, Name = "blend", Weights = new Dictionary<string, double> { ["alpha"] = 1, ["beta"] = 1 } });
         await f.Scores(); // makes the averages
-        var result = await f.Registry.RemoveAsync(Removal("beta") with { Probe = null }, null, None);
+        var result = await f.Registry.ChangeAsync(Removal("beta") with { Probe = null });
         Assert.Equal(["alpha", "gamma"], f.Registry.Engine.Describe().Experts);
         var certificate = result.Certificate!;
         Assert.True(certificate.Equality.Passed, $"{certificate.Equality}");
@@ -66,7 +66,7 @@ public sealed class ForestRegistryTests(ServedForest served)
         await using var f = new RegistryFixture(served);
         await f.Add();
         var warnings = new List<string>();
-        var twin = await f.Registry.AddAsync(f.Addition("twin", Path.Combine(f.Others, "experts", "epsilon")),
+        var twin = await f.Registry.ChangeAsync(f.Addition("twin", Path.Combine(f.Others, "experts", "epsilon")),
             new Direct(p => warnings.Add(p.Message)), None);
         const string Warning =
             "twin has the same weights as epsilon: it counts double in every mixture, and they can be removed only together";
@@ -90,16 +90,16 @@ public sealed class ForestRegistryTests(ServedForest served)
     public async Task Averages_are_made_followed_dropped_and_rolled_back()
     {
         await using var f = new RegistryFixture(served);
-        await f.Registry.CreateAverageAsync(new()
-        { By = Author, Name = "mine", Weights = new Dictionary<string, double> { ["alpha"] = 1, ["beta"] = 3 } }, null, None);
-        await f.Registry.CreateAverageAsync(new() { By = Author, Name = "of-beta", Domain = "beta" }, null, None);
-        var sampled = await f.Registry.CreateAverageAsync(new() { By = Author, Name = "sampled", Sample = Sample }, null, None);
+        await f.Registry.ChangeAsync(new AverageCreation
+        { By = Author, Name = "mine", Weights = new Dictionary<string, double> { ["alpha"] = 1, ["beta"] = 3 } });
+        await f.Registry.ChangeAsync(new AverageCreation { By = Author, Name = "of-beta", Domain = "beta" });
+        var sampled = await f.Registry.ChangeAsync(new AverageCreation { By = Author, Name = "sampled", Sample = Sample });
         Assert.Contains("weights: the posterior over", Assert.Single(sampled.Notes), StringComparison.Ordinal);
         Assert.Equal(["mine", "of-beta", "sampled"], f.Registry.Engine.Describe().Averages);
         await f.AssertSurvivesRestart();
-        await f.Registry.DropAverageAsync("mine", Author, null, None);
+        await f.Registry.ChangeAsync(new AverageRemoval("mine") { By = Author });
         await f.AssertSurvivesRestart();
-        var back = await f.Registry.RollbackAsync(Author, null, None);
+        var back = await f.Registry.ChangeAsync(new Rollback { By = Author });
         Assert.Equal("c000004", back.Change.Undoes);
         Assert.Equal(["mine", "of-beta", "sampled"], f.Registry.Engine.Describe().Averages);
         await f.AssertSurvivesRestart();
@@ -111,7 +111,7 @@ public sealed class ForestRegistryTests(ServedForest served)
         await using var f = new RegistryFixture(served);
         var before = f.Registry.State;
         await f.Add();
-        await f.Registry.RollbackAsync(Author, null, None);
+        await f.Registry.ChangeAsync(new Rollback { By = Author });
         Assert.Equal(before.Hash(), (f.Registry.State with { Revision = 0 }).Hash());
         Assert.Equal(["alpha", "beta", "gamma"], f.Registry.Engine.Describe().Experts);
         await f.AssertSurvivesRestart();

@@ -29,7 +29,7 @@ public sealed partial class HardLinkTests(ServedForest served)
         if (deed == "link") Link(Weights(f, "gamma"), other);
         else if (deed == "cut") using (var file = File.OpenWrite(Weights(f, "gamma"))) file.SetLength(64);
         else File.Move(deed == "graph" ? graph : Path.Combine(directory, $"{deed}.json"), other);
-        var e = await Assert.ThrowsAsync<BtxException>(() => f.Registry.RemoveAsync(Removal("beta") with { Purge = true }, null, None));
+        var e = await Assert.ThrowsAsync<BtxException>(() => f.Registry.ChangeAsync(Removal("beta") with { Purge = true }));
         Assert.Equal(ErrorKind.Precondition, e.Kind);
         Assert.Contains(why, e.Message, StringComparison.Ordinal);
         if (deed != "graph") Assert.Contains("expert \"gamma\", which stays, could not be opened again: ", e.Message,
@@ -46,7 +46,7 @@ public sealed partial class HardLinkTests(ServedForest served)
 
         if (deed == "link") File.Delete(other);
         else File.Move(other, deed == "graph" ? graph : Path.Combine(directory, $"{deed}.json"));
-        Assert.True((await f.Registry.RemoveAsync(Removal("beta") with { Purge = true }, null, None)).Certificate!.Equality.Passed);
+        Assert.True((await f.Registry.ChangeAsync(Removal("beta") with { Purge = true })).Certificate!.Equality.Passed);
         await f.AssertSurvivesRestart();
     }
 
@@ -91,7 +91,7 @@ public sealed partial class HardLinkTests(ServedForest served)
         {
             if (p == point) Link(Weights(f, "gamma"), Path.Combine(f.Others, "other"));
         };
-        var result = await f.Registry.RemoveAsync(Removal("beta") with { Purge = true }, null, None);
+        var result = await f.Registry.ChangeAsync(Removal("beta") with { Purge = true });
         f.InjectFault = null;
         var check = result.Certificate!.Equality;
         Assert.True(check.Passed);
@@ -136,7 +136,7 @@ public sealed partial class HardLinkTests(ServedForest served)
         await f.Registry.LookAtFilesAsync();
         Assert.Contains("beta", f.Registry.Damage.Experts.Keys);
         await f.Registry.LookAtFilesAsync();
-        var removal = await f.Registry.RemoveAsync(Removal("beta") with { Purge = purge }, null, None);
+        var removal = await f.Registry.ChangeAsync(Removal("beta") with { Purge = purge });
         var file = Assert.Single(removal.Certificate!.Removed[0].Files);
         Assert.Equal(("model.safetensors", bytes, false), (file.Path, file.Bytes, file.Deleted));
         Assert.StartsWith("was not at its place", file.Remains, StringComparison.Ordinal);
@@ -155,7 +155,7 @@ public sealed partial class HardLinkTests(ServedForest served)
         Directory.Delete(Path.GetDirectoryName(Weights(f, "beta"))!, recursive: true);
         await f.Registry.LookAtFilesAsync();
         await f.Registry.LookAtFilesAsync();
-        var removal = await f.Registry.RemoveAsync(Removal("beta") with { Purge = true }, null, None);
+        var removal = await f.Registry.ChangeAsync(Removal("beta") with { Purge = true });
         var file = Assert.Single(removal.Certificate!.Removed[0].Files);
         Assert.Equal(("model.safetensors", false), (file.Path, file.Deleted));
         Assert.EndsWith("the file that was served has no name any more: it was deleted before", file.Remains, StringComparison.Ordinal);
@@ -170,7 +170,7 @@ public sealed partial class HardLinkTests(ServedForest served)
         _ = f.Registry;
         for (var i = 0; i < links; i++) Link(Weights(f, "beta"), Path.Combine(f.Others, $"other {i}"));
         await f.Registry.LookAtFilesAsync();
-        var removal = await f.Registry.RemoveAsync(Removal("beta") with { Purge = true }, null, None);
+        var removal = await f.Registry.ChangeAsync(Removal("beta") with { Purge = true });
         Assert.False(File.Exists(Weights(f, "beta")));
         var file = Assert.Single(removal.Certificate!.Removed[0].Files, x => !x.Deleted);
         Assert.Equal(("model.safetensors", $"its name was deleted, but {why}"), (file.Path, file.Remains));

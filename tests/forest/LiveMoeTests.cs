@@ -47,7 +47,7 @@ public sealed class LiveMoeTests(ServedForest served, ServedBtx btx)
         var e = await Assert.ThrowsAsync<BtxException>(() => f.Remove("beta"));
         Assert.EndsWith("remove with --drop-btx to stop serving it", e.Message, StringComparison.Ordinal);
         await AssertAnswers(f, true);
-        var result = await f.Registry.RemoveAsync(Removal("beta") with { DropMoe = true }, null, None);
+        var result = await f.Registry.ChangeAsync(Removal("beta") with { DropMoe = true });
         Assert.Contains("its files stay and still hold beta", Assert.Single(result.Notes), StringComparison.Ordinal);
         Assert.True(result.Certificate!.Equality.Passed);
         await AssertAnswers(f, false);
@@ -89,7 +89,7 @@ public sealed class LiveMoeTests(ServedForest served, ServedBtx btx)
         var remix = new FakeRemix((to, names) => Moe(btx, to, names)) { Statistics = false };
         await using var f = Fixture(served, btx, remix);
         var addition = f.Addition() with { RouterStatistics = f.Others };
-        Assert.Equal("no statistics", (await Assert.ThrowsAsync<BtxException>(() => f.Registry.AddAsync(addition, null, None))).Message);
+        Assert.Equal("no statistics", (await Assert.ThrowsAsync<BtxException>(() => f.Registry.ChangeAsync(addition))).Message);
         Assert.Empty(f.Registry.History);
     }
 
@@ -125,16 +125,16 @@ public sealed class LiveMoeTests(ServedForest served, ServedBtx btx)
         var added = await f.Add();
         Assert.Equal("the BTX model stays as it is: no statistics", added.Notes[^1]);
         remix.Statistics = true;
-        await f.Registry.RollbackAsync(Author, null, None);
+        await f.Registry.ChangeAsync(new Rollback { By = Author });
         await f.Add();
         Assert.Equal("mixtures/c000004", f.Registry.State.Moe);
         Assert.Contains("epsilon", f.Registry.Engine.Describe().Moe!.Experts);
         Assert.Equal(2, Directory.GetDirectories(Path.Combine(f.Served, "mixtures")).Length); // a rollback would need the other
-        await f.Registry.RollbackAsync(Author, null, None);
+        await f.Registry.ChangeAsync(new Rollback { By = Author });
         Assert.Equal("mixtures/c000001", f.Registry.State.Moe);
         await f.AssertSurvivesRestart();
         Assert.Equal([Path.Combine(f.Served, "mixtures", "c000001")], Directory.GetDirectories(Path.Combine(f.Served, "mixtures")));
-        var dropped = await f.Registry.RemoveAsync(Removal("gamma") with { DropMoe = true }, null, None);
+        var dropped = await f.Registry.ChangeAsync(Removal("gamma") with { DropMoe = true });
         Assert.EndsWith("mixtures/c000001 is served no more; its files are deleted", Assert.Single(dropped.Notes),
             StringComparison.Ordinal);
         Assert.Empty(Directory.GetDirectories(Path.Combine(f.Served, "mixtures")));

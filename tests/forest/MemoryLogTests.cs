@@ -16,7 +16,7 @@ public sealed class MemoryLogTests(ServedForest served)
         await using var f = new RegistryFixture(served, null, o => o with
         { OpenLog = directory => log ??= new MemoryLog(directory, CommittedState.Read(directory).Base) });
         await f.Add();
-        await f.Registry.RollbackAsync(RegistryFixture.Author, null, RegistryFixture.None);
+        await f.Registry.ChangeAsync(new Rollback { By = RegistryFixture.Author });
         await f.Add();
         var removed = await f.Remove("beta");
         Assert.Equal(["alpha", "gamma", "epsilon"], f.Registry.Engine.Describe().Experts);
@@ -25,7 +25,7 @@ public sealed class MemoryLogTests(ServedForest served)
             f.Registry.KeyFingerprint).Problems);
         Assert.Equal([ChangeKind.Add, ChangeKind.Rollback, ChangeKind.Add, ChangeKind.Remove], log!.History.Select(c => c.Kind));
         Assert.All(log.History, c => Assert.Equal(ChangeOutcome.Committed, c.Outcome));
-        await Assert.ThrowsAsync<BtxException>(() => f.Registry.RollbackAsync(RegistryFixture.Author, null, RegistryFixture.None));
+        await Assert.ThrowsAsync<BtxException>(() => f.Registry.ChangeAsync(new Rollback { By = RegistryFixture.Author }));
         await f.AssertSurvivesRestart();
         Assert.Equal(4, f.Registry.State.Revision);
         Assert.False(File.Exists(Path.Combine(f.Served, ChangeJournal.FileName)));

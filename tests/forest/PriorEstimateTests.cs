@@ -28,7 +28,7 @@ public sealed class PriorEstimateTests(ServedForest served)
     {
         await using var f = new RegistryFixture(served);
         var text = string.Join(' ', Enumerable.Range(0, 90).Select(i => $"the {i} cats of the {i * 7} mats"));
-        await f.Registry.AddAsync(f.Addition() with { Samples = new Dictionary<string, string> { ["epsilon"] = text } }, null, None);
+        await f.Registry.ChangeAsync(f.Addition() with { Samples = new Dictionary<string, string> { ["epsilon"] = text } });
         var engine = f.Registry.Engine;
         var expected = new List<double[]>();
         foreach (var name in engine.Describe().Experts)

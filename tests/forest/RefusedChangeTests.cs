@@ -21,11 +21,11 @@ public sealed class RefusedChangeTests(ServedForest served)
         { "hard link", "is a hard link" },
         { "missing", "no such directory" },
         { "no directory", "no directory is named" },
-        { "name", "is no name for an expert" },
+        { "name", "expert name \"Not A Name\" is not 1-64 of" },
         { "taken", "expert \"alpha\" is in the forest already" },
         { "seed", "\"seed\" is reserved: every lineage calls the seed model so" },
-        { "domain", "is no name for a domain" },
-        { "hash form", "is not a SHA-256" },
+        { "domain", "domain \"a/b\" is not 1-64 of" },
+        { "hash form", "expected abc (as named)" },
         { "other hash", "as named); copy them again" },
         { "hash of its forest", "as its forest lists it); copy them again" },
         { "truncated", "model.safetensors" },
@@ -139,7 +139,7 @@ public sealed class RefusedChangeTests(ServedForest served)
         await using var f = new RegistryFixture(served);
         var before = f.Registry.State.Hash();
         var addition = Damage(problem, f);
-        var e = await Assert.ThrowsAsync<BtxException>(() => f.Registry.AddAsync(addition, null, None));
+        var e = await Assert.ThrowsAsync<BtxException>(() => f.Registry.ChangeAsync(addition));
         Assert.Contains(expected, e.Message, StringComparison.Ordinal);
         Assert.Equal(problem == "missing" ? ErrorKind.Missing : ErrorKind.Precondition, e.Kind);
         Assert.DoesNotContain('\n', e.Message);
@@ -147,7 +147,7 @@ public sealed class RefusedChangeTests(ServedForest served)
         Assert.Equal(before, f.Registry.State.Hash());
         Assert.Equal(3, f.Registry.Engine.Describe().Experts.Count);
         Assert.DoesNotContain(f.Registry.History, c => c.Outcome is ChangeOutcome.Open or ChangeOutcome.Committed);
-        await f.Registry.CreateAverageAsync(new() { By = Author, Name = "still", Domain = "beta" }, null, None);
+        await f.Registry.ChangeAsync(new AverageCreation { By = Author, Name = "still", Domain = "beta" });
     }
 
     [Fact]
@@ -166,29 +166,30 @@ public sealed class RefusedChangeTests(ServedForest served)
         await Refused("is named twice", ErrorKind.Precondition, () => f.Remove("alpha", "alpha"));
         await Refused("no expert \"zeta\" in the forest", ErrorKind.Missing, () => f.Remove("zeta"));
         await Refused("lineage policy \"all\" is unknown", ErrorKind.Precondition,
-            () => f.Registry.RemoveAsync(Removal("beta") with { Lineage = "all" }, null, None));
+            () => f.Registry.ChangeAsync(Removal("beta") with { Lineage = "all" }));
         await Refused("the forest is at revision 0, not 7", ErrorKind.Conflict,
-            () => f.Registry.RemoveAsync(Removal("beta") with { ExpectedRevision = 7 }, null, None));
+            () => f.Registry.ChangeAsync(Removal("beta") with { ExpectedRevision = 7 }));
         await Refused("the probe text has 0 tokens", ErrorKind.Precondition,
-            () => f.Registry.RemoveAsync(Removal("beta") with { Probe = "" }, null, None));
-        await Refused("there is no change to roll back", ErrorKind.Precondition, () => f.Registry.RollbackAsync(Author, null, None));
+            () => f.Registry.ChangeAsync(Removal("beta") with { Probe = "" }));
+        await Refused("there is no change to roll back", ErrorKind.Precondition,
+            () => f.Registry.ChangeAsync(new Rollback { By = Author }));
         await Refused("no average \"none\"; there are none", ErrorKind.Missing,
-            () => f.Registry.DropAverageAsync("none", Author, null, None));
+            () => f.Registry.ChangeAsync(new AverageRemoval("none") { By = Author }));
         await Refused("one of the three", ErrorKind.Precondition,
-            () => f.Registry.CreateAverageAsync(new() { By = Author, Name = "a" }, null, None));
+            () => f.Registry.ChangeAsync(new AverageCreation { By = Author, Name = "a" }));
         await Refused("no cached prior of domain \"gamma\" is known", ErrorKind.Missing,
-            () => f.Registry.CreateAverageAsync(new() { By = Author, Name = "a", Domain = "gamma" }, null, None));
-        await Refused("no expert \"zeta\"", ErrorKind.Missing, () => f.Registry.CreateAverageAsync(new()
-        { By = Author, Name = "a", Weights = new Dictionary<string, double> { ["zeta"] = 1 } }, null, None));
+            () => f.Registry.ChangeAsync(new AverageCreation { By = Author, Name = "a", Domain = "gamma" }));
+        await Refused("no expert \"zeta\"", ErrorKind.Missing, () => f.Registry.ChangeAsync(new AverageCreation
+        { By = Author, Name = "a", Weights = new Dictionary<string, double> { ["zeta"] = 1 } }));
         await Refused("the sample text has 2 tokens", ErrorKind.Precondition,
-            () => f.Registry.CreateAverageAsync(new() { By = Author, Name = "a", Sample = "ab" }, null, None));
+            () => f.Registry.ChangeAsync(new AverageCreation { By = Author, Name = "a", Sample = "ab" }));
         await Refused("no change \"c000009\"", ErrorKind.Missing, () => Task.FromResult(f.Registry.Certificate("c000009")));
         await f.Remove("beta");
-        await Refused("a removal is final", ErrorKind.Precondition, () => f.Registry.RollbackAsync(Author, null, None));
-        await f.Registry.CreateAverageAsync(new() { By = Author, Name = "uni", Weights = new Dictionary<string, double> { ["alpha"] = 1 } },
-            null, None);
+        await Refused("a removal is final", ErrorKind.Precondition, () => f.Registry.ChangeAsync(new Rollback { By = Author }));
+        await f.Registry.ChangeAsync(new AverageCreation
+        { By = Author, Name = "uni", Weights = new Dictionary<string, double> { ["alpha"] = 1 } });
         await Refused("average \"uni\" exists already", ErrorKind.Conflict,
-            () => f.Registry.CreateAverageAsync(new() { By = Author, Name = "uni", Domain = "alpha" }, null, None));
+            () => f.Registry.ChangeAsync(new AverageCreation { By = Author, Name = "uni", Domain = "alpha" }));
         await Refused("only a removal has a certificate", ErrorKind.Precondition, () => Task.FromResult(f.Registry.Certificate("c000002")));
     }
 
@@ -204,19 +205,19 @@ public sealed class RefusedChangeTests(ServedForest served)
             reached.SetResult();
             go.Wait(None);
         };
-        var addition = f.Registry.AddAsync(f.Addition() with { Parents = [new ParentEntry("beta", 1)] }, null, None);
+        var addition = f.Registry.ChangeAsync(f.Addition() with { Parents = [new ParentEntry("beta", 1)] });
         await reached.Task;
         var e = await Assert.ThrowsAsync<BtxException>(() => f.Remove("gamma"));
         Assert.Equal(("change c000001 (add by ada) is under way; wait until it has ended", ErrorKind.Conflict), (e.Message, e.Kind));
         e = await Assert.ThrowsAsync<BtxException>(() =>
-            f.Registry.RemoveAsync(Removal("beta") with { Lineage = LineagePolicy.Cascade }, null, None));
+            f.Registry.ChangeAsync(Removal("beta") with { Lineage = LineagePolicy.Cascade }));
         Assert.Contains("expert \"epsilon\", a descendant of \"beta\", is being added", e.Message, StringComparison.Ordinal);
         Assert.Throws<BtxException>(() => f.Registry.Plan(["beta"], LineagePolicy.Cascade));
         Assert.Equal(["beta"], f.Registry.Plan(["beta"], LineagePolicy.Only).Removed);
         f.InjectFault = null;
         go.Set();
         await addition;
-        var removal = await f.Registry.RemoveAsync(Removal("beta") with { Lineage = LineagePolicy.Cascade }, null, None);
+        var removal = await f.Registry.ChangeAsync(Removal("beta") with { Lineage = LineagePolicy.Cascade });
         Assert.Equal(["beta", "epsilon"], removal.Certificate!.Removed.Select(r => r.Name));
     }
 }

@@ -66,9 +66,9 @@ internal sealed class RegistryFixture : IAsyncDisposable
         new() { By = Author, Experts = experts, Probe = "the cat sat on the mat" };
 
     public Task<ChangeResult> Add(string name = "epsilon", string? directory = null, IProgress<ChangeProgress>? progress = null) =>
-        Registry.AddAsync(Addition(name, directory), progress, None);
+        Registry.ChangeAsync(Addition(name, directory), progress, None);
 
-    public Task<ChangeResult> Remove(params string[] experts) => Registry.RemoveAsync(Removal(experts), null, None);
+    public Task<ChangeResult> Remove(params string[] experts) => Registry.ChangeAsync(Removal(experts));
 
     /// <summary>What the forest says to a fixed text: of every expert, mixed, averaged.</summary>
     public async Task<double[][]> Scores()

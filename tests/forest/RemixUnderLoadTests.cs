@@ -33,7 +33,7 @@ public sealed class RemixUnderLoadTests : IDisposable
             using var stop = CancellationTokenSource.CreateLinkedTokenSource(None);
             var answered = Answer(registry.Engine, stop.Token);
 
-            var removed = await registry.RemoveAsync(new ExpertRemoval { By = author, Experts = ["beta"] }, null, None);
+            var removed = await registry.ChangeAsync(new ExpertRemoval { By = author, Experts = ["beta"] });
             without = Path.Combine(world.At("served"), registry.State.Moe!);
             Assert.Equal(["alpha", "gamma"], registry.Engine.Describe().Moe!.Experts);
             Assert.Equal((ServedMoeManifest.Load(present).SourceSha256, ServedMoeManifest.Load(without).SourceSha256),
@@ -41,8 +41,8 @@ public sealed class RemixUnderLoadTests : IDisposable
             await using (var fresh = ForestEngine.Start(new EngineOptions { Moe = scratch, Threads = 1, Slots = 2 }))
                 Assert.Equal(await Score(fresh), await Score(registry.Engine));
 
-            await registry.AddAsync(new ExpertAddition
-            { By = author, Name = "beta", Directory = world.Expert("beta"), RouterStatistics = world.At("handed/beta") }, null, None);
+            await registry.ChangeAsync(new ExpertAddition
+            { By = author, Name = "beta", Directory = world.Expert("beta"), RouterStatistics = world.At("handed/beta") });
             again = Path.Combine(world.At("served"), registry.State.Moe!);
             Assert.Equal(["alpha", "gamma", "beta"], registry.Engine.Describe().Moe!.Experts);
             Assert.Equal(first, await Score(registry.Engine));

@@ -18,7 +18,7 @@ public sealed class RemovalTests(ServedForest served)
         await using var f = new RegistryFixture(served);
         var directory = Path.Combine(f.Source, "experts", "beta");
         var sizes = Directory.GetFiles(directory).ToDictionary(p => Path.GetFileName(p), p => new FileInfo(p).Length);
-        var result = await f.Registry.RemoveAsync(Removal("beta") with { Purge = true }, null, None);
+        var result = await f.Registry.ChangeAsync(Removal("beta") with { Purge = true });
         Assert.False(Directory.Exists(directory));
         Assert.NotNull(result.Change.PurgedAt);
         Assert.Equal(sizes.OrderBy(s => s.Key, StringComparer.Ordinal).Select(s => new CertifiedFile(s.Key, s.Value, Deleted: true)),
@@ -33,7 +33,7 @@ public sealed class RemovalTests(ServedForest served)
     public async Task A_certificate_whose_file_is_gone_is_written_again_as_the_journal_has_it(bool changed)
     {
         await using var f = new RegistryFixture(served);
-        var first = (await f.Registry.RemoveAsync(Removal("beta") with { Purge = true }, null, None)).Certificate!;
+        var first = (await f.Registry.ChangeAsync(Removal("beta") with { Purge = true })).Certificate!;
         if (changed) await f.Add();
         File.Delete(RemovalCertificate.FileOf(f.Served, "c000001"));
         if (changed) await f.Restart();
@@ -48,7 +48,7 @@ public sealed class RemovalTests(ServedForest served)
     public async Task A_journal_that_lost_a_certified_removal_is_refused()
     {
         await using var f = new RegistryFixture(served);
-        await f.Registry.RemoveAsync(Removal("beta"), null, None);
+        await f.Registry.ChangeAsync(Removal("beta"));
         await f.Registry.DisposeAsync();
         var journal = Path.Combine(f.Served, ChangeJournal.FileName);
         var known = await File.ReadAllBytesAsync(journal, None);
@@ -76,7 +76,7 @@ public sealed class RemovalTests(ServedForest served)
         Exporter.ForestExporter.Export(new() { Forest = f.Source, Out = other, Threads = 1 });
         var before = f.Registry.State.Hash();
         var refused = await Assert.ThrowsAsync<BtxException>(() =>
-            f.Registry.RemoveAsync(Removal("beta") with { Purge = true }, null, None));
+            f.Registry.ChangeAsync(Removal("beta") with { Purge = true }));
         Assert.Equal($"--purge would delete the files of expert \"beta\" under other served forests: {other}; remove it from each of them "
                 + "first, or delete those exports, or remove without --purge",
             refused.Message);
@@ -87,15 +87,15 @@ public sealed class RemovalTests(ServedForest served)
         await using (var second = ForestRegistry.Open(f.Engine with { Directory = moved }, new()))
         {
             Assert.Contains(moved, (await Assert.ThrowsAsync<BtxException>(() =>
-                f.Registry.RemoveAsync(Removal("beta") with { Purge = true }, null, None))).Message, StringComparison.Ordinal);
-            await second.RemoveAsync(Removal("beta"), null, None);
+                f.Registry.ChangeAsync(Removal("beta") with { Purge = true }))).Message, StringComparison.Ordinal);
+            await second.ChangeAsync(Removal("beta"));
         }
 
-        await f.Registry.RemoveAsync(Removal("beta") with { Purge = true }, null, None);
+        await f.Registry.ChangeAsync(Removal("beta") with { Purge = true });
         Assert.NotNull(f.Registry.PurgeObstacle(f.Registry.Plan(["gamma"], LineagePolicy.Only)));
         Directory.Delete(moved, recursive: true); // what is gone needs nothing
         Assert.Null(f.Registry.PurgeObstacle(f.Registry.Plan(["gamma"], LineagePolicy.Only)));
-        Assert.NotNull((await f.Registry.RemoveAsync(Removal("gamma") with { Purge = true }, null, None)).Change.PurgedAt);
+        Assert.NotNull((await f.Registry.ChangeAsync(Removal("gamma") with { Purge = true })).Change.PurgedAt);
     }
 
     [Fact]
@@ -109,7 +109,7 @@ public sealed class RemovalTests(ServedForest served)
                 File.Copy(file, Path.Combine(run, Path.GetFileName(file)));
         }
 
-        var result = await f.Registry.RemoveAsync(Removal("beta") with { Purge = true }, null, None);
+        var result = await f.Registry.ChangeAsync(Removal("beta") with { Purge = true });
         var copy = Path.Combine(f.Source, "runs", "round-1", "beta");
         Assert.Equal([$"training left a copy of the weights of beta in {copy}; a purge does not delete it"],
             result.Notes.Where(n => n.Contains("copy", StringComparison.Ordinal)));
@@ -123,7 +123,7 @@ public sealed class RemovalTests(ServedForest served)
         var before = await f.Scores();
         var result = await f.Remove("beta");
         Assert.All(result.Certificate!.Removed[0].Files, file => Assert.False(file.Deleted));
-        await f.Registry.AddAsync(f.Addition("beta", Path.Combine(f.Source, "experts", "beta")), null, None);
+        await f.Registry.ChangeAsync(f.Addition("beta", Path.Combine(f.Source, "experts", "beta")));
         Assert.Equal(["alpha", "gamma", "beta"], f.Registry.Engine.Describe().Experts);
         Assert.Equal(before[1], (await f.Scores())[2], (a, b) => Math.Abs(a - b) < 1e-5); // beta alone
         Assert.Contains("added again by change c000002", Assert.Single(CertificateVerifier.Verify(f.Registry.Certificate("c000001"), "it",
@@ -135,11 +135,11 @@ public sealed class RemovalTests(ServedForest served)
     public async Task Descendants_are_quarantined_and_their_residuals_certified()
     {
         await using var f = new RegistryFixture(served);
-        await f.Registry.AddAsync(f.Addition() with { Parents = [new ParentEntry("beta", 0.75), new ParentEntry(ForestState.Seed, 0.25)] },
-            null, None);
+        await f.Registry.ChangeAsync(f.Addition() with
+        { Parents = [new ParentEntry("beta", 0.75), new ParentEntry(ForestState.Seed, 0.25)] });
         var replay = f.Registry.Replay(["beta"], "corpus", "seed-model");
         Assert.Equal(["epsilon"], replay.Retrained);
-        var result = await f.Registry.RemoveAsync(Removal("beta") with { Lineage = LineagePolicy.Quarantine }, null, None);
+        var result = await f.Registry.ChangeAsync(Removal("beta") with { Lineage = LineagePolicy.Quarantine });
         Assert.Equal(["epsilon"], result.Certificate!.Quarantined);
         Assert.Equal(0.75, result.Certificate.Residuals.Single(r => r.Expert == "epsilon").Share, 1e-12);
         Assert.Equal(["alpha", "gamma"], f.Registry.Engine.Describe().Experts);
@@ -181,7 +181,7 @@ public sealed class RemovalTests(ServedForest served)
         var watch = f.Registry.WatchAsync(stop.Token);
         await f.Remove("beta");
         await Assert.ThrowsAsync<Btx.Model.BtxException>(() =>
-            f.Registry.AddAsync(f.Addition() with { Samples = new Dictionary<string, string> { ["epsilon"] = "abc" } }, null, None));
+            f.Registry.ChangeAsync(f.Addition() with { Samples = new Dictionary<string, string> { ["epsilon"] = "abc" } }));
         await f.Registry.DisposeAsync();
         var events = new List<ForestEvent>();
         await foreach (var e in watch) events.Add(e);
@@ -198,7 +198,7 @@ public sealed class RemovalTests(ServedForest served)
     {
         var refused = Assert.Throws<RequestRejectedException>(() =>
             engine.Generate(EngineCalls.Request(EngineCalls.Expert("epsilon"), 4), None));
-        Assert.Equal(RejectionReason.NotFound, refused.Reason);
+        Assert.Equal(ErrorKind.Missing, refused.Kind);
         Assert.StartsWith("expert \"epsilon\" is quarantined: ", refused.Message, StringComparison.Ordinal);
     }
 }

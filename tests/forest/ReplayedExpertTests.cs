@@ -21,7 +21,7 @@ public sealed class ReplayedExpertTests(ServedForest forest)
         var refused = await Assert.ThrowsAsync<Model.BtxException>(() => f.Add());
         Assert.Contains("its \"alpha\" has other weights than \"alpha\" here", refused.Message, StringComparison.Ordinal);
 
-        await f.Registry.AddAsync(f.Addition("alpha-clean", Path.Combine(f.Others, "experts", "alpha")), null, RegistryFixture.None);
+        await f.Registry.ChangeAsync(f.Addition("alpha-clean", Path.Combine(f.Others, "experts", "alpha")));
         await f.Add();
         Assert.Equal([("alpha-clean", 0.75), ("seed", 0.25)], f.Registry.State.Expert("epsilon").Parents.Select(p => (p.Name, p.Weight)));
         // beta there is not beta here
@@ -38,11 +38,11 @@ public sealed class ReplayedExpertTests(ServedForest forest)
         var others = ForestManifest.Load(f.Others);
         (others with { Experts = [.. others.Experts.Select(e => e.Name == "epsilon" ? e with { Parents = [new("beta", 1)] } : e)] }).Save(
             f.Others);
-        await f.Registry.AddAsync(f.Addition("guest", Path.Combine(f.Others, "experts", "beta")), null, RegistryFixture.None);
+        await f.Registry.ChangeAsync(f.Addition("guest", Path.Combine(f.Others, "experts", "beta")));
         await f.Remove("guest");
         await f.Add();
         Assert.Equal([("guest", others.Expert("beta").Sha256)], f.Registry.State.Expert("epsilon").Parents.Select(p => (p.Name, p.Sha256)));
-        await f.Registry.AddAsync(f.Addition("guest", Path.Combine(f.Others, "experts", "beta")), null, RegistryFixture.None);
+        await f.Registry.ChangeAsync(f.Addition("guest", Path.Combine(f.Others, "experts", "beta")));
         var residual = (await f.Remove("guest")).Certificate!.Residuals.Single(r => r.Expert == "epsilon");
         Assert.Equal(1, residual.Share);
     }
@@ -52,7 +52,7 @@ public sealed class ReplayedExpertTests(ServedForest forest)
     {
         await using var f = new RegistryFixture(forest, registered: options =>
             options with { ExpertRoots = [.. options.ExpertRoots, Path.Combine(options.ExpertRoots[0], "experts", "epsilon")] });
-        await f.Registry.AddAsync(f.Addition("epsilon", f.Options.ExpertRoots[^1]), null, RegistryFixture.None);
+        await f.Registry.ChangeAsync(f.Addition("epsilon", f.Options.ExpertRoots[^1]));
         Assert.Contains(f.Registry.State.Experts, e => e.Name == "epsilon");
     }
 }

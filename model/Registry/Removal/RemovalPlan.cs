@@ -1,4 +1,3 @@
-using System.Globalization;
 using Btx.Model.Forests;
 
 namespace Btx.Model.Registry;
@@ -78,26 +77,6 @@ public sealed record RemovalPlan
                 .Select(a => a.Name)],
             ReweightedPriors = [.. after.Experts.Where(e => !ReferenceEquals(e.Prior, listed[e.Name].Prior)).Select(e => e.Name)],
         };
-    }
-
-    /// <summary>For a terminal: what goes, and what stays in whom.</summary>
-    public IReadOnlyList<string> Lines()
-    {
-        static string Share(double share) => share is > 0 and < 0.00005 ? "<0.0001"
-            : share.ToString("0.0000", CultureInfo.InvariantCulture);
-        var lines = new List<string> { $"removed: {string.Join(", ", Removed)}" };
-        if (Quarantined.Count > 0) lines.Add($"quarantined: {string.Join(", ", Quarantined)}");
-        if (DroppedAverages.Count > 0) lines.Add($"averages dropped: {string.Join(", ", DroppedAverages)}");
-        if (ReweightedAverages.Count > 0) lines.Add($"averages over the others: {string.Join(", ", ReweightedAverages)}");
-        if (ReweightedPriors.Count > 0) lines.Add($"priors over the others: {string.Join(", ", ReweightedPriors)}");
-        foreach (var r in Residuals)
-        {
-            var parts = r.ByAncestor.Count > 1 ? $" ({string.Join(", ", r.ByAncestor.Select(a => $"{a.Key} {Share(a.Value)}"))})" : "";
-            lines.Add("residual ancestry in "
-                    + $"{r.Expert}{(r.Status == ExpertStatus.Quarantined ? " (quarantined)" : "")}: {Share(r.Share)}{parts}");
-        }
-
-        return lines;
     }
 
     private static bool Same(ForestState before, NamedAverage a, ForestState after, NamedAverage b)

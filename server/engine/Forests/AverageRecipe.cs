@@ -1,5 +1,4 @@
 using Btx.Model.Averaging;
-using Btx.Model.Tensors;
 
 namespace Btx.Engine.Forests;
 
@@ -39,7 +38,7 @@ internal sealed record AverageKey(string? Domain, string? Named = null)
 }
 
 /// <summary>Averages the experts' parameters in memory and makes a model of the result; no checkpoint is written. Thread-safe.</summary>
-internal sealed class AverageWeightsBuilder(RunnerFactory factory)
+internal sealed class AverageWeightsBuilder(ModelOpener opener)
 {
     // Elements summed at a time: bounds the fp64 scratch.
     private const int Block = 1 << 16;
@@ -52,7 +51,7 @@ internal sealed class AverageWeightsBuilder(RunnerFactory factory)
             Checkpoint[] experts = [.. recipe.Terms.Select(t => t.Model.Checkpoint!)];
             // once: what is larger than 85 kB and lives briefly calls for full collections
             var (parameters, sum) = (new float[Block], new double[Block]);
-            return factory.Create(WeightSet.Create(factory.Config, factory.Dtype,
+            return opener.Create(WeightSet.Create(opener.Config, opener.Dtype,
                 (tensor, destination, count) => Fill(experts, weights, tensor, destination, count, parameters, sum, cancellation)));
         }
         catch (OutOfMemoryException e)
@@ -77,7 +76,7 @@ internal sealed class AverageWeightsBuilder(RunnerFactory factory)
             }
 
             ParameterAverage.Round(sum.AsSpan(0, n), parameters);
-            TensorDtypes.FromSingle(parameters.AsSpan(0, n), factory.Dtype, (byte*)destination + (at * factory.Dtype.Size()));
+            TensorDtypes.FromSingle(parameters.AsSpan(0, n), opener.Dtype, (byte*)destination + (at * opener.Dtype.Size()));
         }
     }
 }

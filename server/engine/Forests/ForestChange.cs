@@ -1,6 +1,3 @@
-using Btx.Model.Registry;
-using Btx.Model.Tensors;
-
 namespace Btx.Engine.Forests;
 
 /// <summary>How the next snapshot differs from the present one. What is not named stays as it is.</summary>

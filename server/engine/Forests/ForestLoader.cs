@@ -1,16 +1,8 @@
-using Btx.Model.Configuration;
-using Btx.Model.Devices;
-using Btx.Model.Files;
 using Btx.Model.Forests;
-using Btx.Model.Registry;
-using Btx.Model.Serving;
-using Btx.Model.Tensors;
-using Btx.Model.Tokens;
 
 namespace Btx.Engine.Forests;
 
-/// <summary>Opens a state of a served forest: reads and checks its manifest, its source, hashes, tokenizers, weights and graphs, and makes
-/// the sessions.</summary>
+/// <summary>Opens a state of a served forest: checks its manifest, hashes, tokenizers, weights and graphs, and makes sessions.</summary>
 /// <param name="moe">The BTX model to serve beside it; null: none.</param>
 /// <param name="prepack">False: the sessions share the mapped weights.</param>
 internal sealed class ForestLoader(EngineOptions options, string directory, ForestState state, MoeLoader? moe, int threads, bool prepack)
@@ -33,10 +25,9 @@ internal sealed class ForestLoader(EngineOptions options, string directory, Fore
         config.RequireTokens(tokenizer.VocabSize, directory);
         moe?.RequireFit(directory, tokenizer, config.VocabSize);
         var context = SnapshotLoader.Context(options, config, moe);
-        var factory = new RunnerFactory(options, graphs, served, config, context, threads, experts.Count);
-        var opener = new ModelOpener(options, directory, served, config, tokenizer, factory, new PrivateWeights(options), context, threads);
+        var opener = new ModelOpener(options, directory, served, config, tokenizer, graphs, context, threads, experts.Count);
         var resources = new ServingResources(tokenizer, context, config.VocabSize, served.SourceSha256, served.Precision,
-            options.Device.ToString(), options.Time, new AverageWeightsBuilder(factory).Build, opener, factory.SessionThreads == 1);
+            options.Device.ToString(), options.Time, new AverageWeightsBuilder(opener).Build, opener, opener.SessionThreads == 1);
         var models = new ServedModel?[experts.Count];
         ServedMoe? loaded = null;
         try

@@ -1,6 +1,3 @@
-using Btx.Model.Registry;
-using Btx.Model.Tokens;
-
 namespace Btx.Engine.Forests;
 
 /// <summary>A loaded forest. Immutable; a change of the forest makes a new one and swaps the reference. Models are shared between
@@ -29,21 +26,13 @@ public sealed class ForestSnapshot
         this.priors = PriorsByDomain(experts, priors);
         NamedAverages = named.Where(a => Over(experts, a.Value) is not null).ToDictionary(StringComparer.Ordinal);
         this.named = NamedAverages.ToDictionary(a => a.Key, a => Over(experts, a.Value)!, StringComparer.Ordinal);
-        Description = new ForestDescription
+        Description = new([.. experts.Select(e => e.Name)], [.. experts.Select(e => e.Domain)], [.. this.priors.Keys],
+            resources.ContextLength, resources.VocabSize, resources.ForestSha256, resources.Precision, resources.Device,
+            resources.Time.GetUtcNow(), moe?.Description)
         {
-            Experts = [.. experts.Select(e => e.Name)],
-            Domains = [.. experts.Select(e => e.Domain)],
-            PriorDomains = [.. this.priors.Keys],
             Averages = [.. this.named.Keys],
             Quarantined = quarantined ?? [],
             Damage = damage ?? ForestDamage.None,
-            ContextLength = resources.ContextLength,
-            VocabSize = resources.VocabSize,
-            ForestSha256 = resources.ForestSha256,
-            Precision = resources.Precision,
-            Device = resources.Device,
-            LoadedAt = resources.Time.GetUtcNow(),
-            Moe = moe?.Description,
             Memory = Models.Aggregate(default(ModelMemory), (sum, m) => sum + m.Runner.Memory),
         };
         foreach (var model in Models) model.Hold();

@@ -1,18 +1,29 @@
-using Btx.Model.Configuration;
-using Btx.Model.Serving;
-using Btx.Model.Tensors;
-using Btx.Model.Tokens;
-
 namespace Btx.Engine.Forests;
 
 /// <summary>Opens models that must fit a served forest: same architecture, tokenizer and precision.</summary>
 internal sealed class ModelOpener(EngineOptions options, string directory, ServedForestManifest served, LlamaConfig config,
-    TextTokenizer tokenizer, RunnerFactory factory, PrivateWeights weights, int context, int threads) : IModelOpener
+    TextTokenizer tokenizer, IReadOnlyList<GraphFile> graphs, int context, int threads, int experts) : IModelOpener
 {
+    private readonly PrivateWeights weights = new(options);
+    private readonly SessionSettings settings = new(options.Device,
+        options.IntraOpThreads > 0 ? options.IntraOpThreads : Math.Max(1, threads / experts), options.AllowSpinning, served.Precision);
+
+    public LlamaConfig Config => config;
+
+    /// <summary>Inside one session, the caller's included.</summary>
+    public int SessionThreads => settings.IntraOpThreads;
+
+    public TensorDtype Dtype { get; } = served.Precision == "fp16" ? TensorDtype.F16 : TensorDtype.F32;
+
     /// <summary>Makes the sessions of weights that were checked already.</summary>
     /// <param name="checkpoint">Taken over, also if this throws.</param>
     public ServedModel Open(string name, Checkpoint checkpoint, bool prepack) =>
-        new(name, factory.Create(WeightSet.Map(checkpoint, factory.Dtype), prepack), checkpoint);
+        new(name, Create(WeightSet.Map(checkpoint, Dtype), prepack), checkpoint);
+
+    /// <param name="set">Taken over, also if this throws.</param>
+    /// <param name="prepack">False: starts at once, without threads; <see cref="OnnxModelRunner.Stage"/> makes it fast later.</param>
+    public OnnxModelRunner Create(WeightSet set, bool prepack = true) => new(config, graphs, set, settings with { Prepack = prepack },
+        Dtype == TensorDtype.F16, options.Slots, context, options.MaxBatchTokens);
 
     public Checkpoint OpenWeights(string name, string directory, CancellationToken cancellation, string? mustBe = null)
     {

@@ -1,9 +1,3 @@
-using Btx.Model.Configuration;
-using Btx.Model.Devices;
-using Btx.Model.Serving;
-using Btx.Model.Tensors;
-using Btx.Model.Tokens;
-
 namespace Btx.Engine.Forests;
 
 /// <summary>Opens a served BTX model: reads and checks its manifest, config, tokenizer and hashes, then makes the sessions.</summary>

@@ -1,6 +1,3 @@
-using Btx.Model.Files;
-using Btx.Model.Tensors;
-
 namespace Btx.Engine.Forests;
 
 /// <summary>A model with its sessions, KV cache and weights, shared by count between snapshots, lanes and builders of averages: a change of

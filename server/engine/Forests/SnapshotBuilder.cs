@@ -1,5 +1,3 @@
-using Btx.Model.Registry;
-
 namespace Btx.Engine.Forests;
 
 /// <summary>Makes the next snapshot from the present one: opens what is new, shares the rest, and recomputes priors and averages.</summary>

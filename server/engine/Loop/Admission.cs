@@ -20,8 +20,7 @@ internal sealed class QueueGate(int capacity)
     public void Leave() => Interlocked.Decrement(ref waiting);
 }
 
-/// <summary>Gives waiting requests their slots, first come first served. A request for an average that is still being built lets others
-/// pass.</summary>
+/// <summary>Gives waiting requests their slots, first come first served; one for an average being built lets others pass.</summary>
 internal sealed class Admission(LaneSet lanes, AverageLanes averages, QueueGate gate)
 {
     public List<Sequence> Waiting { get; } = [];
@@ -29,14 +28,9 @@ internal sealed class Admission(LaneSet lanes, AverageLanes averages, QueueGate 
     /// <summary>Sequences that ran and must prefill again after a change of the forest; they go before those that wait.</summary>
     public List<Sequence> Resuming { get; } = [];
 
-    public IReadOnlyList<Sequence> RemoveWaitingFor(AverageRecipe recipe)
-    {
-        var failed = Waiting.Concat(Resuming).Where(s =>
-            s.Members.Length == 0 && AverageKey.Of(s.Routing) is { } key && recipe.Equals(s.Lease.Snapshot.Recipe(key))).ToList();
-        Waiting.RemoveAll(failed.Contains);
-        Resuming.RemoveAll(failed.Contains);
-        return failed;
-    }
+    /// <summary>Those that wait for an average.</summary>
+    public List<Sequence> WaitingFor(AverageRecipe recipe) => [.. Waiting.Concat(Resuming).Where(s =>
+        s.Members.Length == 0 && AverageKey.Of(s.Routing) is { } key && recipe.Equals(s.Lease.Snapshot.Recipe(key)))];
 
     public void Reap(SequenceReporter reporter)
     {

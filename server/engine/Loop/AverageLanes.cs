@@ -88,8 +88,7 @@ internal sealed class AverageLanes(LaneSet lanes, Func<AverageRecipe, string, Ca
     }
 }
 
-/// <summary>Makes the fast sessions of models that were opened for a quick start; each comes back as a command. A model for which that
-/// fails goes on with the sessions it has.</summary>
+/// <summary>Makes fast sessions of models that were opened for a quick start, which go on with what they have where that fails.</summary>
 internal sealed class SessionStaging(BuildQueue queue, ChannelWriter<EngineCommand> commands, Action<string>? report)
 {
     public void Start(ServedModel model)

@@ -2,8 +2,7 @@ using System.Threading.Channels;
 
 namespace Btx.Engine.Loop;
 
-/// <summary>The one thread that owns all mutable state. Each turn: commands, cancellations, admission, then a step. Others send commands
-/// and read channels.</summary>
+/// <summary>The one thread that owns all mutable state. Each turn: commands, cancellations, admission, then a step.</summary>
 internal sealed class EngineLoop : IDisposable
 {
     private const int MostCommands = 1024; // in one turn: whoever sends more than that does not hold up who runs
@@ -115,7 +114,7 @@ internal sealed class EngineLoop : IDisposable
             case EngineCommand.SessionsReady ready: SessionStaging.Finish(ready); break;
             case EngineCommand.Swap swap:
                 swap.Next.Retire();
-                swap.Done.TrySetException(error ?? new RequestRejectedException(RejectionReason.ShuttingDown,
+                swap.Done.TrySetException(error ?? new RequestRejectedException(ErrorKind.Unavailable,
                     "the server is shutting down; the forest was not changed"));
                 break;
             case EngineCommand.Drain drain: drain.Empty.TrySetResult(); break;
@@ -148,7 +147,8 @@ internal sealed class EngineLoop : IDisposable
                 break;
             case EngineCommand.AverageReady ready:
                 if (!averages.Complete(ready)) break;
-                foreach (var s in admission.RemoveWaitingFor(ready.Recipe)) reporter.End(s, FinishReason.Failed, ready.Error);
+                foreach (var s in admission.WaitingFor(ready.Recipe)) reporter.End(s, FinishReason.Failed, ready.Error);
+                admission.Sweep();
                 break;
             case EngineCommand.SessionsReady ready:
                 if (lanes.Find(ready.Model) is not null) ready.Sessions.Install();

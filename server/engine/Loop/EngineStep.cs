@@ -1,7 +1,6 @@
 namespace Btx.Engine.Loop;
 
-/// <summary>A step: plan → run → mix → sample → commit. Called by the loop's thread; lanes and draws fork to workers and join
-/// again.</summary>
+/// <summary>A step: plan → run → mix → sample → commit, on the loop's thread; lanes and draws fork to workers and join.</summary>
 internal sealed class EngineStep : IDisposable
 {
     // Below this many exponentials a fork costs more than it saves.
@@ -102,8 +101,7 @@ internal sealed class EngineStep : IDisposable
         Report(begin, left, tokens);
     }
 
-    /// <summary>Goes on to the next phase once every member that has a slot has run all but the last token: from the prompt or from
-    /// catching up to decoding, from a scored text to its result.</summary>
+    /// <summary>Goes on to the next phase once every member that has a slot has run all but the last token.</summary>
     public void Advance(Sequence s)
     {
         foreach (var member in s.Members)

@@ -28,8 +28,7 @@ internal sealed record EngineView(IReadOnlyList<EngineView.LaneView> Lanes, IRea
     internal sealed record MemberView(string Lane, int Slot, int Cached, bool Active);
 }
 
-/// <summary>What must hold between steps: slots, lengths, leases. A pure function; run in every engine test and when the loop falls
-/// idle.</summary>
+/// <summary>What must hold between steps: slots, lengths, leases. Run in every engine test and when the loop falls idle.</summary>
 internal static class EngineInvariants
 {
     /// <returns>Each broken rule in a sentence; empty if all hold.</returns>

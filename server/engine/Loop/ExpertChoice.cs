@@ -3,8 +3,7 @@ namespace Btx.Engine.Loop;
 /// <summary>Chooses the active set of <c>top_k</c> and <c>top_p</c> from the posterior over all experts.</summary>
 internal static class ExpertChoice
 {
-    /// <summary>Sets who is active and the weights among them. Experts that are left out give their slot back, unless the set may be chosen
-    /// again later: then they keep what they have cached and catch up from there.</summary>
+    /// <summary>Sets who is active and the weights among them. Others give their slot back, unless the set may be chosen again.</summary>
     /// <param name="previous">The set so far counts for top_p's hysteresis.</param>
     public static void Apply(Sequence s, bool previous)
     {

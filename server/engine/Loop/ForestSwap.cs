@@ -72,9 +72,9 @@ internal sealed class ForestSwap(ForestSnapshot next, InFlightPolicy policy, IRe
     private static void Refuse(Sequence s, ForestSnapshot snapshot, SequenceReporter reporter)
     {
         var problem = RequestRules.RoutingProblem(s.Routing, snapshot.Description);
-        var reason = problem?.Reason == RejectionReason.Damaged ? RejectionReason.Damaged : RejectionReason.NotFound;
+        var kind = problem?.Kind == ErrorKind.Damaged ? ErrorKind.Damaged : ErrorKind.Missing;
         var why = problem?.Message ?? "what the request asks for is gone";
-        reporter.End(s, FinishReason.Removed, new RequestRejectedException(reason, $"the forest changed while the request waited: {why}"));
+        reporter.End(s, FinishReason.Removed, new RequestRejectedException(kind, $"the forest changed while the request waited: {why}"));
     }
 
     private static void Lease(Sequence s, ForestSnapshot snapshot)

@@ -1,7 +1,6 @@
 namespace Btx.Engine.Loop;
 
-/// <summary>The loop's lanes: one for each model of the current snapshot, its averages, and what left the forest but still has
-/// users.</summary>
+/// <summary>The loop's lanes: one for each model of the current snapshot, its averages, and what left but still has users.</summary>
 internal sealed class LaneSet(int slots)
 {
     private readonly Dictionary<ServedModel, Lane> byModel = [];

@@ -1,12 +1,10 @@
 namespace Btx.Engine.Loop;
 
-/// <summary>Takes members out of a sequence between two steps, so that it goes on as if the forest had never had them: the posterior is
-/// over the rest, given the whole text.</summary>
+/// <summary>Takes members out of a sequence between two steps: it goes on as if the forest had never had them.</summary>
 internal static class MemberRemoval
 {
     /// <param name="gone">At least one of the sequence's members is on such a lane, and at least one is not.</param>
-    /// <returns>True if other members take over and run what they missed. Where a slot that they need is taken, the sequence gave its own
-    /// back and is queued.</returns>
+    /// <returns>True if others take over and run what they missed; where a slot for that is taken, the sequence is queued.</returns>
     public static bool Apply(Sequence s, IReadOnlySet<Lane> gone, ForestSnapshot next)
     {
         var wasActive = false;

@@ -2,8 +2,7 @@ using Btx.Engine.Sampling;
 
 namespace Btx.Engine.Loop;
 
-/// <summary>Mixes the active members' distributions of one sequence, draws a token and says what it was worth. One per worker: owns
-/// scratch.</summary>
+/// <summary>Mixes a sequence's active distributions, draws a token and says what it was worth. One per worker: owns scratch.</summary>
 internal sealed class Mixer(int vocabSize, int experts)
 {
     // An expert below this weight cannot move an fp32 mixture, and its products would be denormal numbers, a hundred times slower.

@@ -2,16 +2,14 @@ using Btx.Engine.Sampling;
 
 namespace Btx.Engine.Loop;
 
-/// <summary>The most probable tokens at the positions of a scored text, from the mixture that scores it. One per worker: owns
-/// scratch.</summary>
+/// <summary>The most probable tokens of a scored text, from the mixture that scores it. One per worker: owns scratch.</summary>
 internal sealed class Ranking(int vocabSize)
 {
     private readonly float[] mixture = new float[vocabSize];
     private readonly int[] top = new int[Math.Min(RequestRules.MaxTopLogProbs, vocabSize)];
     private double[] normalisers = [], terms = [];
 
-    /// <summary>Reads the rows that this step ran, the same positions on every member. A failure is kept in
-    /// <see cref="Sequence.Error"/>.</summary>
+    /// <summary>Reads the rows of this step, the same positions of every member. <see cref="Sequence.Error"/> keeps a failure.</summary>
     public void Run(RankedRows rows)
     {
         var s = rows.Sequence;

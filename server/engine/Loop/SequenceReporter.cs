@@ -1,3 +1,5 @@
+using System.Text.Json;
+
 namespace Btx.Engine.Loop;
 
 /// <summary>Writes a sequence's events and its end: to the stream, to the score's task, to the observer.</summary>
@@ -22,8 +24,7 @@ internal sealed class SequenceReporter(TimeProvider time, IStepObserver? observe
         };
     }
 
-    /// <summary>Ends a sequence: gives back its slots, its place in the queue and its lease, and tells whoever waits for it.
-    /// Idempotent.</summary>
+    /// <summary>Gives back a sequence's slots, its place in the queue and its lease, and tells whoever waits. Idempotent.</summary>
     /// <param name="last">The last event, if the end came with a token.</param>
     public void End(Sequence s, FinishReason reason, Exception? error = null, TokenEvent? last = null, string? message = null)
     {
@@ -73,8 +74,8 @@ internal sealed class SequenceReporter(TimeProvider time, IStepObserver? observe
             events.Writer.TryComplete(error);
         }
         else if (error is not null) s.Score!.TrySetException(error);
-        else if (reason == FinishReason.Removed) s.Score!.TrySetException(new RequestRejectedException(RejectionReason.NotFound, message!));
-        else if (reason == FinishReason.Aborted) s.Score!.TrySetException(new RequestRejectedException(RejectionReason.Aborted, message!));
+        else if (reason == FinishReason.Removed) s.Score!.TrySetException(new RequestRejectedException(ErrorKind.Missing, message!));
+        else if (reason == FinishReason.Aborted) s.Score!.TrySetException(new RequestRejectedException(ErrorKind.Conflict, message!));
         else if (reason == FinishReason.Cancelled)
             s.Score!.TrySetCanceled(s.Cancellation.Token.IsCancellationRequested ? s.Cancellation.Token : CancellationToken.None);
 
@@ -107,15 +108,7 @@ internal sealed class SequenceReporter(TimeProvider time, IStepObserver? observe
         return new ScoreResult(logProbs, expertLogProbs, posterior) { Forest = s.Forest, Top = s.ScoredTop, Removed = s.Removed };
     }
 
-    private static string ModeName(RoutingMode mode) => mode switch
-    {
-        RoutingMode.TopK => "top_k",
-        RoutingMode.TopP => "top_p",
-        RoutingMode.Average => "average",
-        RoutingMode.Expert => "expert",
-        RoutingMode.Moe => "moe",
-        _ => "ensemble",
-    };
+    private static string ModeName(RoutingMode mode) => JsonNamingPolicy.SnakeCaseLower.ConvertName(mode.ToString());
 
     // Index as in the forest that the request began with; an average shows its weights.
     private static double[] PerExpert(Sequence s, Func<Member, double> value)

@@ -1,8 +1,7 @@
 namespace Btx.Engine.Loop;
 
-/// <summary>Fork and join inside a step: the loop's thread and a few helpers take items until none is left; the loop goes on when all items
-/// are done, whether or not every helper woke in time. So whatever the items touch stays owned by the loop. Allocates nothing per
-/// call.</summary>
+/// <summary>Fork and join inside a step: the loop's thread and a few helpers take items; the loop goes on when all items are done, whether
+/// or not every helper woke in time. So whatever the items touch stays owned by the loop. Allocates nothing per call.</summary>
 internal sealed class StepWorkers : IDisposable
 {
     private readonly Thread[] helpers;
@@ -26,8 +25,7 @@ internal sealed class StepWorkers : IDisposable
         }
     }
 
-    /// <summary>Runs <paramref name="item"/>(index, worker) for every index below <paramref name="items"/>; it must not throw. Worker is 0
-    /// … threads − 1.</summary>
+    /// <summary>Runs <paramref name="item"/>(index, worker), which must not throw, for every index; worker is 0 … threads − 1.</summary>
     public void Run(int items, Action<int, int> item)
     {
         if (items == 0) return;

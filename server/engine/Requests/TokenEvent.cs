@@ -1,75 +1,40 @@
 namespace Btx.Engine.Requests;
 
 /// <summary>One step of a stream: a token, or only the end.</summary>
-public sealed record TokenEvent
+/// <param name="Text">What became certain: whole characters, nothing that could begin a stop string. May be empty.</param>
+/// <param name="Token">Null in an event that only ends the stream.</param>
+/// <param name="LogProb">log p(token) under the mixture, before temperature and filters.</param>
+/// <param name="Posterior">w_j used for this token, length E (0 for inactive experts); null unless asked for, and in mode moe.</param>
+/// <param name="Contribution">w_j·p_j(token) / Σ, length E: each expert's share in the token; null as above.</param>
+/// <param name="Gates">Mode moe: how the position that this token was predicted from was routed; null unless asked for.</param>
+/// <param name="Message">Why the request ended, in one line, where <paramref name="Finish"/> alone does not say it.</param>
+/// <param name="Forest">The forest that the request began with: index j of every per-expert array is its expert j.</param>
+/// <param name="Usage">With the last event.</param>
+public sealed record TokenEvent(string Text = "", int? Token = null, double LogProb = 0, double[]? Posterior = null,
+    double[]? Contribution = null, RouterGates? Gates = null, FinishReason Finish = FinishReason.None, string? Message = null,
+    ForestDescription? Forest = null, Usage? Usage = null)
 {
-    /// <summary>Text that became certain with this token: whole UTF-8 characters, nothing that could be the start of a stop string. May be
-    /// empty.</summary>
-    public string Text { get; init; } = "";
-
-    /// <summary>Null in an event that only ends the stream.</summary>
-    public int? Token { get; init; }
-
-    /// <summary>log p(token) under the mixture, before temperature and filters.</summary>
-    public double LogProb { get; init; }
-
     /// <summary>The most probable tokens, if asked for.</summary>
     public IReadOnlyList<TokenAlternative> Top { get; init; } = [];
-
-    /// <summary>w_j used for this token, length E (0 for inactive experts); null unless asked for, and in mode moe.</summary>
-    public double[]? Posterior { get; init; }
-
-    /// <summary>w_j·p_j(token) / Σ, length E: each expert's share in this token's probability; null unless asked for, and in mode
-    /// moe.</summary>
-    public double[]? Contribution { get; init; }
-
-    /// <summary>Mode moe: how the position that this token was predicted from was routed; null unless asked for.</summary>
-    public RouterGates? Gates { get; init; }
-
-    public FinishReason Finish { get; init; }
-
-    /// <summary>Why the request ended, in one line, where <see cref="Finish"/> alone does not say it.</summary>
-    public string? Message { get; init; }
-
-    /// <summary>The forest that the request began with, which may have changed since: index j of every per-expert array is its expert
-    /// j.</summary>
-    public ForestDescription? Forest { get; init; }
-
-    /// <summary>With the last event.</summary>
-    public Usage? Usage { get; init; }
 }
 
 /// <param name="LogProb">Natural logarithm of the mixture's probability, before sampling changes it.</param>
 public readonly record struct TokenAlternative(int Token, double LogProb);
 
 /// <param name="ExpertSteps">Forward rows per expert, index as in the description: what the request cost.</param>
-/// <param name="RoutedTokens">Mode moe, [N]: tokens that each expert computed, prompt included, mean over layers; empty in other
-/// modes.</param>
+/// <param name="RoutedTokens">Mode moe, [N]: tokens that each expert computed, prompt included, mean over layers; else empty.</param>
 public sealed record Usage(int PromptTokens, int CompletionTokens, int[] ExpertSteps, TimeSpan TimeToFirstToken, TimeSpan Total,
     double[] RoutedTokens);
 
 public enum FinishReason
 {
-    /// <summary>It goes on.</summary>
-    None,
-
-    /// <summary>End-of-sequence token or stop string.</summary>
-    Stop,
-
-    /// <summary>max_tokens or the context's end.</summary>
-    Length,
-
-    /// <summary>By the client, or by the end of the engine.</summary>
-    Cancelled,
-
-    /// <summary>An error inside the engine, which the stream or the task ends with.</summary>
-    Failed,
-
-    /// <summary>What it asked for by name was removed from the forest; the last event says what.</summary>
-    Removed,
-
-    /// <summary>It used an expert that was removed under the policy <see cref="InFlightPolicy.Abort"/>.</summary>
-    Aborted,
+    None, // it goes on
+    Stop, // end-of-sequence token or stop string
+    Length, // max_tokens or the context's end
+    Cancelled, // by the client, or by the end of the engine
+    Failed, // an error inside the engine, which the stream or the task ends with
+    Removed, // what it asked for by name was removed from the forest; the last event says what
+    Aborted, // it used an expert that was removed under the policy of the same name
 }
 
 /// <summary>How a BTX model routed one position: the gate of each expert in each layer.</summary>
@@ -78,8 +43,7 @@ public sealed record RouterGates(int Experts, float[] Values)
 {
     public int Layers => Values.Length / Experts;
 
-    /// <summary>Mean gate over layers, summed over the experts of each domain; in the order of <see cref="MoeDescription.DomainNames"/>,
-    /// sums to 1.</summary>
+    /// <summary>Mean gate over layers, summed over the experts of each of <see cref="MoeDescription.DomainNames"/>.</summary>
     public double[] ByDomain(MoeDescription moe)
     {
         var shares = new double[moe.DomainNames.Count];

@@ -2,8 +2,7 @@ using System.Numerics;
 
 namespace Btx.Engine.Sampling;
 
-/// <summary>Draws the next token from the mixture. Order: repetition penalty, temperature, top_k, top_p, min_p. Owns its scratch, so one
-/// per thread; nothing is kept from call to call.</summary>
+/// <summary>Draws the next token. Order: repetition penalty, temperature, top_k, top_p, min_p. Owns its scratch: one per thread.</summary>
 internal sealed class TokenSampler(int vocabSize)
 {
     // Below this temperature the rounding of fp32 logits would decide the draw: it is greedy, which is the limit.
@@ -45,8 +44,7 @@ internal sealed class TokenSampler(int vocabSize)
         return at < 0 ? 0 : at;
     }
 
-    /// <summary>Writes the n most probable tokens, most probable first (ties: lower id), to <paramref name="top"/>; returns their
-    /// ids.</summary>
+    /// <summary>Writes the ids of the most probable tokens, most probable first (ties: lower id), to <paramref name="top"/>.</summary>
     public static void Largest(ReadOnlySpan<float> probabilities, Span<int> top)
     {
         var count = 0;
@@ -170,8 +168,7 @@ internal sealed class TokenSampler(int vocabSize)
     private static int Id(ulong key) => (int)(uint)key;
 }
 
-/// <summary>One request's own random numbers (SplitMix64, Steele et al. 2014): the same seed gives the same numbers whatever else
-/// runs.</summary>
+/// <summary>A request's random numbers (SplitMix64, Steele et al. 2014): the same seed gives the same, whatever else runs.</summary>
 internal struct RandomStream(long seed)
 {
     private ulong state = unchecked((ulong)seed);

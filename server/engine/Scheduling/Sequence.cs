@@ -230,7 +230,7 @@ internal sealed class Sequence
     /// <summary>Tells whoever waits that nothing more will come. Any thread; what the loop says later is not heard.</summary>
     public void Abandon()
     {
-        var why = new RequestRejectedException(RejectionReason.ShuttingDown, "the server is shutting down, and the engine hangs");
+        var why = new RequestRejectedException(ErrorKind.Unavailable, "the server is shutting down, and the engine hangs");
         Events?.Writer.TryComplete(why);
         Score?.TrySetException(why);
     }

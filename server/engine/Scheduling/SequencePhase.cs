@@ -3,18 +3,10 @@ namespace Btx.Engine.Scheduling;
 /// <summary>Where a request stands.</summary>
 internal enum SequencePhase
 {
-    /// <summary>Waits for slots, or for an average being built.</summary>
-    Queued,
-
-    /// <summary>The prompt (or the text to score) runs in chunks.</summary>
-    Prefill,
-
-    /// <summary>One new token a step.</summary>
-    Decode,
-
-    /// <summary>Inactive experts run what they missed, then the active set is chosen again.</summary>
-    CatchUp,
-
+    Queued, // waits for slots, or for an average being built
+    Prefill, // the prompt (or the text to score) runs in chunks
+    Decode, // one new token a step
+    CatchUp, // inactive experts run what they missed, then the active set is chosen again
     Finished,
 }
 

@@ -1,7 +1,6 @@
 namespace Btx.Engine.Scheduling;
 
-/// <summary>What one step runs, a value: made whole by <see cref="StepPlanner"/> before anything runs, then only read. Its buffers serve
-/// the next step again.</summary>
+/// <summary>What one step runs: made whole before anything runs, then only read. Its buffers serve the next step again.</summary>
 internal sealed class StepPlan
 {
     private readonly Dictionary<Lane, LaneRows> byLane = [];
@@ -53,8 +52,7 @@ internal sealed class LaneRows
 /// <param name="Wanted">How many of the last positions need logits.</param>
 internal readonly record struct PlannedRow(Sequence Sequence, Member Member, int Start, int Count, int Wanted);
 
-/// <summary>Positions Start … Start + Count − 1 of a scored text, which one step runs on every member, so that their mixture can be
-/// ranked.</summary>
+/// <summary>Positions Start … Start + Count − 1 of a scored text, which one step runs on every member, to be ranked.</summary>
 internal readonly record struct RankedRows(Sequence Sequence, int Start, int Count);
 
 /// <summary>Plans one step: a pure function of the sequences, the lanes' slots and two limits. Decode goes first, one row per active

@@ -1,4 +1,3 @@
-using Btx.Model.Configuration;
 using Microsoft.ML.OnnxRuntime;
 using Microsoft.ML.OnnxRuntime.Tensors;
 
@@ -7,14 +6,11 @@ namespace Btx.Engine.Sessions;
 /// <summary>The decode graph bound to slots first … first + span − 1. Inputs are read from fixed memory, so a run binds nothing.</summary>
 internal sealed unsafe class DecodeBinding : IDisposable
 {
-    private readonly InferenceSession session;
-    private readonly OrtIoBinding io;
-    private readonly List<OrtValue> values = [];
-    private readonly (string Name, OrtValue Value)[] inputs;
+    private readonly GraphBinding graph;
+    private readonly OrtValue[] view;
     private readonly MoePorts? moe;
     private readonly int span;
     private readonly float* gates;
-    private readonly bool rebind;
 
     /// <param name="ids">int64, room for span.</param>
     /// <param name="pasts">int32, room for span.</param>
@@ -25,26 +21,16 @@ internal sealed unsafe class DecodeBinding : IDisposable
     public DecodeBinding(InferenceSession session, KvCache kv, LlamaConfig config, int first, int span, bool takesK, long* ids, int* pasts,
         int* total, float* logits, float* gates, bool rebind)
     {
-        (this.session, this.span, this.rebind) = (session, span, rebind);
+        this.span = span;
         this.gates = gates;
-        io = session.CreateIoBinding();
-        if (config.Moe is { } m) moe = new MoePorts(io, config.NumHiddenLayers, m.Experts, takesK, span, rebind);
-        inputs =
-        [
-            ("input_ids", Own(TensorViews.Cpu(ids, TensorElementType.Int64, span, 1))),
-            ("seqlens_k", Own(TensorViews.Cpu(pasts, TensorElementType.Int32, span))),
-            ("total_sequence_length", Own(TensorViews.Cpu(total, TensorElementType.Int32))),
-        ];
-        BindInputs();
-        var (pastNames, presentNames) = (kv.Names("past_key_values"), kv.Names("present"));
-        var view = kv.View(first, span);
-        for (var i = 0; i < view.Length; i++)
-        {
-            io.BindInput(pastNames[i], Own(view[i]));
-            io.BindOutput(presentNames[i], view[i]);
-        }
-
-        io.BindOutput("logits", Own(TensorViews.Cpu(logits, TensorElementType.Float, span, config.VocabSize)));
+        graph = new GraphBinding(session, rebind);
+        if (config.Moe is { } m) moe = new MoePorts(graph, config.NumHiddenLayers, m.Experts, takesK, span);
+        graph.Input("input_ids", TensorViews.Cpu(ids, TensorElementType.Int64, span, 1));
+        graph.Input("seqlens_k", TensorViews.Cpu(pasts, TensorElementType.Int32, span));
+        graph.Input("total_sequence_length", TensorViews.Cpu(total, TensorElementType.Int32));
+        view = kv.View(first, span);
+        graph.Cache(kv.Names("past_key_values"), kv.Names("present"), view);
+        graph.Output("logits", TensorViews.Cpu(logits, TensorElementType.Float, span, config.VocabSize));
     }
 
     public Span<long> ExpertsPerToken => moe is null ? [] : moe.ExpertsPerToken;
@@ -52,37 +38,22 @@ internal sealed unsafe class DecodeBinding : IDisposable
     public void Run(RunOptions options)
     {
         moe?.Bind(span, gates);
-        if (rebind) BindInputs();
-        session.RunWithBinding(options, io);
+        graph.Run(options);
     }
 
     public void Dispose()
     {
-        io.Dispose();
+        graph.Dispose();
         moe?.Dispose();
-        foreach (var value in values) value.Dispose();
-    }
-
-    private void BindInputs()
-    {
-        foreach (var (name, value) in inputs) io.BindInput(name, value);
-    }
-
-    private OrtValue Own(OrtValue value)
-    {
-        values.Add(value);
-        return value;
+        foreach (var value in view) value.Dispose();
     }
 }
 
-/// <summary>What a BTX model's graph has besides a dense one's: the output <c>router_gates</c> and, where k is not built in, the input
-/// <c>experts_per_token</c>. One per binding.</summary>
+/// <summary>A BTX model's output, the gates, and its input where k is not built in: k of each token. One per binding.</summary>
 /// <param name="maxTokens">Most tokens of a run, padding included.</param>
-/// <param name="rebind">True where inputs are copied to a device when bound.</param>
-internal sealed unsafe class MoePorts(OrtIoBinding io, int layers, int experts, bool takesK, int maxTokens, bool rebind) : IDisposable
+internal sealed unsafe class MoePorts(GraphBinding graph, int layers, int experts, bool takesK, int maxTokens) : IDisposable
 {
     private readonly NativeBuffer choices = new(takesK ? 8L * maxTokens : 0);
-    private OrtValue? choicesValue, gatesValue;
     private int boundTokens = -1;
     private float* boundGates;
 
@@ -94,31 +65,12 @@ internal sealed unsafe class MoePorts(OrtIoBinding io, int layers, int experts, 
     public void Bind(int tokens, float* gates)
     {
         if (tokens != boundTokens || gates != boundGates)
-        {
-            gatesValue?.Dispose();
-            gatesValue = TensorViews.Cpu(gates, TensorElementType.Float, tokens, layers, experts);
-            io.BindOutput("router_gates", gatesValue);
-        }
-
-        if (takesK && (rebind || tokens != boundTokens))
-        {
-            if (tokens != boundTokens)
-            {
-                choicesValue?.Dispose();
-                choicesValue = TensorViews.Cpu(choices.Pointer, TensorElementType.Int64, tokens);
-            }
-
-            io.BindInput("experts_per_token", choicesValue!);
-        }
-
+            graph.Output("router_gates", TensorViews.Cpu(gates, TensorElementType.Float, tokens, layers, experts));
+        if (takesK && tokens != boundTokens)
+            graph.Input("experts_per_token", TensorViews.Cpu(choices.Pointer, TensorElementType.Int64, tokens));
         boundTokens = tokens;
         boundGates = gates;
     }
 
-    public void Dispose()
-    {
-        choicesValue?.Dispose();
-        gatesValue?.Dispose();
-        choices.Dispose();
-    }
+    public void Dispose() => choices.Dispose();
 }

@@ -1,8 +1,4 @@
 using System.Security.Cryptography;
-using Btx.Model.Configuration;
-using Btx.Model.Files;
-using Btx.Model.Serving;
-using Btx.Model.Tensors;
 using Microsoft.ML.OnnxRuntime;
 using Microsoft.ML.OnnxRuntime.Tensors;
 
@@ -29,8 +25,7 @@ internal sealed record GraphFile(ServedGraph Graph, string Path, byte[] Model, R
     }
 }
 
-/// <summary>The rotary tables of a model in memory, shared by all its sessions: those that the exporter writes beside the graphs could
-/// change under them. Must outlive the sessions.</summary>
+/// <summary>A model's rotary tables in memory, for its sessions, which they outlive: files beside the graphs could change.</summary>
 internal sealed unsafe class RotaryTables
 {
     private readonly List<NativeBuffer> buffers = [];

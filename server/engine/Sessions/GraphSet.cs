@@ -1,5 +1,3 @@
-using Btx.Model.Configuration;
-using Btx.Model.Serving;
 using Microsoft.ML.OnnxRuntime;
 
 namespace Btx.Engine.Sessions;
@@ -136,8 +134,7 @@ internal sealed unsafe class GraphSet : IDisposable
 /// <summary>Which graph a run's rows go through: pure functions of the rows.</summary>
 internal static class BatchShape
 {
-    /// <summary>True if the batched decode graph serves the rows: one new token each, in slots close enough together that the free slots
-    /// between them, which it runs too and whose result nobody reads, cost less than a ragged run would.</summary>
+    /// <summary>True if the decode graph serves the rows: one new token each, and few free slots between, which run along.</summary>
     /// <param name="filled">Per slot, the tokens it holds: where an unread row would write.</param>
     public static bool IsDecode(ReadOnlySpan<RunRow> rows, ReadOnlySpan<int> filled, int context, out int firstSlot, out int span)
     {

@@ -3,8 +3,7 @@ namespace Btx.Engine.Sessions;
 /// <summary>One model with its KV slots. Used by one thread at a time. Tests of the scheduler have an exact fake.</summary>
 internal interface IModelRunner : IDisposable
 {
-    /// <summary>Appends each row's new tokens to its slot and computes the wanted logits. If it throws, the slots of the rows hold an
-    /// unknown state behind their <see cref="RunRow.Past"/>.</summary>
+    /// <summary>Appends each row's new tokens to its slot, computes wanted logits. If it throws, those slots are undefined.</summary>
     /// <param name="rows">Each slot at most once.</param>
     /// <param name="tokens">The rows' new tokens, one row after the other.</param>
     void Run(ReadOnlySpan<RunRow> rows, ReadOnlySpan<long> tokens);

@@ -1,5 +1,3 @@
-using Btx.Model.Configuration;
-using Btx.Model.Devices;
 using Microsoft.ML.OnnxRuntime;
 using Microsoft.ML.OnnxRuntime.Tensors;
 

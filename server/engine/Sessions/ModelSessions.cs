@@ -1,5 +1,3 @@
-using Btx.Model.Configuration;
-using Btx.Model.Serving;
 using Microsoft.ML.OnnxRuntime;
 using Microsoft.ML.OnnxRuntime.Tensors;
 

@@ -1,4 +1,3 @@
-using Btx.Model.Configuration;
 using Microsoft.ML.OnnxRuntime;
 using Microsoft.ML.OnnxRuntime.Tensors;
 
@@ -7,25 +6,21 @@ namespace Btx.Engine.Sessions;
 /// <summary>A ragged graph of R rows. Binds only what changed since its last run: slots, tokens, wanted logits.</summary>
 internal sealed unsafe class RaggedBinding : IDisposable
 {
-    private readonly InferenceSession session;
+    private readonly GraphBinding graph;
     private readonly KvCache kv;
-    private readonly OrtIoBinding io;
     private readonly int vocabSize;
-    private readonly bool rebind;
     private readonly NativeBuffer ids, index, lens, seqLens, totals;
-    private readonly List<(string Name, OrtValue Value)> fixedInputs = [];
     private readonly string[][] pastNames, presentNames; // [row][layer·2 + part]
     private readonly int[] boundSlots;
     private readonly MoePorts? moe;
-    private OrtValue? idsValue, indexValue, logitsValue;
     private int boundTokens = -1, boundWanted = -1;
     private float* boundLogits;
 
     public RaggedBinding(InferenceSession session, KvCache kv, LlamaConfig config, int rows, bool takesK, int maxTokens, bool rebind)
     {
-        (this.session, this.kv, Rows, vocabSize, this.rebind) = (session, kv, rows, config.VocabSize, rebind);
-        io = session.CreateIoBinding();
-        if (config.Moe is { } m) moe = new MoePorts(io, config.NumHiddenLayers, m.Experts, takesK, maxTokens + rows, rebind);
+        (this.kv, Rows, vocabSize) = (kv, rows, config.VocabSize);
+        graph = new GraphBinding(session, rebind);
+        if (config.Moe is { } m) moe = new MoePorts(graph, config.NumHiddenLayers, m.Experts, takesK, maxTokens + rows);
         ids = new NativeBuffer(8L * (maxTokens + rows));
         index = new NativeBuffer(8L * (maxTokens + rows));
         lens = new NativeBuffer(8L * rows);
@@ -35,15 +30,13 @@ internal sealed unsafe class RaggedBinding : IDisposable
         Array.Fill(boundSlots, -1);
         pastNames = new string[rows][];
         presentNames = new string[rows][];
-        fixedInputs.Add(("lens", TensorViews.Cpu(lens.Pointer, TensorElementType.Int64, rows)));
+        graph.Input("lens", TensorViews.Cpu(lens.Pointer, TensorElementType.Int64, rows));
         for (var r = 0; r < rows; r++)
         {
             (pastNames[r], presentNames[r]) = (kv.Names("past_key_values", r), kv.Names("present", r));
-            fixedInputs.Add(($"seqlens_k.{r}", TensorViews.Cpu(seqLens.Pointer + (4 * r), TensorElementType.Int32, 1)));
-            fixedInputs.Add(($"total_sequence_length.{r}", TensorViews.Cpu(totals.Pointer + (4 * r), TensorElementType.Int32)));
+            graph.Input($"seqlens_k.{r}", TensorViews.Cpu(seqLens.Pointer + (4 * r), TensorElementType.Int32, 1));
+            graph.Input($"total_sequence_length.{r}", TensorViews.Cpu(totals.Pointer + (4 * r), TensorElementType.Int32));
         }
-
-        foreach (var (name, value) in fixedInputs) io.BindInput(name, value);
     }
 
     public int Rows { get; }
@@ -55,35 +48,22 @@ internal sealed unsafe class RaggedBinding : IDisposable
     {
         var (count, wanted) = Fill(rows, tokens, scratchSlot);
         moe?.Bind(count, gates);
-        if (idsValue is null || count != boundTokens)
+        if (count != boundTokens) graph.Input("input_ids", TensorViews.Cpu(ids.Pointer, TensorElementType.Int64, 1, count));
+        if (wanted != boundWanted || logits != boundLogits)
         {
-            Replace(ref idsValue, TensorViews.Cpu(ids.Pointer, TensorElementType.Int64, 1, count));
-            io.BindInput("input_ids", idsValue!);
+            graph.Input("logits_index", TensorViews.Cpu(index.Pointer, TensorElementType.Int64, wanted));
+            graph.Output("logits", TensorViews.Cpu(logits, TensorElementType.Float, wanted, vocabSize));
         }
-        else if (rebind) io.BindInput("input_ids", idsValue);
-        if (indexValue is null || wanted != boundWanted || logits != boundLogits)
-        {
-            Replace(ref indexValue, TensorViews.Cpu(index.Pointer, TensorElementType.Int64, wanted));
-            io.BindInput("logits_index", indexValue!);
-            Replace(ref logitsValue, TensorViews.Cpu(logits, TensorElementType.Float, wanted, vocabSize));
-            io.BindOutput("logits", logitsValue!);
-        }
-        else if (rebind) io.BindInput("logits_index", indexValue);
-        if (rebind)
-            foreach (var (name, value) in fixedInputs) io.BindInput(name, value);
+
         (boundTokens, boundWanted) = (count, wanted);
         boundLogits = logits;
-        session.RunWithBinding(options, io);
+        graph.Run(options);
     }
 
     public void Dispose()
     {
-        io.Dispose();
+        graph.Dispose();
         moe?.Dispose();
-        idsValue?.Dispose();
-        indexValue?.Dispose();
-        logitsValue?.Dispose();
-        foreach (var (_, value) in fixedInputs) value.Dispose();
         foreach (var buffer in (NativeBuffer[])[ids, index, lens, seqLens, totals]) buffer.Dispose();
     }
 
@@ -114,19 +94,7 @@ internal sealed unsafe class RaggedBinding : IDisposable
     private void BindSlot(int row, int slot)
     {
         if (boundSlots[row] == slot) return;
-        var view = kv.View(slot);
-        for (var i = 0; i < view.Length; i++)
-        {
-            io.BindInput(pastNames[row][i], view[i]);
-            io.BindOutput(presentNames[row][i], view[i]);
-        }
-
+        graph.Cache(pastNames[row], presentNames[row], kv.View(slot));
         boundSlots[row] = slot;
-    }
-
-    private static void Replace(ref OrtValue? value, OrtValue fresh)
-    {
-        value?.Dispose();
-        value = fresh;
     }
 }

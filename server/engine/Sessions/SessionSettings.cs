@@ -1,5 +1,3 @@
-using Btx.Model.Devices;
-using Btx.Model.Serving;
 using Microsoft.ML.OnnxRuntime;
 
 namespace Btx.Engine.Sessions;

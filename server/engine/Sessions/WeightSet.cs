@@ -1,6 +1,3 @@
-using Btx.Model.Configuration;
-using Btx.Model.Files;
-using Btx.Model.Tensors;
 using Microsoft.ML.OnnxRuntime;
 using Microsoft.ML.OnnxRuntime.Tensors;
 
@@ -32,8 +29,7 @@ internal sealed unsafe class WeightSet : IDisposable
                     + $"served forest needs {dtype}; export again");
             }
 
-            set.tensors.Add((name, TensorViews.Cpu(checkpoint.Pointer(name), ElementTypeOf(dtype)!.Value, shape)));
-            set.Bytes += info.ElementCount * dtype.Size();
+            set.Add(name, checkpoint.Pointer(name), dtype, info.ElementCount, shape);
         }
 
         return set;
@@ -46,13 +42,7 @@ internal sealed unsafe class WeightSet : IDisposable
         foreach (var file in files)
             foreach (var info in file.Tensors.Values) places[info.Name] = (file, info);
         var set = new WeightSet(files);
-        foreach (var (name, (file, info)) in places)
-        {
-            if (ElementTypeOf(info.Dtype) is not { } type) continue;
-            set.tensors.Add((name, TensorViews.Cpu(file.Pointer(info), type, [.. info.Shape])));
-            set.Bytes += info.ElementCount * info.Dtype.Size();
-        }
-
+        foreach (var (name, (file, info)) in places) set.Add(name, file.Pointer(info), info.Dtype, info.ElementCount, [.. info.Shape]);
         return set;
     }
 
@@ -61,7 +51,7 @@ internal sealed unsafe class WeightSet : IDisposable
     {
         var elements = config.TensorShapes().Sum(t => t.Shape.Aggregate(1L, (n, d) => n * d));
         var buffer = new NativeBuffer((elements * dtype.Size()) + (64L * (4 + (config.NumHiddenLayers * 16))));
-        var set = new WeightSet(buffer) { Bytes = buffer.Bytes };
+        var set = new WeightSet(buffer);
         try
         {
             long offset = 0;
@@ -69,10 +59,11 @@ internal sealed unsafe class WeightSet : IDisposable
             {
                 var count = shape.Aggregate(1L, (n, d) => n * d);
                 fill(name, (nint)(buffer.Pointer + offset), count);
-                set.tensors.Add((name, TensorViews.Cpu(buffer.Pointer + offset, ElementTypeOf(dtype)!.Value, shape)));
+                set.Add(name, buffer.Pointer + offset, dtype, count, shape);
                 offset = (offset + (count * dtype.Size()) + 63) / 64 * 64;
             }
 
+            set.Bytes = buffer.Bytes;
             return set;
         }
         catch
@@ -87,6 +78,13 @@ internal sealed unsafe class WeightSet : IDisposable
         foreach (var (_, value) in tensors) value.Dispose();
         tensors.Clear();
         foreach (var owner in owners) owner.Dispose();
+    }
+
+    private void Add(string name, void* pointer, TensorDtype dtype, long elements, long[] shape)
+    {
+        if (ElementTypeOf(dtype) is not { } type) return;
+        tensors.Add((name, TensorViews.Cpu(pointer, type, shape)));
+        Bytes += elements * dtype.Size();
     }
 
     // No graph reads a type that is not here: what was stored as bf16 was converted when it was exported.

@@ -1,5 +1,4 @@
 using System.Text;
-using Btx.Model.Tokens;
 
 namespace Btx.Engine.Text;
 
@@ -56,17 +55,8 @@ internal sealed class StopMatcher(IReadOnlyList<string> stops)
     /// <summary>Length of the longest suffix of the text that is a proper prefix of a stop string.</summary>
     private int LongestStart(string all)
     {
-        var longest = 0;
-        foreach (var stop in stops)
-        {
-            for (var n = Math.Min(stop.Length - 1, all.Length); n > longest; n--)
-            {
-                if (!all.AsSpan(all.Length - n).SequenceEqual(stop.AsSpan(0, n))) continue;
-                longest = n;
-                break;
-            }
-        }
-
-        return longest;
+        for (var n = Math.Min(all.Length, stops.Max(stop => stop.Length) - 1); n > 0; n--)
+            if (stops.Any(stop => n < stop.Length && all.AsSpan(all.Length - n).SequenceEqual(stop.AsSpan(0, n)))) return n;
+        return 0;
     }
 }

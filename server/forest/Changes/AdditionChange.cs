@@ -1,5 +1,3 @@
-using Btx.Engine.Sessions;
-
 namespace Btx.Forest;
 
 /// <summary>Adds an expert: looked at, hashed, opened, tried, and its priors known before it is committed.</summary>
@@ -13,6 +11,11 @@ internal sealed class AdditionChange(RegistryResources resources)
         var (expert, ancestors) = await BuildThread.RunAsync(() => intake.Look(addition, before));
         session.Adding = expert;
         RequireDomains(addition, expert, before);
+        addition = addition with
+        {
+            Directory = expert.Path,
+            RouterStatistics = addition.RouterStatistics is { } named ? Blame.Given(() => resources.Roots.Resolve(named)) : null,
+        };
         var files = new ExpertFiles(expert.Path);
         session.Enter(ChangePhase.Validate, $"copying and hashing {expert.Path}", 0.3);
         var opener = resources.Engine.Current.Resources.Opener!;
@@ -36,7 +39,7 @@ internal sealed class AdditionChange(RegistryResources resources)
                 session.Note($"these weights have a lineage on record, which stands: {parents}");
             }
 
-            RequireMixable(addition with { Directory = expert.Path }, after, session);
+            RequireMixable(addition, after, session);
             if (Twins(expert, before) is { } twins)
             {
                 session.Enter(ChangePhase.Validate, twins, 1);
@@ -59,7 +62,7 @@ internal sealed class AdditionChange(RegistryResources resources)
         {
             files.RequireUntouched();
             var made = before.WithExpert(expert, await PriorsAsync(addition, expert, model, session));
-            made = await MixAsync(addition with { Directory = expert.Path }, made, session);
+            made = await MixAsync(addition, made, session);
             var next = await session.BuildAsync(made, new Dictionary<string, ServedModel> { [expert.Name] = model });
             try
             {
@@ -120,18 +123,15 @@ internal sealed class AdditionChange(RegistryResources resources)
     // Statistics that were named must be of use; what lies beside the weights need not.
     private void RequireMixable(ExpertAddition addition, ForestState after, ChangeSession session)
     {
-        if (addition.RouterStatistics is not { } statistics) return;
-        var resolved = Blame.Given(() => resources.Roots.Resolve(statistics));
+        if (addition.RouterStatistics is null) return;
         if (resources.MoeOf(resources.State) is not { } present) session.Note("no BTX model is served: the router statistics are not used");
-        else if (resources.MixObstacle(after, present, addition with { RouterStatistics = resolved }) is { } obstacle)
+        else if (resources.MixObstacle(after, present, addition) is { } obstacle)
             throw new BtxException(ErrorKind.Precondition, obstacle);
     }
 
     private async Task<ForestState> MixAsync(ExpertAddition addition, ForestState made, ChangeSession session)
     {
         if (resources.MoeOf(resources.State) is not { } present) return made;
-        if (addition.RouterStatistics is { } statistics)
-            addition = addition with { RouterStatistics = Blame.Given(() => resources.Roots.Resolve(statistics)) };
         if (resources.MixObstacle(made, present, addition) is { } obstacle)
         {
             if (addition.RouterStatistics is not null) throw new BtxException(ErrorKind.Precondition, obstacle);

@@ -9,7 +9,6 @@ internal sealed class AverageChange(RegistryResources resources)
     public async Task<ChangeResult> CreateAsync(AverageCreation creation, ChangeSession session)
     {
         session.Enter(ChangePhase.Validate, $"average {BtxException.OneLine(creation.Name)}");
-        ExpertIntake.RequireName(creation.Name, "an average");
         if (new object?[] { creation.Weights, creation.Domain, creation.Sample }.Count(o => o is not null) != 1)
             throw new BtxException(ErrorKind.Precondition,
                 $"average \"{creation.Name}\": give weights, a domain or sample text, one of the three");

@@ -1,7 +1,7 @@
 namespace Btx.Forest;
 
 /// <summary>One change from validation to end. Before the commit whatever throws gives it up; after it every step is tried.</summary>
-internal sealed class ChangeSession(RegistryResources resources, string kind, ChangeAuthor by, IProgress<ChangeProgress>? progress,
+internal sealed class ChangeSession(RegistryResources resources, RequestedChange change, IProgress<ChangeProgress>? progress,
     CancellationToken cancellation, CancellationToken closing)
 {
     private readonly List<string> notes = [], left = [];
@@ -19,7 +19,8 @@ internal sealed class ChangeSession(RegistryResources resources, string kind, Ch
 
     public CancellationToken Closing => closing;
 
-    public string Title => $"{(Record is { } r ? $"change {r.Id}" : "a change")} ({kind} by {BtxException.OneLine(by.Author)})";
+    public string Title =>
+        $"{(Record is { } r ? $"change {r.Id}" : "a change")} ({change.Kind} by {BtxException.OneLine(change.By.Author)})";
 
     public void Note(string line) => notes.Add(line);
 
@@ -42,14 +43,21 @@ internal sealed class ChangeSession(RegistryResources resources, string kind, Ch
         resources.At("change:validated");
         cancellation.ThrowIfCancellationRequested();
         Record = resources.Log.Begin(new ChangeRequest
-        { Kind = kind, Author = by.Author, Reason = by.Reason, Subjects = subjects, Purge = purge ?? [], Policy = policy }, after);
-        Enter(ChangePhase.Begin, $"{Record.Id}: {kind} {string.Join(", ", subjects)}");
+        {
+            Kind = change.Kind,
+            Author = change.By.Author,
+            Reason = change.By.Reason,
+            Subjects = subjects,
+            Purge = purge ?? [],
+            Policy = policy,
+        }, after);
+        Enter(ChangePhase.Begin, $"{Record.Id}: {change.Kind} {string.Join(", ", subjects)}");
     }
 
     public ForestState BeginRollback()
     {
         resources.At("change:validated");
-        Record = resources.Log.BeginRollback(by.Author, by.Reason, out var after);
+        Record = resources.Log.BeginRollback(change.By.Author, change.By.Reason, out var after);
         Enter(ChangePhase.Begin, $"{Record.Id}: rollback of {Record.Undoes}");
         return after;
     }

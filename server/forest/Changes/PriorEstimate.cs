@@ -1,8 +1,3 @@
-using Btx.Engine.Requests;
-using Btx.Engine.Sessions;
-using Btx.Model.Mixing;
-using Btx.Model.Tokens;
-
 namespace Btx.Forest;
 
 /// <summary>The cached prior of sample text, with an expert that is being added: DEMix's moving average of the posterior.</summary>
@@ -52,7 +47,7 @@ internal sealed class PriorEstimate(ForestEngine engine, EngineOptions options)
             {
                 return await engine.ScoreAsync(request with { Chunk = Chunk }, cancellation);
             }
-            catch (RequestRejectedException e) when (e.Reason == RejectionReason.Busy)
+            catch (RequestRejectedException e) when (e.Kind == ErrorKind.Busy)
             {
                 await Task.Delay(Wait, cancellation);
             }

@@ -21,7 +21,8 @@ internal sealed class RemovalChange(RegistryResources resources)
                 : $"the BTX model stays: it does not hold {string.Join(", ", plan.Removed)}");
         var purge = removal.Purge ? Targets(plan, before, after, session.Note) : [];
         await new RebuildCheck(resources).RequireAsync(after, session.Cancellation);
-        using var served = new HeldCopies(resources, plan.Removed);
+        using var served = new HeldFiles(resources.Damaged);
+        served.Hold(resources.Engine.Current, plan.Removed);
         var files = new RemovalCompletion(resources).Files(plan.Removed.Select(before.Expert), e => served[e]);
         var damage = resources.Engine.Describe().Damage.Experts;
         session.Begin(after, plan.Requested, purge, plan.Policy);
@@ -37,7 +38,7 @@ internal sealed class RemovalChange(RegistryResources resources)
     }
 
     private async Task<RemovalCertificate?> CompleteAsync(RemovalPlan plan, ForestState before, ForestState after, EqualityProbe probe,
-        IReadOnlyDictionary<string, IReadOnlyList<CertifiedFile>> files, HeldCopies served, IReadOnlyDictionary<string, string> damage,
+        IReadOnlyDictionary<string, IReadOnlyList<CertifiedFile>> files, HeldFiles served, IReadOnlyDictionary<string, string> damage,
         SwapReport swap, (string Before, string After)? moe, ChangeSession session)
     {
         var completion = new RemovalCompletion(resources);
@@ -62,7 +63,7 @@ internal sealed class RemovalChange(RegistryResources resources)
         }
         catch (Exception e)
         {
-            var why = e is OperationCanceledException or RequestRejectedException { Reason: RejectionReason.ShuttingDown }
+            var why = e is OperationCanceledException or RequestRejectedException { Kind: ErrorKind.Unavailable }
                 ? new BtxException(ErrorKind.Unavailable, "the server is shutting down", e) : e;
             session.Try(() => throw why, "the equality check and the certificate are made before the next change or at the next start");
             return null;
@@ -112,18 +113,8 @@ internal sealed class RemovalChange(RegistryResources resources)
     }
 
     /// <summary>Why a purge would be refused, as far as that can be told without trying to write; null: it would not.</summary>
-    public string? PurgeObstacle(RemovalPlan plan, ForestState before)
-    {
-        try
-        {
-            Targets(plan, before, before.Apply(plan), null);
-            return null;
-        }
-        catch (BtxException e)
-        {
-            return e.Message;
-        }
-    }
+    public string? PurgeObstacle(RemovalPlan plan, ForestState before) =>
+        Blame.Problem(() => Targets(plan, before, before.Apply(plan), null));
 
     // Without notes nothing is written or hashed.
     private List<PurgeTarget> Targets(RemovalPlan plan, ForestState before, ForestState after, Action<string>? note)

@@ -1,5 +1,3 @@
-using Btx.Model.Serving;
-
 namespace Btx.Forest;
 
 /// <summary>What follows the swap of a removal: purge, comparison, certificate. A start does what a server that died left.</summary>
@@ -19,8 +17,7 @@ internal sealed class RemovalCompletion(RegistryResources resources)
         resources.At("change:purged");
     }
 
-    /// <summary>Compares the running forest with one built from scratch. An expert that stays, and whose files cannot be opened any more,
-    /// is quarantined and left out of both: otherwise there would never be a certificate.</summary>
+    /// <summary>Compares the running forest with one built from scratch, without those whose files cannot be opened any more.</summary>
     public async Task<EqualityCheck> CheckAsync(ForestState after, EqualityProbe probe, CancellationToken cancellation)
     {
         var files = new RebuildCheck(resources);
@@ -88,45 +85,12 @@ internal sealed class RemovalCompletion(RegistryResources resources)
         string? why = null;
         foreach (var change in resources.Log.History.Where(c => c.IsRemoval))
         {
-            var path = RemovalCertificate.FileOf(resources.Directory, change.Id);
             try
             {
-                var seen = purged.GetValueOrDefault(change.Id);
-                var old = File.Exists(path) ? RemovalCertificate.Parse(BoundedFile.Read(path), path) : null;
-                if (old is not null && seen is null) continue;
-                var recorded = change.Certified is [.., var last] ? last : null;
-                if ((old?.Findings() ?? recorded) is { } found)
-                {
-                    var (before, after) = resources.Log.StatesOf(change.Id);
-                    var plan = RemovalPlan.Of(before, change.Subjects, change.Policy ?? old?.Policy ?? LineagePolicy.Only);
-                    if (seen is not null)
-                    {
-                        var files = found.Files.ToDictionary(f => f.Key, f => Later(f.Value, seen.GetValueOrDefault(f.Key) ?? []));
-                        Certify(plan, before, after, change, found with { Files = files });
-                    }
-                    else
-                    {
-                        // The log has all that was found, whatever the forest has become since.
-                        Write(RemovalCertificate.Of(plan, before, after, change, found));
-                        resources.Report($"removal {change.Id}: its certificate's file was gone; it is written again, as the journal "
-                            + "has it");
-                    }
-
-                    continue;
-                }
-
-                if (change.RevisionAfter != resources.State.Revision)
-                {
-                    resources.Report($"removal {change.Id}: has no certificate, and the forest has changed since, so that "
-                        + "none can be made; every later certificate lists the experts there are");
-                    continue;
-                }
-
-                var certificate = await RedoAsync(change, purged.GetValueOrDefault(change.Id), cancellation);
-                resources.Report($"removal {change.Id}: its certificate was still to be written; it is written "
-                    + $"now{(certificate.Equality.Passed ? "" : ", and its equality check failed")}");
+                if (await FinishAsync(change, purged.GetValueOrDefault(change.Id), cancellation) is { } done)
+                    resources.Report($"removal {change.Id}: {done}");
             }
-            catch (Exception e) when (e is BtxException or RequestRejectedException { Reason: not RejectionReason.ShuttingDown }
+            catch (Exception e) when (e is BtxException or RequestRejectedException { Kind: not ErrorKind.Unavailable }
                 or IOException or UnauthorizedAccessException)
             {
                 why = BtxException.OneLine(e.Message);
@@ -137,8 +101,42 @@ internal sealed class RemovalCompletion(RegistryResources resources)
         return why;
     }
 
-    /// <summary>What removals left undone for want of a disk, say: once the forest has changed again there is nothing to compare with any
-    /// more, so that it does not change before the last removal is certified.</summary>
+    private async Task<string?> FinishAsync(ChangeRecord change, Dictionary<string, IReadOnlyList<CertifiedFile>>? purged,
+        CancellationToken cancellation)
+    {
+        var path = RemovalCertificate.FileOf(resources.Directory, change.Id);
+        var old = File.Exists(path) ? RemovalCertificate.Parse(BoundedFile.Read(path), path) : null;
+        if (old is not null && purged is null) return null;
+        var found = old?.Findings() ?? (change.Certified is [.., var last] ? last : null);
+        if (found is null && change.RevisionAfter != resources.State.Revision)
+            return "has no certificate, and the forest has changed since, so that none can be made; every later certificate lists the "
+                + "experts there are";
+        var (before, after) = resources.Log.StatesOf(change.Id);
+        var plan = RemovalPlan.Of(before, change.Subjects, change.Policy ?? old?.Policy ?? LineagePolicy.Only);
+        if (found is not null)
+        {
+            if (purged is null)
+            {
+                Write(RemovalCertificate.Of(plan, before, after, change, found)); // whatever the forest has become since
+                return "its certificate's file was gone; it is written again, as the journal has it";
+            }
+
+            var files = found.Files.ToDictionary(f => f.Key, f => Later(f.Value, purged.GetValueOrDefault(f.Key) ?? []));
+            Certify(plan, before, after, change, found with { Files = files });
+            return null;
+        }
+
+        var known = resources.Found.GetValueOrDefault(change.Id); // none after a restart
+        var seen = Files(plan.Removed.Select(before.Expert), _ => []).ToDictionary(f => f.Key, f => known is null
+            ? purged?.GetValueOrDefault(f.Key) ?? f.Value : Later(known[f.Key], purged?.GetValueOrDefault(f.Key) ?? []));
+        var check = await CheckAsync(resources.State, EqualityProbe.Of(null, resources.Engine), cancellation);
+        var (moeBefore, moeAfter) = MoeHashes(before, after);
+        var caches = new CertifiedCaches(0, 0, 0, 0, 0, 0, 0); // what was in memory went with the process
+        Certify(plan, before, after, change, new(seen, caches, check, moeBefore, moeAfter));
+        return $"its certificate was still to be written; it is written now{(check.Passed ? "" : ", and its equality check failed")}";
+    }
+
+    /// <summary>Does what a removal left undone: once the forest has changed again there is nothing to compare it with any more.</summary>
     public async Task FinishLastAsync(CancellationToken cancellation)
     {
         var last = resources.Log.History.LastOrDefault(c => c.Outcome == ChangeOutcome.Committed);
@@ -150,21 +148,6 @@ internal sealed class RemovalCompletion(RegistryResources resources)
         throw new BtxException(ErrorKind.Precondition, $"removal {last!.Id} has no certificate yet, and after another change none "
             + $"could be made for it ({why}); the forest "
             + "is as it was: mend that (make room on the disk, say) and repeat the change, or restart the server");
-    }
-
-    private async Task<RemovalCertificate> RedoAsync(ChangeRecord change, Dictionary<string, IReadOnlyList<CertifiedFile>>? purged,
-        CancellationToken cancellation)
-    {
-        var (before, after) = resources.Log.StatesOf(change.Id);
-        var plan = RemovalPlan.Of(before, change.Subjects, change.Policy ?? LineagePolicy.Only);
-        var known = resources.Found.GetValueOrDefault(change.Id); // none after a restart
-        var files = Files(plan.Removed.Select(before.Expert), _ => []).ToDictionary(f => f.Key, f => known is null
-            ? purged?.GetValueOrDefault(f.Key) ?? f.Value : Later(known[f.Key], purged?.GetValueOrDefault(f.Key) ?? []));
-        var check = await CheckAsync(resources.State, EqualityProbe.Of(null, resources.Engine), cancellation);
-        var (moeBefore, moeAfter) = MoeHashes(before, after);
-        // what was in memory went with the process
-        return Certify(plan, before, after, change,
-            new(files, new CertifiedCaches(0, 0, 0, 0, 0, 0, 0), check, moeBefore, moeAfter));
     }
 
     // Of a BTX model that was re-mixed; none where the earlier one is not on disk any more.

@@ -1,8 +1,5 @@
 using System.Security.Cryptography;
 using System.Text;
-using Btx.Engine.Requests;
-using Btx.Model.Mixing;
-using Btx.Model.Tokens;
 
 namespace Btx.Forest;
 

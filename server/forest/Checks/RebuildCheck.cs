@@ -1,9 +1,3 @@
-using Btx.Engine.Sessions;
-using Btx.Model.Configuration;
-using Btx.Model.Serving;
-using Btx.Model.Tensors;
-using Btx.Model.Tokens;
-
 namespace Btx.Forest;
 
 /// <summary>Whether a forest can be built once more from its files, as the check of a removal does after its commit: what a start opens is
@@ -21,8 +15,7 @@ internal sealed class RebuildCheck(RegistryResources resources)
             + "from its files: mend that and repeat the removal, or remove that expert first; nothing was changed");
     }
 
-    /// <summary>After the commit there is no way back: what cannot be opened again gets no traffic, as if it had been found by
-    /// <see cref="FileWatch"/>, and the rest can be compared.</summary>
+    /// <summary>After the commit what cannot be opened again gets no traffic, as if <see cref="FileWatch"/> had found it.</summary>
     public async Task QuarantineAsync(ForestState state, CancellationToken cancellation)
     {
         var (experts, moe) = await BuildThread.RunAsync(() => (Experts(state, cancellation), Moe(state, cancellation)));
@@ -116,16 +109,5 @@ internal sealed class RebuildCheck(RegistryResources resources)
         }
     }
 
-    private static string? Problem(Action read)
-    {
-        try
-        {
-            read();
-            return null;
-        }
-        catch (BtxException e) when (!Blame.IsOfServer(e))
-        {
-            return e.Message;
-        }
-    }
+    private static string? Problem(Action read) => Blame.Problem(read, e => !Blame.IsOfServer(e));
 }

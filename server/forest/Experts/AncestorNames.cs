@@ -1,7 +1,6 @@
 namespace Btx.Forest;
 
-/// <summary>What the ancestors that another forest names are called here. Whoever has the same weights is the same, under whatever name;
-/// whoever has other weights is somebody else, and a lineage that would mistake one for the other is refused.</summary>
+/// <summary>What the ancestors that another forest names are called here: who has the same weights is the same.</summary>
 /// <param name="known">Who is known here: name, hash of the weights, and of those that they were converted from; experts first.</param>
 internal sealed class AncestorNames(
     ForestManifest forest, string path, IReadOnlyList<(string Name, string? Sha256, string? Original)> known)

@@ -1,8 +1,3 @@
-using Btx.Model.Configuration;
-using Btx.Model.Serving;
-using Btx.Model.Tensors;
-using Btx.Model.Tokens;
-
 namespace Btx.Forest;
 
 /// <summary>Finds out what an expert to be added is, and whether it can be served. Reads no weights.</summary>
@@ -11,10 +6,6 @@ internal sealed class ExpertIntake(ExpertRoots roots, string servedDirectory, Se
     /// <returns>The expert, its hash still empty unless one is expected, and ancestors that are unknown here.</returns>
     public (RegisteredExpert Expert, IReadOnlyList<AbsentExpert> Ancestors) Look(ExpertAddition addition, ForestState state)
     {
-        RequireName(addition.Name, "an expert");
-        if (addition.Domain is { } domain) RequireName(domain, "a domain");
-        if (addition.Sha256 is { } sha256 && !ForestManifestRules.IsHash(sha256))
-            throw new BtxException(ErrorKind.Precondition, $"\"{BtxException.OneLine(sha256)}\" is not a SHA-256 in lower-case hex");
         state.RequireFree(addition.Name);
         var directory = Blame.Given(() => roots.Resolve(addition.Directory));
         var (forest, entry) = Blame.Given(() => Listed(directory));
@@ -36,13 +27,6 @@ internal sealed class ExpertIntake(ExpertRoots roots, string servedDirectory, Se
             Prior = Known(entry?.Prior, addition.Name, entry?.Name, names, state),
         };
         return (expert, ancestors);
-    }
-
-    public static void RequireName(string name, string what)
-    {
-        if (ForestManifestRules.IsName(name)) return;
-        throw new BtxException(ErrorKind.Precondition, $"\"{BtxException.OneLine(name)}\" is no name for {what}: use lower-case letters, "
-            + "digits, \".\", \"_\" and \"-\", at most 64");
     }
 
     // FOREST/experts/NAME is described by FOREST/forest.json, converted weights by SERVED/served.json and its source, if these may be read.
@@ -146,6 +130,21 @@ internal static class Blame
         catch (BtxException e) when (e.Kind == ErrorKind.Missing)
         {
             throw new BtxException(e.Message, e);
+        }
+    }
+
+    /// <summary>What is wrong with what is read; null: nothing.</summary>
+    /// <param name="isMeant">Failures that count; null: all. Others are thrown.</param>
+    public static string? Problem(Action read, Func<BtxException, bool>? isMeant = null)
+    {
+        try
+        {
+            read();
+            return null;
+        }
+        catch (BtxException e) when (isMeant?.Invoke(e) != false)
+        {
+            return e.Message;
         }
     }
 

@@ -1,10 +1,6 @@
-using Btx.Model.Configuration;
-using Btx.Model.Tensors;
-
 namespace Btx.Forest;
 
-/// <summary>Compares the files that weights were copied from with what they were. The copies stay right, but the forest would not start
-/// again: such an expert gets no traffic until its files are back.</summary>
+/// <summary>Compares the files of weights with what they were when copied: an expert whose files changed gets no traffic.</summary>
 internal sealed class FileWatch(RegistryResources resources)
 {
     private readonly Dictionary<PrivateCopy, FileStat> accepted = []; // touched, and found equal

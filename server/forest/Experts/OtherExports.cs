@@ -1,5 +1,3 @@
-using Btx.Model.Serving;
-
 namespace Btx.Forest;
 
 /// <summary>Other served forests that use the files of an expert here: of the same source, or of the one they lie in.</summary>

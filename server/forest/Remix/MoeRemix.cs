@@ -1,7 +1,3 @@
-using Btx.Engine.Sessions;
-using Btx.Model.Moe;
-using Btx.Model.Serving;
-
 namespace Btx.Forest;
 
 /// <summary>Re-mixes a served BTX model (Branch-Train-MiX, arXiv 2403.07816, section 3.2): shared weights are averaged over who stays,
@@ -16,19 +12,11 @@ public sealed class MoeRemix(EngineOptions options, string? exporter = null) : I
 
     private string Forest => options.Directory ?? throw new BtxException("no served forest is named; a BTX model alone cannot be re-mixed");
 
-    public string? Obstacle(ForestState after, string presentMoe, ExpertAddition? added)
+    public string? Obstacle(ForestState after, string presentMoe, ExpertAddition? added) => Blame.Problem(() =>
     {
-        try
-        {
-            _ = ExporterProgram.Find(exporter);
-            _ = RemixPlan.Of(Forest, after, presentMoe, added);
-            return null;
-        }
-        catch (BtxException e)
-        {
-            return e.Message;
-        }
-    }
+        ExporterProgram.Find(exporter);
+        RemixPlan.Of(Forest, after, presentMoe, added);
+    });
 
     public IReadOnlyList<string> Notes(string presentMoe)
     {

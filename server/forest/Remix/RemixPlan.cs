@@ -1,8 +1,3 @@
-using Btx.Model.Configuration;
-using Btx.Model.Moe;
-using Btx.Model.Serving;
-using Btx.Model.Tensors;
-
 namespace Btx.Forest;
 
 /// <summary>What a served BTX model is re-mixed of: decided from manifests, no weights are read.</summary>

@@ -1,9 +1,3 @@
-using Btx.Engine.Sessions;
-using Btx.Model.Configuration;
-using Btx.Model.Moe;
-using Btx.Model.Tensors;
-using Btx.Model.Tokens;
-
 namespace Btx.Forest;
 
 /// <summary>Writes the Mixtral directory that <c>btx train mix</c> makes from the same experts and statistics, bit for bit.</summary>

@@ -32,7 +32,7 @@ internal sealed class AccessControl(AccessOptions options, AllowedHosts hosts, K
         : headers[KeyHeader] is [{ } key] ? key.Trim() : null;
 
     /// <summary>A JSON Web Token by its looks; it goes to the library that reads these.</summary>
-    public bool IsWebToken(IHeaderDictionary headers) => options.Tokens is not null && TokenOf(headers) is { } token
+    public bool IsWebToken(IHeaderDictionary headers) => options.Tokens.IsGiven && TokenOf(headers) is { } token
         && token.StartsWith("eyJ", StringComparison.Ordinal) && token.Count(c => c == '.') == 2;
 
     public AuthenticateResult Authenticate(IHeaderDictionary headers)

@@ -10,8 +10,8 @@ internal sealed record AccessOptions
     /// <summary>See <see cref="ApiKeyFile"/>; null: there is none.</summary>
     public string? KeyFile { get; init; }
 
-    /// <summary>Whose tokens are taken; null: nobody's.</summary>
-    public TokenIssuer? Tokens { get; init; }
+    /// <summary>Whose tokens are taken.</summary>
+    public TokenIssuer Tokens { get; init; } = new();
 
     /// <summary>SHA-256 of the admin key; null: there is none.</summary>
     public byte[]? AdminKeyHash { get; init; }
@@ -29,7 +29,7 @@ internal sealed record AccessOptions
     public IReadOnlyList<string> HostNames { get; init; } = [];
 
     /// <summary>Whether every call needs a key or a token; otherwise only changes do.</summary>
-    public bool NeedsKey => KeyFile is not null || Tokens is not null;
+    public bool NeedsKey => KeyFile is not null || Tokens.IsGiven;
 
     /// <summary>Checks all of it.</summary>
     /// <exception cref="BtxException">What was told contradicts itself, leaves the server open to other machines, or names a file that
@@ -45,6 +45,7 @@ internal sealed record AccessOptions
         if (!NeedsKey && !Insecure && OtherThanLoopback(http, grpc) is { } open)
             throw new BtxException($"{open.Option} {open}: whoever reaches that address could use this server; give it keys (--keys FILE, "
                 + "which `btx keys create` makes), listen on loopback, or say --insecure");
+        Tokens.Check();
         if (KeyFile is not null) _ = ApiKeyFile.Read("--keys", KeyFile);
         if (AuditFile is not null) AuditLog.RequireWritable(AuditFile);
         return new(HostNames, http, grpc);

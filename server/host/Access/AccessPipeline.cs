@@ -25,7 +25,7 @@ internal static class AccessPipeline
             KeyHandler.Name, scheme => scheme.ForwardDefaultSelector = http =>
                 http.RequestServices.GetRequiredService<AccessControl>().IsWebToken(http.Request.Headers)
                     ? JwtBearerDefaults.AuthenticationScheme : null);
-        if (options.Tokens is { } issuer) authentication.AddJwtBearer(issuer.Configure);
+        if (options.Tokens.IsGiven) authentication.AddJwtBearer(options.Tokens.Configure);
         // It would make keys in the user's home, to protect cookies that there are not.
         if (services.FirstOrDefault(service => service.ImplementationType?.Name == "DataProtectionHostedService") is { } unused)
             services.Remove(unused);

@@ -1,4 +1,5 @@
 using System.Text.Encodings.Web;
+using System.Text.Json.Nodes;
 using Google.Protobuf;
 using Grpc.Core.Interceptors;
 
@@ -89,7 +90,7 @@ internal sealed partial class AuditLog(AccessOptions options, TimeProvider time,
 }
 
 /// <summary>What an administrative call asks for; left with it as a feature.</summary>
-internal sealed record AuditedRequest(JsonElement Json);
+internal sealed record AuditedRequest(JsonObject Json);
 
 /// <summary>Keeps the message of an administrative call for the <see cref="AuditLog"/>.</summary>
 internal sealed class AuditInterceptor : Interceptor
@@ -112,6 +113,6 @@ internal sealed class AuditInterceptor : Interceptor
     {
         var http = context.GetHttpContext();
         if (!NeedsAttribute.Of(http).HasFlag(Scope.Admin)) return;
-        http.Features.Set(new AuditedRequest(JsonElement.Parse(MessageJson.Text((IMessage)request, indented: false))));
+        http.Features.Set(new AuditedRequest(MessageJson.Node((IMessage)request)));
     }
 }

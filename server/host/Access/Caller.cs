@@ -22,12 +22,12 @@ internal sealed class Caller
     /// <param name="quota">Null: it has none.</param>
     public void Is(ApiKey? key, KeyQuota? quota) => (_isKnown, _key, _quota) = (true, key, quota);
 
-    /// <exception cref="InvalidRequestException">The key may not have a request routed so (forbidden).</exception>
+    /// <exception cref="RequestRejectedException">The key may not have a request routed so (forbidden).</exception>
     public void Require(Routing routing, ForestDescription forest)
     {
         if (!_isKnown) throw new InvalidOperationException("nobody asked who calls");
         if (_key?.Problem(routing, forest) is { } problem)
-            throw new InvalidRequestException(new("model", problem, RejectionReason.Forbidden, "model_not_allowed"));
+            throw new RequestRejectedException(new RequestProblem("model", problem, ErrorKind.Forbidden, "model_not_allowed"));
     }
 
     public bool Reaches(Routing routing, ForestDescription forest) => _key?.Problem(routing, forest) is null;
@@ -48,7 +48,7 @@ internal sealed class Caller
     }
 
     /// <summary>Takes a request; what is returned ends with it.</summary>
-    /// <exception cref="InvalidRequestException">It is one too many (busy).</exception>
+    /// <exception cref="RequestRejectedException">It is one too many (busy).</exception>
     public RateLimitLease? Begin()
     {
         if (_quota is not { Key: var key } quota) return null;
@@ -61,7 +61,7 @@ internal sealed class Caller
     }
 
     /// <summary>Takes the tokens that a request may use.</summary>
-    /// <exception cref="InvalidRequestException">The key has not so many left (busy).</exception>
+    /// <exception cref="RequestRejectedException">The key has not so many left (busy).</exception>
     public void Reserve(long tokens)
     {
         if (_quota is not { Tokens: { } rate, Key: var key }) return;
@@ -77,9 +77,9 @@ internal sealed class Caller
     /// <summary>The request has ended: what it did not use is given back.</summary>
     public void End() => _quota?.Tokens?.Return(Math.Max(0, Interlocked.Exchange(ref _unused, 0)));
 
-    private InvalidRequestException Busy(string message, TimeSpan wait)
+    private RequestRejectedException Busy(string message, TimeSpan wait)
     {
         RetryAfter = wait;
-        return new(new("", message, RejectionReason.Busy, "rate_limit_exceeded"));
+        return new(new RequestProblem(null, message, ErrorKind.Busy, "rate_limit_exceeded"));
     }
 }

@@ -109,7 +109,7 @@ internal sealed class Quotas(TimeProvider time)
             using var lease = caller.Begin();
             await next(http);
         }
-        catch (InvalidRequestException e) when (Listener.IsGrpc(http)) // ours: no service throws it this far
+        catch (RequestRejectedException e) when (Listener.IsGrpc(http)) // ours: no service throws it this far
         {
             await RpcStatus.WriteAsync(http, StatusCode.ResourceExhausted, e.Message);
         }

@@ -11,7 +11,7 @@ namespace Btx.Server.Access;
 /// <param name="Issuer">Null: as the authority says.</param>
 /// <param name="Audience">What a token must be for.</param>
 /// <param name="KeyFile">Its public keys: one in PEM, or a JSON Web Key Set.</param>
-internal sealed record TokenIssuer(string? Authority, string? Issuer, string? Audience, string? KeyFile)
+internal sealed record TokenIssuer(string? Authority = null, string? Issuer = null, string? Audience = null, string? KeyFile = null)
 {
     private const int LongestFile = 1 << 20;
 
@@ -20,18 +20,19 @@ internal sealed record TokenIssuer(string? Authority, string? Issuer, string? Au
         SecurityAlgorithms.RsaSsaPssSha256, SecurityAlgorithms.RsaSsaPssSha384, SecurityAlgorithms.RsaSsaPssSha512,
         SecurityAlgorithms.EcdsaSha256, SecurityAlgorithms.EcdsaSha384, SecurityAlgorithms.EcdsaSha512];
 
-    /// <summary>What the flags of <c>serve</c> say; null: none of them is given.</summary>
-    /// <exception cref="BtxException">One is missing, or the file holds no public key.</exception>
-    public static TokenIssuer? Of(string? authority, string? issuer, string? audience, string? keyFile)
+    /// <summary>False: no tokens are taken.</summary>
+    public bool IsGiven => (Authority ?? Issuer ?? Audience ?? KeyFile) is not null;
+
+    /// <exception cref="BtxException">A part is missing, or the file holds no public key.</exception>
+    public void Check()
     {
-        if ((authority ?? issuer ?? audience ?? keyFile) is null) return null;
-        if (audience is null) throw new BtxException("--jwt-audience is missing: a token that is for another service is not taken");
-        if (authority is null && (issuer is null || keyFile is null))
+        if (!IsGiven) return;
+        if (Audience is null) throw new BtxException("--jwt-audience is missing: a token that is for another service is not taken");
+        if (Authority is null && (Issuer is null || KeyFile is null))
             throw new BtxException("--jwt-authority is missing; give it, or both --jwt-issuer and --jwt-key");
-        if (authority is not null && !(Uri.TryCreate(authority, UriKind.Absolute, out var url) && url.Scheme == Uri.UriSchemeHttps))
-            throw new BtxException($"--jwt-authority {BtxException.OneLine(authority, 200)}: expected an https URL");
-        if (keyFile is not null) _ = Keys(keyFile);
-        return new(authority, issuer, audience, keyFile);
+        if (Authority is not null && !(Uri.TryCreate(Authority, UriKind.Absolute, out var url) && url.Scheme == Uri.UriSchemeHttps))
+            throw new BtxException($"--jwt-authority {BtxException.OneLine(Authority, 200)}: expected an https URL");
+        if (KeyFile is not null) _ = Keys(KeyFile);
     }
 
     public void Configure(JwtBearerOptions options)

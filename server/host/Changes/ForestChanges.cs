@@ -4,10 +4,7 @@ using Btx.Model.Registry;
 
 namespace Btx.Server.Changes;
 
-/// <summary>
-/// Runs the changes that clients ask for: measures them, and ends them legally when the server shuts down. A change that is not committed
-/// by then is given up; one that is gets time to end, and is completed at the next start if that was too short. Thread-safe.
-/// </summary>
+/// <summary>Runs the changes that clients ask for, measures them, and at a shutdown gives up what is not committed. Thread-safe.</summary>
 /// <param name="registry">Null: no forest is served.</param>
 internal sealed class ForestChanges(IForestRegistry? registry, ForestMetrics metrics, TimeProvider time) : IDisposable
 {
@@ -30,21 +27,24 @@ internal sealed class ForestChanges(IForestRegistry? registry, ForestMetrics met
     public CancellationToken Stopping => _stopping.Token;
 
     /// <summary>Runs one change.</summary>
-    /// <param name="kind">One of <see cref="ChangeKind.Names"/>, for the metrics.</param>
     /// <exception cref="BtxException">It was not made, or not to its end: one clear line.</exception>
-    public async Task<ChangeResult> RunAsync(string kind, Func<IProgress<ChangeProgress>, CancellationToken, Task<ChangeResult>> change,
-        IProgress<ChangeProgress>? progress, CancellationToken cancellation)
+    public async Task<ChangeResult> RunAsync(RequestedChange change, IProgress<ChangeProgress>? progress, CancellationToken cancellation)
     {
-        _ = Registry;
+        var (served, kind) = (Registry, change.Kind);
         using var either = CancellationTokenSource.CreateLinkedTokenSource(cancellation, _stopping.Token);
-        var clock = new PhaseClock(progress, time, (phase, length) => metrics.OnPhase(kind, phase, length));
+        var (gate, phase, since) = (new Lock(), (string?)null, 0L);
+        var clock = new DirectProgress<ChangeProgress>(now =>
+        {
+            Enter(now.Phase);
+            progress?.Report(now);
+        });
         var ended = new TaskCompletionSource(TaskCreationOptions.RunContinuationsAsynchronously);
         _running[ended.Task] = 0;
         try
         {
             if (_stopping.IsCancellationRequested) throw ShuttingDown("not begun", null);
             // its first part may compute
-            var result = await Task.Run(() => change(clock, either.Token), CancellationToken.None);
+            var result = await Task.Run(() => served.ChangeAsync(change, clock, either.Token), CancellationToken.None);
             metrics.OnChange(kind, result.Change.Outcome, result.Swap);
             return result;
         }
@@ -53,7 +53,7 @@ internal sealed class ForestChanges(IForestRegistry? registry, ForestMetrics met
             metrics.OnChange(kind, "cancelled", null);
             throw ShuttingDown("given up; the forest is as it was", e);
         }
-        catch (RequestRejectedException e) when (e.Reason == RejectionReason.ShuttingDown)
+        catch (RequestRejectedException e) when (e.Kind == ErrorKind.Unavailable)
         {
             metrics.OnChange(kind, "failed", null);
             throw ShuttingDown("ended where it was; history says whether it was committed, and then the next start completes it", e);
@@ -65,9 +65,19 @@ internal sealed class ForestChanges(IForestRegistry? registry, ForestMetrics met
         }
         finally
         {
-            clock.Stop();
+            Enter(null);
             _running.TryRemove(ended.Task, out _);
             ended.SetResult();
+        }
+
+        void Enter(string? next)
+        {
+            lock (gate)
+            {
+                if (next == phase) return;
+                if (phase is not null) metrics.OnPhase(kind, phase, time.GetElapsedTime(since));
+                (phase, since) = (next, time.GetTimestamp());
+            }
         }
     }
 
@@ -82,34 +92,4 @@ internal sealed class ForestChanges(IForestRegistry? registry, ForestMetrics met
 
     private static BtxException ShuttingDown(string outcome, Exception? cause) =>
         new($"the server is shutting down; the change was {outcome}", cause!) { Kind = ErrorKind.Unavailable };
-}
-
-/// <summary>Times the phases of one change, and passes its progress on.</summary>
-/// <param name="observe">Receives each phase that has ended and how long it took.</param>
-internal sealed class PhaseClock(IProgress<ChangeProgress>? next, TimeProvider time, Action<string, TimeSpan> observe)
-    : IProgress<ChangeProgress>
-{
-    private readonly Lock _gate = new();
-    private string? _phase;
-    private long _since;
-
-    public void Report(ChangeProgress value)
-    {
-        Enter(value.Phase);
-        next?.Report(value);
-    }
-
-    /// <summary>Ends the last phase.</summary>
-    public void Stop() => Enter(null);
-
-    private void Enter(string? phase)
-    {
-        lock (_gate)
-        {
-            if (phase == _phase) return;
-            var now = time.GetTimestamp();
-            if (_phase is not null) observe(_phase, time.GetElapsedTime(_since, now));
-            (_phase, _since) = (phase, now);
-        }
-    }
 }

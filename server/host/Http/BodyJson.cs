@@ -35,7 +35,7 @@ internal sealed partial class BodyJson : JsonSerializerContext
     });
 
     /// <summary>Reads a body; each refusal names the field and quotes a part of its value.</summary>
-    /// <exception cref="InvalidRequestException">A field has another type than its record says, or is given twice.</exception>
+    /// <exception cref="RequestRejectedException">A field has another type than its record says, or is given twice.</exception>
     /// <exception cref="JsonException">The body is not JSON, or not valid UTF-8.</exception>
     public static async Task<T> ReadAsync<T>(Stream body, JsonTypeInfo<T> type, CancellationToken cancellation) where T : class
     {
@@ -45,16 +45,16 @@ internal sealed partial class BodyJson : JsonSerializerContext
         bytes.Position = 0;
         using var json = JsonDocument.Parse(bytes, new() { MaxDepth = MaxDepth });
         if (Doubled(json.RootElement) is { } doubled)
-            throw InvalidRequestException.For(doubled, $"{BtxException.OneLine(doubled, 100)} is given twice; give it once");
+            throw RequestRejectedException.For(doubled, $"{BtxException.OneLine(doubled, 100)} is given twice; give it once");
         try
         {
-            return json.Deserialize(type) ?? throw InvalidRequestException.For("body", "the body is not a JSON object");
+            return json.Deserialize(type) ?? throw RequestRejectedException.For("body", "the body is not a JSON object");
         }
         catch (JsonException e)
         {
             var field = e.Path is { Length: > 2 } path ? path[2..] : "body"; // $.field.inner[0]
-            if (e is FieldException) throw InvalidRequestException.For(field, $"{field} {e.Message}");
-            throw InvalidRequestException.For(field, field == "body" ? "the body is not a JSON object" : $"{field} is not an object");
+            if (e is FieldException) throw RequestRejectedException.For(field, $"{field} {e.Message}");
+            throw RequestRejectedException.For(field, field == "body" ? "the body is not a JSON object" : $"{field} is not an object");
         }
     }
 
@@ -81,7 +81,7 @@ internal sealed partial class BodyJson : JsonSerializerContext
         }
         catch (InvalidOperationException)
         {
-            throw InvalidRequestException.For("body", "a field's name is not valid UTF-8 or holds half of a surrogate pair");
+            throw RequestRejectedException.For("body", "a field's name is not valid UTF-8 or holds half of a surrogate pair");
         }
     }
 }
@@ -140,16 +140,16 @@ internal static class Field
     /// <summary>A text or token ids; also as the only entry of a list.</summary>
     public static Prompt Prompt(JsonElement value)
     {
-        if (value.ValueKind == JsonValueKind.String) return Requests.Prompt.FromText(Text(value));
+        if (value.ValueKind == JsonValueKind.String) return new Requests.Prompt(Text(value));
         if (value.ValueKind != JsonValueKind.Array) throw Expected(value, "a string or an array");
-        if (value.GetArrayLength() == 0) return Requests.Prompt.FromText("");
+        if (value.GetArrayLength() == 0) return new Requests.Prompt("");
         if (value[0].ValueKind == JsonValueKind.Number) return Tokens(value);
         if (value.GetArrayLength() > 1) throw new FieldException($"holds {value.GetArrayLength()} prompts; send one request for each");
-        return value[0].ValueKind == JsonValueKind.Array ? Tokens(value[0]) : Requests.Prompt.FromText(Text(value[0]));
+        return value[0].ValueKind == JsonValueKind.Array ? Tokens(value[0]) : new Requests.Prompt(Text(value[0]));
     }
 
     private static Prompt Tokens(JsonElement ids) =>
-        Requests.Prompt.FromTokens([.. ids.EnumerateArray().Select(id => Integer(id, "holds"))]);
+        new Requests.Prompt(null, [.. ids.EnumerateArray().Select(id => Integer(id, "holds"))]);
 
     // Quoted as it was written: the text of a string need not be valid.
     private static FieldException Expected(JsonElement value, string expected, string verb = "is")

@@ -79,8 +79,7 @@ internal sealed record Completion(string Id, string Object, long Created, string
 }
 
 /// <summary>An answer, or what one token or the echoed prompt adds to it.</summary>
-/// <param name="FinishReason">At the end: <c>stop</c> or <c>length</c>; <c>removed</c> or <c>aborted</c> where a change of the forest
-/// ended the request after its first tokens.</param>
+/// <param name="FinishReason">At the end: <c>stop</c> or <c>length</c>; <c>removed</c> or <c>aborted</c> by a change of the forest.</param>
 internal sealed record CompletionChoice(string Text, CompletionLogProbs? Logprobs, string? FinishReason, int Index = 0)
 {
     /// <summary>Null unless asked for.</summary>
@@ -114,11 +113,8 @@ internal sealed record CompletionLogProbs(List<string> Tokens, List<double?> Tok
     }
 }
 
-/// <summary>
-/// What <c>include_experts</c> adds to OpenAI's form: parallel lists, one entry per generated token. In a forest's modes the weight and
-/// the contribution of each expert; in mode moe the router's gates of each layer, and their mean over layers summed by domain. Zeros are
-/// omitted.
-/// </summary>
+/// <summary>What <c>include_experts</c> adds to OpenAI's form: lists with an entry per generated token, zeros omitted. In mode moe the
+/// router's gates of each layer, and their mean over layers summed by domain.</summary>
 /// <param name="Gates">[token][layer]: gate by expert.</param>
 internal sealed record CompletionExperts(
     [property: JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingNull)] List<Dictionary<string, double>>? Posterior = null,

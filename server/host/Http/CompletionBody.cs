@@ -18,11 +18,11 @@ internal abstract record RequestObject
     public Dictionary<string, JsonElement>? Others { get; set; }
 
     /// <param name="prefix">Before a field's name; empty: of the body itself, where some fields are ignored.</param>
-    /// <exception cref="InvalidRequestException">A field is unknown.</exception>
+    /// <exception cref="RequestRejectedException">A field is unknown.</exception>
     public void RefuseOthers(string prefix = "")
     {
         if (Others?.Keys.FirstOrDefault(name => !IsIgnored(prefix + name)) is { } unknown)
-            throw InvalidRequestException.For(prefix + unknown, $"unknown field \"{prefix}{BtxException.OneLine(unknown, 100)}\"");
+            throw RequestRejectedException.For(prefix + unknown, $"unknown field \"{prefix}{BtxException.OneLine(unknown, 100)}\"");
     }
 }
 
@@ -34,7 +34,7 @@ internal sealed record CompletionBody(
     double? N, double? BestOf, double? PresencePenalty, double? FrequencyPenalty, string? Suffix, JsonElement? LogitBias) : RequestObject
 {
     /// <param name="forest">What is served.</param>
-    /// <exception cref="InvalidRequestException">The body asks for something that there is not, or contradicts itself.</exception>
+    /// <exception cref="RequestRejectedException">The body asks for something that there is not, or contradicts itself.</exception>
     public CompletionRequest ToRequest(ForestDescription forest)
     {
         RefuseOthers();
@@ -87,7 +87,7 @@ internal sealed record CompletionBody(
             throw Invalid("user", $"user has {User.Length} characters; at most {RequestLimits.MaxNameLength} are taken");
     }
 
-    private static InvalidRequestException Invalid(string parameter, string message) => InvalidRequestException.For(parameter, message);
+    private static RequestRejectedException Invalid(string parameter, string message) => RequestRejectedException.For(parameter, message);
 }
 
 internal sealed record StreamOptions(bool? IncludeUsage) : RequestObject;

@@ -1,4 +1,4 @@
-using Google.Protobuf;
+using System.Text.Json.Nodes;
 using Microsoft.AspNetCore.Mvc;
 
 namespace Btx.Server.Http;
@@ -41,7 +41,7 @@ internal static class HttpEndpoints
             var model = ModelId.Parse(id, forest);
             caller.Require(model.Routing, forest);
             var generation = new GenerationRequest { Prompt = [], Routing = model.Routing };
-            if (RequestRules.OptionsProblem(generation, forest) is { } problem) throw new InvalidRequestException(problem);
+            if (RequestRules.OptionsProblem(generation, forest) is { } problem) throw new RequestRejectedException(problem);
             return Results.Json(Describe(model.Name, forest));
         });
         v1.MapGet("/forest", Forest);
@@ -59,15 +59,15 @@ internal static class HttpEndpoints
     private static IResult Forest(ForestChanges changes)
     {
         if (changes.RegistryIfServed is not { } registry)
-            throw new InvalidRequestException(new("forest",
-                "no forest is served here whose state can be shown: only a BTX model, or one with --read-only", RejectionReason.NotFound));
+            throw new RequestRejectedException(new("forest",
+                "no forest is served here whose state can be shown: only a BTX model, or one with --read-only", ErrorKind.Missing));
         var state = registry.State;
-        string Json(IMessage message) => MessageJson.Text(message, indented: false);
-        string List(IEnumerable<IMessage> messages) => $"[{string.Join(',', messages.Select(Json))}]";
-        return Results.Text($$"""
-            {"forest": {{Json(StateMessages.List(state, registry.Damage, registry.KeyFingerprint, roots: null))}},
-            "averages": {{List(StateMessages.Averages(state).Averages)}},
-            "changes": {{List(StateMessages.History(registry.History, ShownChanges).Changes)}}}
-            """, "application/json");
+        var shown = new JsonObject
+        {
+            ["forest"] = MessageJson.Node(StateMessages.List(state, registry.Damage, registry.KeyFingerprint, roots: null)),
+            ["averages"] = new JsonArray([.. StateMessages.Averages(state).Averages.Select(MessageJson.Node)]),
+            ["changes"] = new JsonArray([.. StateMessages.History(registry.History, ShownChanges).Changes.Select(MessageJson.Node)]),
+        };
+        return Results.Text(MessageJson.Text(shown, indented: false), "application/json");
     }
 }

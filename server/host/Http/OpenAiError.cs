@@ -4,22 +4,22 @@ namespace Btx.Server.Http;
 /// <param name="Status">The HTTP status.</param>
 internal sealed record OpenAiError(int Status, string Message, string Type, string? Parameter, string? Code)
 {
-    public static OpenAiError Of(Rejection rejection)
+    public static OpenAiError Of(RequestProblem rejection)
     {
-        var (type, code) = rejection.Reason switch
+        var (type, code) = rejection.Kind switch
         {
-            RejectionReason.NotFound => ("invalid_request_error", "model_not_found"),
-            RejectionReason.Busy => ("rate_limit_error", rejection.Code ?? "server_busy"),
-            RejectionReason.ShuttingDown => ("server_error", "shutting_down"),
-            RejectionReason.Aborted => ("server_error", "forest_changed"),
-            RejectionReason.Exhausted => ("server_error", "out_of_memory"),
-            RejectionReason.Damaged => ("server_error", "expert_damaged"),
-            RejectionReason.Failed => ("server_error", (string?)null),
+            ErrorKind.Missing => ("invalid_request_error", "model_not_found"),
+            ErrorKind.Busy => ("rate_limit_error", rejection.Code ?? "server_busy"),
+            ErrorKind.Unavailable => ("server_error", "shutting_down"),
+            ErrorKind.Conflict => ("server_error", "forest_changed"),
+            ErrorKind.Exhausted => ("server_error", "out_of_memory"),
+            ErrorKind.Damaged => ("server_error", "expert_damaged"),
+            ErrorKind.Internal => ("server_error", (string?)null),
             _ => ("invalid_request_error", rejection.Code),
         };
-        var parameter = rejection.Reason == RejectionReason.NotFound ? rejection.Parameter ?? "model"
+        var parameter = rejection.Kind == ErrorKind.Missing ? rejection.Parameter ?? "model"
             : type == "invalid_request_error" ? rejection.Parameter : null;
-        return new(rejection.Status.Http, rejection.Message, type, parameter, code);
+        return new(rejection.Kind.Status().Http, rejection.Message, type, parameter, code);
     }
 
     /// <summary>A failure that is not the request's; for the log, which alone shows it.</summary>

@@ -3,17 +3,12 @@ using System.Globalization;
 
 namespace Btx.Server.Lifetime;
 
-/// <summary>
-/// What <c>--fault-point NAME=ACTION</c> does to a change of the forest or to the engine, for tests of crashes, hangs and full disks:
-/// <c>exit</c> kills this process, <c>throw</c> and <c>full</c> are failures of the disk, <c>sleep:MS</c> waits, <c>hold:FILE</c> waits
-/// until the file is there. Each happens once, the first time its point is reached; several on one point, one after the other. Thread-safe.
-/// </summary>
+/// <summary>What <c>--fault-point NAME=ACTION</c> does, for tests: <c>exit</c> kills this process, <c>throw</c> and <c>full</c> are
+/// failures of the disk, <c>sleep:MS</c> waits, <c>hold:FILE</c> waits until the file is there. Each once. Thread-safe.</summary>
 internal sealed class FaultPoints
 {
-    private const string Sleep = "sleep:";
-    private const string Hold = "hold:";
     private const int NoSpace = 28; // ENOSPC
-    private readonly List<(string Point, string Action)> _left;
+    private readonly List<(string Point, string Name, Action Act)> _left;
 
     /// <param name="flags">Values of the option.</param>
     /// <param name="known">Names of the points there are.</param>
@@ -23,44 +18,47 @@ internal sealed class FaultPoints
     /// <summary>Null where no flag is given: nothing is called then.</summary>
     public Action<string>? Hook => _left.Count == 0 ? null : Reach;
 
-    private static (string Point, string Action) Parse(string flag, IReadOnlyList<string> known)
+    private static (string Point, string Name, Action Act) Parse(string flag, IReadOnlyList<string> known)
     {
         var parts = flag.Split('=', 2);
-        if (!known.Contains(parts[0]))
-            throw new BtxException($"--fault-point {flag}: there is no point \"{parts[0]}\"; there are {string.Join(", ", known)}");
-        var action = parts.Length == 2 ? parts[1] : "";
-        if (action is "exit" or "throw" or "full" || (action.StartsWith(Hold, StringComparison.Ordinal) && action.Length > Hold.Length)
-            || Milliseconds(action) is >= 0)
-            return (parts[0], action);
-        throw new BtxException($"--fault-point {flag}: expected {parts[0]}=exit, throw, full, sleep:MILLISECONDS or hold:FILE");
+        var (point, name) = (parts[0], parts.Length == 2 ? parts[1] : "");
+        if (!known.Contains(point))
+            throw new BtxException($"--fault-point {flag}: there is no point \"{point}\"; there are {string.Join(", ", known)}");
+        return (point, name, name.Split(':', 2) switch
+        {
+            ["exit"] => Exit,
+            ["throw"] => () => throw new IOException($"fault point {point}"),
+            ["full"] => () => throw new IOException("No space left on device", NoSpace),
+            ["sleep", var text] when int.TryParse(text, CultureInfo.InvariantCulture, out var ms) && ms >= 0 => () => Thread.Sleep(ms),
+            ["hold", { Length: > 0 } file] => () => Hold(file),
+            _ => throw new BtxException($"--fault-point {flag}: expected {point}=exit, throw, full, sleep:MILLISECONDS or hold:FILE"),
+        });
     }
-
-    private static int? Milliseconds(string action) => action.StartsWith(Sleep, StringComparison.Ordinal)
-        && int.TryParse(action[Sleep.Length..], CultureInfo.InvariantCulture, out var ms) ? ms : null;
 
     private void Reach(string point)
     {
-        string action;
+        (string Point, string Name, Action Act) reached;
         lock (_left)
         {
             var i = _left.FindIndex(f => f.Point == point);
             if (i < 0) return;
-            action = _left[i].Action;
+            reached = _left[i];
             _left.RemoveAt(i);
         }
 
-        Console.Error.WriteLine($"fault point {point}: {action}");
-        if (action == "exit")
-        {
-            Process.GetCurrentProcess().Kill();
-            Thread.Sleep(Timeout.Infinite);
-        }
+        Console.Error.WriteLine($"fault point {point}: {reached.Name}");
+        reached.Act();
+    }
 
-        if (action == "throw") throw new IOException($"fault point {point}");
-        if (action == "full") throw new IOException("No space left on device", NoSpace);
-        if (Milliseconds(action) is { } ms) Thread.Sleep(ms);
-        if (!action.StartsWith(Hold, StringComparison.Ordinal)) return;
-        // who waits for us has not gone away
-        for (var file = action[Hold.Length..]; !File.Exists(file) && Directory.Exists(Path.GetDirectoryName(file));) Thread.Sleep(5);
+    private static void Exit()
+    {
+        Process.GetCurrentProcess().Kill();
+        Thread.Sleep(Timeout.Infinite);
+    }
+
+    // Who waits for us has not gone away while its directory is there.
+    private static void Hold(string file)
+    {
+        while (!File.Exists(file) && Directory.Exists(Path.GetDirectoryName(file))) Thread.Sleep(5);
     }
 }

@@ -28,10 +28,8 @@ internal sealed partial class ServingState(IForestEngine engine, ILogger<Serving
     private static partial void LogProblem(ILogger logger, string problem);
 }
 
-/// <summary>
-/// Health for supervisors, 200 or 503, with the reason for who may observe: <c>/health/live</c> fails when the engine is broken or hangs, so that a restart
-/// helps; <c>/health/ready</c>, and <c>/health</c> as well, also while the server shuts down.
-/// </summary>
+/// <summary>Health for supervisors, 200 or 503, with the reason for who may observe: <c>/health/live</c> fails when the engine is broken or
+/// hangs, so that a restart helps; <c>/health/ready</c>, and <c>/health</c> as well, also while the server shuts down.</summary>
 internal static class HealthEndpoints
 {
     private const string Live = "live", Ready = "ready"; // tags of the checks

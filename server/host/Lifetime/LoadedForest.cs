@@ -9,8 +9,7 @@ internal sealed record LoadedForest(IForestEngine Engine, TextTokenizer Tokenize
 {
     /// <summary>Loads what the options name, and takes the forest's journal if it is to be changed.</summary>
     /// <param name="changes">Null: it is answered from as it is now, and not changed.</param>
-    /// <exception cref="Model.BtxException">The forest, the BTX model, an option or the device is at fault, or another server owns the
-    /// forest, or its journal is damaged.</exception>
+    /// <exception cref="BtxException">A model, an option, the device or the journal is at fault; or another server owns it.</exception>
     public static Task<LoadedForest> OpenAsync(EngineOptions options, RegistryOptions? changes, CancellationToken cancellation) => Task.Run(
         () =>
         {

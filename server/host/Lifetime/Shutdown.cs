@@ -2,11 +2,8 @@ using System.Runtime.InteropServices;
 
 namespace Btx.Server.Lifetime;
 
-/// <summary>
-/// Graceful shutdown, before the listeners close: health turns to not serving; a change of the forest is given up, or brought to its end
-/// if it is committed; the engine admits nothing more, running requests get <paramref name="limit"/> in all to finish, the rest is
-/// cancelled.
-/// </summary>
+/// <summary>Graceful shutdown, before the listeners close: health turns to not serving, changes and running requests get
+/// <paramref name="limit"/> in all to finish, the rest is cancelled.</summary>
 internal sealed class DrainService(IForestEngine engine, ForestChanges changes, ServingState state, IHostApplicationLifetime lifetime,
     TimeSpan limit, TimeProvider time) : IHostedLifecycleService
 {
@@ -31,10 +28,7 @@ internal sealed class DrainService(IForestEngine engine, ForestChanges changes, 
     public Task StoppedAsync(CancellationToken cancellationToken) => Task.CompletedTask;
 }
 
-/// <summary>
-/// A shutdown ends, whatever hangs: a thread of its own, which needs nothing of the engine, the registry, the listeners or the pool, ends
-/// the process with exit code 1 when the shutdown's limit and <see cref="Grace"/> have passed.
-/// </summary>
+/// <summary>A shutdown ends, whatever hangs: a thread of its own ends the process <see cref="Grace"/> after the limit.</summary>
 internal sealed partial class HardEnd : IDisposable
 {
     /// <summary>What closing the listeners and freeing the models may take after the limit.</summary>

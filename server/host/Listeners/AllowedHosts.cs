@@ -3,11 +3,8 @@ using Microsoft.Extensions.Primitives;
 
 namespace Btx.Server.Listeners;
 
-/// <summary>
-/// The names that a client may call the server by. A page of another site that makes its own name lead here (DNS rebinding) sends that
-/// name, and is refused: an address that is listened on, localhost and what the operator names are taken. An address cannot be rebound, so
-/// a listener on every address takes every one.
-/// </summary>
+/// <summary>The names that a client may call the server by: a page that makes its own name lead here (DNS rebinding) is refused. An address
+/// cannot be rebound, so a listener on every address takes every one.</summary>
 internal sealed class AllowedHosts
 {
     private readonly List<StringSegment> _names = ["localhost", "*.localhost"];

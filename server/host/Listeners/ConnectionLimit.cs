@@ -1,17 +1,12 @@
 using System.Collections.Concurrent;
 using System.Net;
 using System.Threading.Channels;
-using Microsoft.AspNetCore.Connections;
 using Microsoft.AspNetCore.Connections.Features;
-using Microsoft.AspNetCore.Http.Features;
 
 namespace Btx.Server.Listeners;
 
-/// <summary>
-/// Sockets of which each listener has at most so many. One more takes the place of one that has long been idle; where there is none it is
-/// told so, and closed. No more are accepted than a reserve of a few that are being told, so that a burst cannot use up the files that the
-/// process may open. One of the reserve that asks for health is answered: a server that has only many clients is not to be restarted.
-/// </summary>
+/// <summary>Sockets of which each listener has at most so many. One more takes the place of one that has long been idle, or is told that
+/// there is none, from a reserve of a few; one of the reserve that asks for health is answered.</summary>
 /// <param name="connections">At each listener; null: as many as the process may open files beyond its own.</param>
 /// <param name="http">Where HTTP is listened for; the other listener is for gRPC.</param>
 internal sealed class ConnectionLimit(IConnectionListenerFactory sockets, int? connections, EndPoint http, Refusals refusals)
@@ -169,8 +164,7 @@ internal sealed class ConnectionLimit(IConnectionListenerFactory sockets, int? c
             return true;
         }
 
-        /// <summary>Closes one of the reserve that asks for nothing in a moment, or less where the next ones need its place; and one that
-        /// has asked and a moment later is still open: its client keeps back the rest of a message, or does not read.</summary>
+        /// <summary>Closes one of the reserve that asks for nothing in a moment, or keeps back or does not read the rest.</summary>
         private async Task GiveUpAsync(CountedConnection connection)
         {
             using var patience = new CancellationTokenSource(s_patience);

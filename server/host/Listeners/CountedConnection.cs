@@ -1,5 +1,3 @@
-using Microsoft.AspNetCore.Connections;
-
 namespace Btx.Server.Listeners;
 
 /// <summary>A connection that is counted, and how long it has been idle.</summary>

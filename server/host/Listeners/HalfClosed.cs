@@ -1,15 +1,12 @@
 using System.IO.Pipelines;
 using System.Net.Sockets;
-using Microsoft.AspNetCore.Connections;
 using Microsoft.AspNetCore.Connections.Features;
 
 namespace Btx.Server.Listeners;
 
-/// <summary>
-/// A client of HTTP/1 that has sent its request may close its side and wait for the answer. On the wire that looks as if it had left, until
-/// something is sent to it, and Kestrel gives the request up. Here the end of what the client sends is told only to whoever needs more of
-/// it, and the request goes on for a bounded time, or until the system learns that nobody is there.
-/// </summary>
+/// <summary>A client of HTTP/1 may close its side and wait for the answer. Kestrel takes that for having left and gives the request up.
+/// Here only who needs more of it is told, and the request goes on for a bounded time, or until the system learns that nobody is
+/// there.</summary>
 internal static class HalfClosed
 {
     private const int TcpLevel = 6; // IPPROTO_TCP
@@ -71,10 +68,8 @@ internal static class HalfClosed
 
     private sealed record Pipes(PipeReader Input, PipeWriter Output) : IDuplexPipe;
 
-    /// <summary>
-    /// Tells the end of the input to a reader that has seen all there is and asks for more. Of a connection that broke it says so to
-    /// whoever watches the connection before the read fails: else Kestrel would take it for whole, and try to read the rest of the request.
-    /// </summary>
+    /// <summary>Tells the end of the input to a reader that has seen all there is and asks for more; of a connection that broke it first
+    /// tells whoever watches the connection, else Kestrel would try to read the rest of the request.</summary>
     private sealed class Reader(PipeReader inner, CancellationTokenSource left) : PipeReader
     {
         private ReadResult _last;

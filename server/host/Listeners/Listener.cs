@@ -1,5 +1,4 @@
 using Grpc.AspNetCore.Server;
-using Microsoft.AspNetCore.Http.Features;
 
 namespace Btx.Server.Listeners;
 

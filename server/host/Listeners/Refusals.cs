@@ -1,14 +1,10 @@
 using System.Collections.Concurrent;
 using System.Diagnostics;
-using Microsoft.AspNetCore.Http.Features;
 using Prometheus;
 
 namespace Btx.Server.Listeners;
 
-/// <summary>
-/// Counts what is refused, and logs it: for each listener and reason one line in ten seconds at most, however many clients ask for more.
-/// Thread-safe.
-/// </summary>
+/// <summary>Counts what is refused, and logs of each listener and reason one line in ten seconds at most. Thread-safe.</summary>
 internal sealed partial class Refusals(CollectorRegistry registry, ILogger<Refusals> log, TimeProvider time)
 {
     private const string KestrelsBadRequest = "Microsoft.AspNetCore.Server.Kestrel.BadRequest";

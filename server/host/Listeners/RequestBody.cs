@@ -1,12 +1,6 @@
-using Microsoft.AspNetCore.Connections;
-
 namespace Btx.Server.Listeners;
 
-/// <summary>
-/// Reads the body of a request within bounds: all bodies that are being read share a budget, of which each takes what it has beyond its
-/// first bytes, and each has a time to arrive in. What is wrong with a body is its client's fault, whichever layer finds it, and so is one
-/// that breaks off.
-/// </summary>
+/// <summary>Reads a body in bounded time, from a budget that all share. What is wrong with it is its client's fault.</summary>
 internal sealed class RequestBody : Stream
 {
     /// <summary>Bytes of a body that need no budget: a small request is read however many large ones hang.</summary>
@@ -67,7 +61,7 @@ internal sealed class RequestBody : Stream
         catch (OperationCanceledException) when (_stopping.IsCancellationRequested)
         {
             HalfClosed.GiveUp(_http);
-            throw new RequestRejectedException(RejectionReason.ShuttingDown, "the server is shutting down");
+            throw new RequestRejectedException(ErrorKind.Unavailable, "the server is shutting down");
         }
         catch (OperationCanceledException) when (_late.IsCancellationRequested && !cancellationToken.IsCancellationRequested)
         {

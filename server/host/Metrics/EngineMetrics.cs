@@ -5,10 +5,7 @@ using Prometheus;
 
 namespace Btx.Server.Metrics;
 
-/// <summary>
-/// The engine's reports as Prometheus metrics. Called on the engine's thread: series of experts are looked up once, the rest is
-/// adding to counters.
-/// </summary>
+/// <summary>The engine's reports as Prometheus metrics, on its thread: series of experts are looked up once, the rest is adding.</summary>
 internal sealed class EngineMetrics(CollectorRegistry registry) : IStepObserver
 {
     private readonly Counter _requests =

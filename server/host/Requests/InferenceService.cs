@@ -16,7 +16,7 @@ internal sealed class InferenceService(IForestEngine engine, TextTokenizer token
     /// <summary>The prompt's tokens, once everything about the request holds: nothing but reading the prompt is done before that.</summary>
     /// <param name="request">Its own prompt does not count.</param>
     /// <param name="onlyRead">No token is to be generated: the prompt may fill the context.</param>
-    /// <exception cref="InvalidRequestException">The request breaks a rule.</exception>
+    /// <exception cref="RequestRejectedException">The request breaks a rule.</exception>
     public int[] Checked(Prompt prompt, GenerationRequest request, bool onlyRead = false)
     {
         var forest = engine.Describe();
@@ -29,11 +29,10 @@ internal sealed class InferenceService(IForestEngine engine, TextTokenizer token
     }
 
     /// <param name="request">With the tokens that <see cref="Checked"/> gave.</param>
-    /// <returns>The events in order; the last has a finish reason (a model that leaves the forest after the first token is one, too) and
-    /// the usage.</returns>
+    /// <returns>The events in order; the last has a finish reason and the usage.</returns>
     /// <exception cref="OperationCanceledException">While it is read: the client left.</exception>
-    /// <exception cref="RequestRejectedException">The engine refuses it, is full, or is shutting down; while it is read: the server shut
-    /// down before the end, or a model that the request used left the forest before its first token.</exception>
+    /// <exception cref="RequestRejectedException">It is refused; later: the server shut down, or a model left before the first
+    /// token.</exception>
     public IAsyncEnumerable<TokenEvent> Generate(GenerationRequest request, CancellationToken cancellation)
     {
         caller.Reserve((long)request.Prompt.Length + request.MaxTokens);
@@ -46,7 +45,7 @@ internal sealed class InferenceService(IForestEngine engine, TextTokenizer token
     /// <param name="request">Its own tokens do not count.</param>
     /// <param name="stride">A text longer than the context is scored in windows, see <see cref="ScoreWindow"/>; 0: of half a context each.
     /// Null: it is refused.</param>
-    /// <exception cref="InvalidRequestException">The request breaks a rule.</exception>
+    /// <exception cref="RequestRejectedException">The request breaks a rule.</exception>
     /// <exception cref="RequestRejectedException">As for <see cref="Generate"/>, or the forest changed between two windows.</exception>
     public async Task<TextScore> ScoreAsync(Prompt text, ScoreRequest request, int? stride, CancellationToken cancellation)
     {
@@ -108,12 +107,12 @@ internal sealed class InferenceService(IForestEngine engine, TextTokenizer token
             if (e.Finish == FinishReason.Cancelled)
             {
                 cancellation.ThrowIfCancellationRequested();
-                throw new RequestRejectedException(RejectionReason.ShuttingDown,
+                throw new RequestRejectedException(ErrorKind.Unavailable,
                     "the server is shutting down; the request was ended before its last token");
             }
 
             if (!begun && e.Finish is (FinishReason.Removed or FinishReason.Aborted))
-                throw new RequestRejectedException(e.Finish == FinishReason.Removed ? RejectionReason.NotFound : RejectionReason.Aborted,
+                throw new RequestRejectedException(e.Finish == FinishReason.Removed ? ErrorKind.Missing : ErrorKind.Conflict,
                     e.Message!);
             if (e.Finish == FinishReason.Failed) throw new InvalidOperationException("the engine could not finish the request");
             if (e.Token is not null) caller.Use(1);
@@ -124,7 +123,7 @@ internal sealed class InferenceService(IForestEngine engine, TextTokenizer token
 
     private static void Refuse(RequestProblem? problem)
     {
-        if (problem is not null) throw new InvalidRequestException(problem);
+        if (problem is not null) throw new RequestRejectedException(problem);
     }
 
     private int[] Encode(Prompt prompt)
@@ -132,7 +131,7 @@ internal sealed class InferenceService(IForestEngine engine, TextTokenizer token
         if (prompt.Tokens is { } tokens) return tokens;
         var ids = tokenizer.Encode(prompt.Text!);
         if (ids.Length == 0)
-            throw InvalidRequestException.For("prompt", "prompt is empty once its text is normalised; give at least one character");
+            throw RequestRejectedException.For("prompt", "prompt is empty once its text is normalised; give at least one character");
         return tokenizer.AddBos && tokenizer.BosId is { } bos ? [bos, .. ids] : ids;
     }
 }

@@ -3,17 +3,16 @@ using Btx.Model.Mixing;
 
 namespace Btx.Server.Requests;
 
-/// <summary>
-/// A model's id over HTTP, and the routing that it names: <c>forest</c>, <c>forest:top_k=2</c>,
+/// <summary>A model's id over HTTP, and the routing that it names: <c>forest</c>, <c>forest:top_k=2</c>,
 /// <c>forest:top_p=0.9,posterior=last_token</c>, <c>average</c>, <c>average:posterior@python</c>, <c>average:NAME</c> (one that was given a
 /// name), <c>expert:python</c>; <c>btx</c>, <c>btx:k=2</c> (mode moe). Options of <c>btx</c>: k (experts per token, else the model's own).
-/// Of <c>forest</c>: top_k, top_p, posterior, prior (a domain), switching (rate), and with top_k or top_p reroute (tokens) and select.
-/// </summary>
+/// Of <c>forest</c>: top_k, top_p, posterior, prior (a domain), switching (rate), and with top_k or top_p reroute (tokens) and
+/// select.</summary>
 /// <param name="Name">As answers repeat it: as it was asked for, numbers in their usual form.</param>
 internal sealed record ModelId(string Name, Routing Routing)
 {
     /// <param name="forest">What is served: it says what an absent number of experts means.</param>
-    /// <exception cref="InvalidRequestException">No such model (not found) or a bad option (invalid).</exception>
+    /// <exception cref="RequestRejectedException">No such model (not found) or a bad option (invalid).</exception>
     public static ModelId Parse(string id, ForestDescription forest)
     {
         if (id.Length > RequestLimits.MaxNameLength)
@@ -28,14 +27,14 @@ internal sealed record ModelId(string Name, Routing Routing)
             "average" => (id, AverageOf(id, rest)),
             "expert" when rest.Length > 0 => (id, new() { Mode = V1.Mode.Expert, Expert = rest }),
             "expert" => throw Invalid("model \"expert\" needs an expert's name: expert:NAME"),
-            _ => throw new InvalidRequestException(new("model", $"no model {Quote(id)}; use forest, forest:top_k=K, forest:top_p=P, "
-                + "average, average:posterior@DOMAIN, average:NAME, expert:NAME, btx or btx:k=K", RejectionReason.NotFound)),
+            _ => throw new RequestRejectedException(new("model", $"no model {Quote(id)}; use forest, forest:top_k=K, forest:top_p=P, "
+                + "average, average:posterior@DOMAIN, average:NAME, expert:NAME, btx or btx:k=K", ErrorKind.Missing)),
         };
         try
         {
             return new(name, RoutingMessages.ToRouting(routing, scores: false, forest));
         }
-        catch (InvalidRequestException e)
+        catch (RequestRejectedException e)
         {
             throw Invalid($"model {Quote(id)}: {e.Message}");
         }
@@ -132,5 +131,18 @@ internal sealed record ModelId(string Name, Routing Routing)
 
     private static string Quote(string text) => $"\"{BtxException.OneLine(text, 100)}\"";
 
-    private static InvalidRequestException Invalid(string message) => InvalidRequestException.For("model", message);
+    private static RequestRejectedException Invalid(string message) => RequestRejectedException.For("model", message);
+}
+
+/// <summary>The names of the wire's routing values as flags, model ids and messages spell them: <c>TopK</c> is <c>top_k</c>.</summary>
+internal static class RoutingNames
+{
+    public static string Of<T>(T value) where T : struct, Enum => JsonNamingPolicy.SnakeCaseLower.ConvertName(value.ToString());
+
+    /// <summary>All names; the wire's first value, "unspecified", has none.</summary>
+    public static IEnumerable<string> All<T>() where T : struct, Enum => Enum.GetValues<T>().Skip(1).Select(Of);
+
+    /// <summary>The value of that name; null: there is none.</summary>
+    public static T? Find<T>(string name) where T : struct, Enum =>
+        All<T>().Contains(name) ? Enum.GetValues<T>().First(value => Of(value) == name) : null;
 }

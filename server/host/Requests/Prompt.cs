@@ -3,12 +3,8 @@ using System.Buffers;
 namespace Btx.Server.Requests;
 
 /// <summary>Text or token ids, as the client gave it.</summary>
-internal readonly record struct Prompt(string? Text, int[]? Tokens)
+internal readonly record struct Prompt(string? Text, int[]? Tokens = null)
 {
-    public static Prompt FromText(string text) => new(text, null);
-
-    public static Prompt FromTokens(int[] tokens) => new(null, tokens);
-
     /// <summary>What is wrong before it becomes tokens; null if nothing is.</summary>
     public RequestProblem? Problem(RequestLimits limits) => this switch
     {

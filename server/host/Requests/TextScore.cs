@@ -2,11 +2,9 @@ using Btx.Model.Tokens;
 
 namespace Btx.Server.Requests;
 
-/// <summary>
-/// One reading of a part of a long text: tokens Start … End − 1 are read, those from First on are scored. Each holds a whole context and
-/// ends <c>stride</c> tokens after the one before; so every token but the very first is scored once, from all tokens before it in the
-/// first window and from at least context − stride of them in the others.
-/// </summary>
+/// <summary>One reading of a part of a long text: tokens Start … End − 1 are read, those from First on are scored. Each holds a whole
+/// context and ends <c>stride</c> tokens after the one before; so every token but the very first is scored once, from all tokens before it
+/// in the first window and from at least context − stride of them in the others.</summary>
 internal readonly record struct ScoreWindow(int Start, int End, int First)
 {
     /// <param name="tokens">Of the text, at least 2.</param>
@@ -31,7 +29,7 @@ internal readonly record struct ScoreWindow(int Start, int End, int First)
         if (results.Count == 1) return results[0];
         var first = results[0];
         if (results.Any(r => r.Removed.Count > 0 || !IsSame(r.Forest, first.Forest)))
-            throw new RequestRejectedException(RejectionReason.Aborted, "the forest changed while the text was scored; score it again");
+            throw new RequestRejectedException(ErrorKind.Conflict, "the forest changed while the text was scored; score it again");
         T[] All<T>(Func<ScoreResult, T[]> of) =>
             [.. results.SelectMany((result, w) => of(result).Skip(windows[w].First - windows[w].Start - 1))];
         return new(
@@ -55,10 +53,8 @@ internal readonly record struct ScoreWindow(int Start, int End, int First)
 /// <param name="Windows">How the text was read; one, unless it is longer than the context.</param>
 internal sealed record TextScore(int[] Tokens, ScoreResult Result, IReadOnlyList<ScoreWindow> Windows);
 
-/// <summary>
-/// Where tokens begin in the text that they make, in characters (Unicode code points, what Python counts): a token that goes on with a
-/// character begins where that character does; a control token has no text and begins where it stands. For one stream.
-/// </summary>
+/// <summary>Where tokens begin in the text that they make, in characters (Unicode code points, what Python counts): a token that goes on
+/// with a character begins where that character does; a control token has no text and begins where it stands. For one stream.</summary>
 internal sealed class TokenOffsets(TextTokenizer tokenizer)
 {
     private readonly StreamingDecoder _decoder = new(tokenizer);

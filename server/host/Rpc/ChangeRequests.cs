@@ -7,7 +7,7 @@ namespace Btx.Server.Rpc;
 /// <summary>Changes that the wire asks for, checked as far as the request alone tells, and translated.</summary>
 internal static class ChangeRequests
 {
-    /// <exception cref="InvalidRequestException">A value is missing or out of range; likewise below.</exception>
+    /// <exception cref="RequestRejectedException">A value is missing or out of range; likewise below.</exception>
     public static ChangeAuthor Author(V1.ChangeAuthor? by)
     {
         if (!IsText(by?.Author, 200))
@@ -26,7 +26,7 @@ internal static class ChangeRequests
         Sha256 = Hash(request.Sha256),
         Parents = request.Parents.Count == 0 ? null : Parents(request.Parents),
         Samples = request.Samples.ToDictionary(s => Name("samples", s.Key), s => Needed($"samples of {s.Key}", s.Value)),
-        RouterStatistics = NullIfEmpty(request.RouterStatistics),
+        RouterStatistics = request.RouterStatistics.NullIfEmpty(),
     };
 
     public static ExpertRemoval Removal(V1.RemoveExpertRequest request) => new()
@@ -37,7 +37,7 @@ internal static class ChangeRequests
         InFlight = RoutingMessages.Known("in_flight", request.InFlight, InFlightPolicy.Renormalise),
         Purge = request.Purge,
         DropMoe = request.DropMoe,
-        Probe = NullIfEmpty(request.Probe),
+        Probe = request.Probe.NullIfEmpty(),
         ExpectedRevision = request.HasExpectedRevision ? request.ExpectedRevision : null,
     };
 
@@ -53,8 +53,8 @@ internal static class ChangeRequests
             By = Author(request.By),
             Name = Name("name", request.Name),
             Weights = request.Weights.Count > 0 ? request.Weights.ToDictionary() : null,
-            Domain = NullIfEmpty(request.Domain),
-            Sample = NullIfEmpty(request.Sample),
+            Domain = request.Domain.NullIfEmpty(),
+            Sample = request.Sample.NullIfEmpty(),
         };
     }
 
@@ -67,8 +67,6 @@ internal static class ChangeRequests
 
     public static string Lineage(V1.LineagePolicy policy) =>
         RoutingMessages.Known("lineage", policy, V1.LineagePolicy.Only).ToString().ToLowerInvariant();
-
-    public static string? NullIfEmpty(string text) => text.Length == 0 ? null : text;
 
     private static ParentEntry[] Parents(IEnumerable<V1.Parent> parents)
     {
@@ -101,5 +99,5 @@ internal static class ChangeRequests
     private static bool IsText(string? text, int limit) => !string.IsNullOrWhiteSpace(text) && text.Length <= limit
         && !text.Any(char.IsControl) && !text.Contains('\uFFFD', StringComparison.Ordinal);
 
-    private static InvalidRequestException Invalid(string parameter, string message) => InvalidRequestException.For(parameter, message);
+    private static RequestRejectedException Invalid(string parameter, string message) => RequestRejectedException.For(parameter, message);
 }

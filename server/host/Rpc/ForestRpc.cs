@@ -1,6 +1,6 @@
 using System.Threading.Channels;
 using Btx.Forest;
-using Btx.Model.Registry;
+using Updates = Grpc.Core.IServerStreamWriter<Btx.V1.ChangeUpdate>;
 
 namespace Btx.Server.Rpc;
 
@@ -39,8 +39,8 @@ internal sealed class ForestRpc(ForestChanges changes) : V1.Forest.ForestBase
     [Needs(Scope.Admin)]
     public override Task<V1.ReplayRecipeResponse> ReplayRecipe(V1.ReplayRecipeRequest request, ServerCallContext context)
     {
-        var recipe = Registry.Replay(ChangeRequests.Experts(request.Experts), ChangeRequests.NullIfEmpty(request.Corpus),
-            ChangeRequests.NullIfEmpty(request.SeedModel));
+        var recipe = Registry.Replay(ChangeRequests.Experts(request.Experts), request.Corpus.NullIfEmpty(),
+            request.SeedModel.NullIfEmpty());
         return Task.FromResult(new V1.ReplayRecipeResponse
         {
             Retrained = { recipe.Retrained },
@@ -50,29 +50,24 @@ internal sealed class ForestRpc(ForestChanges changes) : V1.Forest.ForestBase
     }
 
     [Needs(Scope.Admin)]
-    public override Task AddExpert(V1.AddExpertRequest request, IServerStreamWriter<V1.ChangeUpdate> responseStream,
-        ServerCallContext context) => Change(context, responseStream, ChangeKind.Add, () => ChangeRequests.Addition(request),
-        (addition, progress, cancellation) => Registry.AddAsync(addition, progress, cancellation));
+    public override Task AddExpert(V1.AddExpertRequest request, Updates responseStream, ServerCallContext context) =>
+        Change(context, responseStream, () => ChangeRequests.Addition(request));
 
     [Needs(Scope.Admin)]
-    public override Task RemoveExpert(V1.RemoveExpertRequest request, IServerStreamWriter<V1.ChangeUpdate> responseStream,
-        ServerCallContext context) => Change(context, responseStream, ChangeKind.Remove, () => ChangeRequests.Removal(request),
-        (removal, progress, cancellation) => Registry.RemoveAsync(removal, progress, cancellation));
+    public override Task RemoveExpert(V1.RemoveExpertRequest request, Updates responseStream, ServerCallContext context) =>
+        Change(context, responseStream, () => ChangeRequests.Removal(request));
 
     [Needs(Scope.Admin)]
-    public override Task Rollback(V1.RollbackRequest request, IServerStreamWriter<V1.ChangeUpdate> responseStream,
-        ServerCallContext context) => Change(context, responseStream, ChangeKind.Rollback, () => ChangeRequests.Author(request.By),
-        (by, progress, cancellation) => Registry.RollbackAsync(by, progress, cancellation));
+    public override Task Rollback(V1.RollbackRequest request, Updates responseStream, ServerCallContext context) =>
+        Change(context, responseStream, () => new Rollback { By = ChangeRequests.Author(request.By) });
 
     [Needs(Scope.Admin)]
-    public override Task CreateAverage(V1.CreateAverageRequest request, IServerStreamWriter<V1.ChangeUpdate> responseStream,
-        ServerCallContext context) => Change(context, responseStream, ChangeKind.Average, () => ChangeRequests.Average(request),
-        (creation, progress, cancellation) => Registry.CreateAverageAsync(creation, progress, cancellation));
+    public override Task CreateAverage(V1.CreateAverageRequest request, Updates responseStream, ServerCallContext context) =>
+        Change(context, responseStream, () => ChangeRequests.Average(request));
 
     [Needs(Scope.Admin)]
-    public override Task DropAverage(V1.DropAverageRequest request, IServerStreamWriter<V1.ChangeUpdate> responseStream,
-        ServerCallContext context) => Change(context, responseStream, ChangeKind.DropAverage, () => ChangeRequests.Author(request.By),
-        (by, progress, cancellation) => Registry.DropAverageAsync(request.Name, by, progress, cancellation));
+    public override Task DropAverage(V1.DropAverageRequest request, Updates responseStream, ServerCallContext context) =>
+        Change(context, responseStream, () => new AverageRemoval(request.Name) { By = ChangeRequests.Author(request.By) });
 
     public override async Task Watch(V1.WatchRequest request, IServerStreamWriter<V1.ForestEvent> responseStream, ServerCallContext context)
     {
@@ -99,19 +94,15 @@ internal sealed class ForestRpc(ForestChanges changes) : V1.Forest.ForestBase
     private static bool MayChange(ServerCallContext context) => Scopes.Of(context.GetHttpContext().User).HasFlag(Scope.Admin);
 
     /// <param name="request">Checks and translates what is asked for.</param>
-    private async Task Change<T>(ServerCallContext context, IServerStreamWriter<V1.ChangeUpdate> stream, string kind, Func<T> request,
-        Func<T, IProgress<ChangeProgress>, CancellationToken, Task<ChangeResult>> change)
+    private async Task Change(ServerCallContext context, Updates stream, Func<RequestedChange> request)
     {
-        var asked = request();
         var updates = new ChangeStream(TimeProvider.System);
-        var running = changes.RunAsync(kind, (progress, cancellation) => change(asked, progress, cancellation), updates,
-            context.CancellationToken);
+        var running = changes.RunAsync(request(), updates, context.CancellationToken);
         await updates.SendAsync(running, stream, context.CancellationToken);
     }
 }
 
-/// <summary>Streams a change's progress to a client. A client that is slow misses progress, never the result; one that left does not end
-/// a committed change.</summary>
+/// <summary>Streams a change's progress: a slow client misses some, never the result; one that left ends no committed change.</summary>
 internal sealed class ChangeStream(TimeProvider time) : IProgress<ChangeProgress>
 {
     private const int Waiting = 64;
@@ -122,7 +113,7 @@ internal sealed class ChangeStream(TimeProvider time) : IProgress<ChangeProgress
     public void Report(ChangeProgress value) => _progress.Writer.TryWrite(StateMessages.Progress(value, time.GetElapsedTime(_began)));
 
     /// <summary>Sends the progress of <paramref name="change"/>, which reports here, then its result; throws what it throws.</summary>
-    public async Task SendAsync(Task<ChangeResult> change, IServerStreamWriter<V1.ChangeUpdate> stream, CancellationToken cancellation)
+    public async Task SendAsync(Task<ChangeResult> change, Updates stream, CancellationToken cancellation)
     {
         _ = change.ContinueWith(_ => _progress.Writer.TryComplete(), CancellationToken.None, TaskContinuationOptions.ExecuteSynchronously,
             TaskScheduler.Default);

@@ -3,8 +3,7 @@ using Google.Protobuf;
 
 namespace Btx.Server.Rpc;
 
-/// <summary>The inference service in terms of its messages: answered here (<see cref="InferenceRpc"/>) or by a server that runs elsewhere
-/// (<see cref="RemoteServer"/>).</summary>
+/// <summary>Inference in terms of its messages: here (<see cref="InferenceRpc"/>) or elsewhere (<see cref="RemoteServer"/>).</summary>
 internal interface IInference
 {
     IAsyncEnumerable<V1.GenerateResponse> GenerateAsync(V1.GenerateRequest request, CancellationToken cancellation);
@@ -103,8 +102,8 @@ internal sealed class InferenceRpc(InferenceService service) : V1.Inference.Infe
 
     private static Prompt ToPrompt(V1.Prompt? message) => message?.KindCase switch
     {
-        V1.Prompt.KindOneofCase.Text => Prompt.FromText(message.Text),
-        V1.Prompt.KindOneofCase.Tokens => Prompt.FromTokens([.. message.Tokens.Ids]),
+        V1.Prompt.KindOneofCase.Text => new Prompt(message.Text),
+        V1.Prompt.KindOneofCase.Tokens => new Prompt(null, [.. message.Tokens.Ids]),
         _ => default,
     };
 

@@ -2,10 +2,7 @@ using Btx.Model.Mixing;
 
 namespace Btx.Server.Rpc;
 
-/// <summary>
-/// Routing and sampling as they are on the wire, translated. An option that would change nothing is refused: its sender expects
-/// something of it.
-/// </summary>
+/// <summary>Routing and sampling as on the wire, translated. An option that would change nothing is refused.</summary>
 internal static class RoutingMessages
 {
     private static readonly RoutingMode[] s_chosen = [RoutingMode.TopK, RoutingMode.TopP];
@@ -31,14 +28,13 @@ internal static class RoutingMessages
     /// <param name="message">Null: an ensemble.</param>
     /// <param name="scores">Of a score: an absent <c>select</c> means per token; of a generation it means prompt.</param>
     /// <param name="forest">What is served: it says what an absent <c>k</c> means.</param>
-    /// <exception cref="InvalidRequestException">An enum value that this version does not know, or an option that changes nothing beside
-    /// the others.</exception>
+    /// <exception cref="RequestRejectedException">An enum value is unknown, or an option changes nothing beside the others.</exception>
     public static Routing ToRouting(V1.Routing? message, bool scores, ForestDescription forest)
     {
         var defaults = new Routing { Select = scores ? SelectForm.PerToken : SelectForm.Prompt };
         if (message is null) return defaults;
         var mode = Known("mode", message.Mode, RoutingMode.Ensemble);
-        if (Idle(message, mode, scores) is { } problem) throw new InvalidRequestException(problem);
+        if (Idle(message, mode, scores) is { } problem) throw new RequestRejectedException(problem);
         return new()
         {
             Mode = mode,
@@ -47,11 +43,11 @@ internal static class RoutingMessages
             P = message.HasP ? message.P : defaults.P,
             Posterior = Known("posterior", message.Posterior, PosteriorKind.FullPrefix),
             SwitchingRate = message.HasSwitchingRate ? message.SwitchingRate : defaults.SwitchingRate,
-            PriorDomain = NullIfEmpty(message.PriorDomain),
-            Expert = NullIfEmpty(message.Expert),
+            PriorDomain = message.PriorDomain.NullIfEmpty(),
+            Expert = message.Expert.NullIfEmpty(),
             Average = Known("average", message.Average, AverageWeights.Uniform),
-            AverageDomain = NullIfEmpty(message.AverageDomain),
-            AverageName = NullIfEmpty(message.AverageName),
+            AverageDomain = message.AverageDomain.NullIfEmpty(),
+            AverageName = message.AverageName.NullIfEmpty(),
             Select = Known("select", message.Select, defaults.Select),
             SelectTokens = message.HasSelectTokens ? message.SelectTokens : defaults.SelectTokens,
             RerouteInterval = message.RerouteInterval,
@@ -73,15 +69,15 @@ internal static class RoutingMessages
         };
     }
 
-    private static string? NullIfEmpty(string text) => text.Length == 0 ? null : text;
+    public static string? NullIfEmpty(this string text) => text.Length == 0 ? null : text;
 
     /// <summary>The value of the same name; the wire's enum has the same members and "unspecified" besides.</summary>
-    /// <exception cref="InvalidRequestException">This version does not know it.</exception>
+    /// <exception cref="RequestRejectedException">This version does not know it.</exception>
     public static T Known<TWire, T>(string parameter, TWire value, T unspecified) where TWire : struct, Enum where T : struct, Enum
     {
         if (value.Equals(default(TWire))) return unspecified;
         if (Enum.IsDefined(value)) return Enum.Parse<T>(value.ToString());
-        throw InvalidRequestException.For(parameter,
+        throw RequestRejectedException.For(parameter,
             $"unknown {parameter} {value}; this server knows {string.Join(", ", RoutingNames.All<TWire>())}");
     }
 

@@ -1,5 +1,4 @@
 using Grpc.Core.Interceptors;
-using Microsoft.AspNetCore.Http.Features;
 
 namespace Btx.Server.Rpc;
 
@@ -33,10 +32,8 @@ internal static class RpcStatus
         return new(reason, message.Length > 0 ? message : $"status {code}");
     }
 
-    /// <summary>
-    /// Middleware. Where a message cannot be read the library answers UNKNOWN, as it does for a handler that throws, or INTERNAL with
-    /// what is wrong. Ours never let either through unmarked, so a call that reached none of them, and ended so, was malformed.
-    /// </summary>
+    /// <summary>Middleware. Where a message cannot be read the library answers UNKNOWN or INTERNAL. Ours let neither through unmarked, so a
+    /// call that reached none of them, and ended so, was malformed.</summary>
     public static async Task BlameAsync(HttpContext http, RequestDelegate next)
     {
         await next(http);
@@ -91,7 +88,7 @@ internal sealed class RejectionInterceptor : Interceptor
 
     private static Status StatusOf(Exception exception, ServerCallContext context)
     {
-        if (Rejection.Of(exception) is { } rejection) return new(rejection.Status.Grpc, rejection.Message);
+        if (Rejection.Of(exception) is { } rejection) return new(rejection.Kind.Status().Grpc, rejection.Message);
         if (context.CancellationToken.IsCancellationRequested)
             return context.Deadline <= DateTime.UtcNow ? new(StatusCode.DeadlineExceeded, "the deadline passed")
                 : new(StatusCode.Cancelled, "the call was cancelled");

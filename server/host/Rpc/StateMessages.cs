@@ -98,20 +98,6 @@ internal static class StateMessages
         ReweightedPriors = { plan.ReweightedPriors },
     };
 
-    /// <summary>A plan that came over the wire.</summary>
-    public static RemovalPlan Plan(V1.RemovalPlan plan) => new()
-    {
-        Revision = plan.Revision,
-        Policy = plan.Lineage.ToString().ToLowerInvariant(),
-        Requested = plan.Requested,
-        Removed = plan.Removed,
-        Quarantined = plan.Quarantined,
-        Residuals = [.. plan.Residuals.Select(r => new SurvivorResidual(r.Expert, r.Status, r.Share, r.ByAncestor))],
-        DroppedAverages = plan.DroppedAverages,
-        ReweightedAverages = plan.ReweightedAverages,
-        ReweightedPriors = plan.ReweightedPriors,
-    };
-
     /// <param name="since">From the request to this.</param>
     public static V1.ChangeUpdate Progress(ChangeProgress now, TimeSpan since) => new()
     {

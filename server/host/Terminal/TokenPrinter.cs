@@ -2,10 +2,7 @@ using Btx.V1;
 
 namespace Btx.Server.Terminal;
 
-/// <summary>
-/// Streams a completion to a writer; with a palette, each token in the colour of the expert that contributed most, or, of a BTX model,
-/// of the domain with the largest mean gate.
-/// </summary>
+/// <summary>Streams a completion; with a palette, each token in the colour of the expert, or domain, with the largest share.</summary>
 internal sealed class TokenPrinter(TextWriter output, ExpertPalette? palette)
 {
     private readonly Dictionary<string, double> _shares = new(StringComparer.Ordinal);
@@ -32,24 +29,15 @@ internal sealed class TokenPrinter(TextWriter output, ExpertPalette? palette)
     }));
 }
 
-/// <summary>A colour for each expert, or for each domain of a BTX model, from the 256-colour palette: readable on dark and
-/// on light, far apart for the first few.</summary>
-internal sealed class ExpertPalette(IReadOnlyList<string> experts, bool enabled)
+/// <summary>A colour for each expert or domain: readable on dark and on light, far apart for the first few.</summary>
+internal sealed class ExpertPalette(string[] experts, bool enabled)
 {
     private static readonly int[] s_colours = [33, 208, 35, 199, 142, 99, 37, 161, 172, 63, 70, 133];
 
     public string Paint(string text, int expert) => !enabled || expert < 0 || text.Length == 0 ? text
         : $"\u001b[38;5;{s_colours[expert % s_colours.Length]}m{text}\u001b[0m";
 
-    public int IndexOf(string expert)
-    {
-        for (var j = 0; j < experts.Count; j++)
-        {
-            if (experts[j] == expert) return j;
-        }
-
-        return -1;
-    }
+    public int IndexOf(string expert) => Array.IndexOf(experts, expert);
 
     /// <summary>The experts' names, each in its colour.</summary>
     public string Legend() => string.Join("  ", experts.Select((name, j) => Paint(BtxException.OneLine(name), j)));

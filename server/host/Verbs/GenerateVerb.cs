@@ -28,16 +28,21 @@ internal static class GenerateVerb
     public static Command Create()
     {
         var prompt = new Argument<string>("prompt") { Description = "the text to continue; -: standard input" };
-        var routing = new RoutingFlags();
+        var routing = RoutingFlags.Create();
         var engine = new EngineFlags(required: false);
         var (server, key) = (new ServerFlag(), new ApiKeyFlag());
         var maxTokens = new Flag<int>("--max-tokens N", "tokens to generate at most", 128);
-        var temperature = new Flag<double?>("--temperature T", "0: always the most probable token (1)");
-        var topP = new Flag<double?>("--top-p P", "sample from the tokens that make up this probability (1)");
-        var topK = new Flag<int?>("--top-k N", "sample from so many most probable tokens (all)");
-        var minP = new Flag<double?>("--min-p P", "drop tokens less probable than this times the most probable one (0)");
-        var penalty = new Flag<double?>("--repetition-penalty X", "above 1: tokens seen before become less probable (1)");
-        var seed = new Flag<long?>("--seed N", "the same seed gives the same text (random)");
+        var sampling = new FlagTable<Sampling>
+        {
+            { new Flag<double?>("--temperature T", "0: always the most probable token (1)"), (s, value) => s.Temperature = value },
+            { new Flag<double?>("--top-p P", "sample from the tokens that make up this probability (1)"), (s, value) => s.TopP = value },
+            { new Flag<int?>("--top-k N", "sample from so many most probable tokens (all)"), (s, value) => s.TopK = value },
+            { new Flag<double?>("--min-p P", "drop tokens less probable than this times the most probable one (0)"),
+                (s, value) => s.MinP = value },
+            { new Flag<double?>("--repetition-penalty X", "above 1: tokens seen before become less probable (1)"),
+                (s, value) => s.RepetitionPenalty = value },
+            { new Flag<long?>("--seed N", "the same seed gives the same text (random)"), (s, value) => s.Seed = value },
+        };
         var stop = new Flag<string[]>("--stop TEXT", "end before this text; may be repeated", []);
         var ignoreEos = new Flag<bool>("--ignore-eos", "go on past the end-of-text token");
         var showExperts = new Flag<bool>("--show-experts",
@@ -45,8 +50,8 @@ internal static class GenerateVerb
         var colour = new Choice("--color", ["auto", "always", "never"], "auto: on a terminal only", "auto");
         var command = new Command("generate", Text)
         {
-            prompt, server, key, maxTokens, temperature, topP, topK, minP, penalty, seed, stop, ignoreEos, showExperts, colour,
-            routing.All,
+            prompt, server, key, maxTokens, sampling, stop, ignoreEos, showExperts, colour,
+            routing,
         };
         engine.AddTo(command);
         command.SetAction(async (parsed, cancellation) =>
@@ -58,19 +63,13 @@ internal static class GenerateVerb
             var request = new GenerateRequest
             {
                 Prompt = new() { Text = given == "-" ? TextFile.Read("prompt", given) : given },
-                Routing = routing.Read(parsed),
-                Sampling = new(),
+                Routing = routing.Read(parsed, new()),
+                Sampling = sampling.Read(parsed, new()),
                 MaxTokens = parsed.GetValue(maxTokens),
                 Stop = { parsed.GetValue(stop)! },
                 IncludeExperts = parsed.GetValue(showExperts),
                 IgnoreEos = parsed.GetValue(ignoreEos),
             };
-            if (parsed.GetValue(temperature) is { } t) request.Sampling.Temperature = t;
-            if (parsed.GetValue(topP) is { } tp) request.Sampling.TopP = tp;
-            if (parsed.GetValue(topK) is { } tk) request.Sampling.TopK = tk;
-            if (parsed.GetValue(minP) is { } mp) request.Sampling.MinP = mp;
-            if (parsed.GetValue(penalty) is { } rp) request.Sampling.RepetitionPenalty = rp;
-            if (parsed.GetValue(seed) is { } s) request.Sampling.Seed = s;
             var here = engine.Read(parsed, null);
             await using var target = await InferenceTarget.OpenAsync(parsed, server, key, here, cancellation);
             return await RunAsync(target.Inference, request, ColourChoice.Enabled(parsed.GetValue(colour)!), Console.Out, Console.Error,

@@ -1,11 +1,9 @@
 namespace Btx.Server.Verbs;
 
 /// <summary>Where generate and score run: on a server, or here with a forest or a BTX model of their own.</summary>
-internal sealed class InferenceTarget(IInference inference, LoadedForest? loaded) : IAsyncDisposable
+internal sealed record InferenceTarget(IInference Inference, IAsyncDisposable? Loaded) : IAsyncDisposable
 {
     public const string Remedy = "start one with `btx serve --forest S`, or give --forest S to run it here";
-
-    public IInference Inference => inference;
 
     /// <exception cref="BtxException">Both a server and something to run here are named; that cannot be loaded.</exception>
     public static async Task<InferenceTarget> OpenAsync(ParseResult parsed, ServerFlag server, ApiKeyFlag key, EngineOptions? here,
@@ -20,13 +18,13 @@ internal sealed class InferenceTarget(IInference inference, LoadedForest? loaded
         if (parsed.GetValue(server) is not null)
             throw new BtxException("both --server and --forest or --btx are given; name the server that answers, or what to run here");
         var loaded = await LoadedForest.OpenAsync(here, null, cancellation);
-        var service = new InferenceService(loaded.Engine, loaded.Tokenizer, new RequestLimits { PromptCharacters = int.MaxValue }, Caller.Owner);
+        var service = new InferenceService(loaded.Engine, loaded.Tokenizer, new() { PromptCharacters = int.MaxValue }, Caller.Owner);
         return new(new InferenceRpc(service), loaded);
     }
 
-    public async ValueTask DisposeAsync()
+    public ValueTask DisposeAsync()
     {
-        (inference as IDisposable)?.Dispose();
-        if (loaded is not null) await loaded.DisposeAsync();
+        (Inference as IDisposable)?.Dispose();
+        return Loaded?.DisposeAsync() ?? ValueTask.CompletedTask;
     }
 }

@@ -2,10 +2,8 @@ using Btx.V1;
 
 namespace Btx.Server.Verbs;
 
-/// <summary>
-/// A score as JSON. An expert that the routing did not run has no entry under <c>experts</c>. JSON has no infinity: the log-probability of
-/// something impossible is written as the lowest double.
-/// </summary>
+/// <summary>A score as JSON. An expert that the routing did not run has no entry under <c>experts</c>. JSON has no infinity: the
+/// log-probability of something impossible is written as the lowest double.</summary>
 internal static class ScoreJson
 {
     /// <param name="moe">The BTX model whose routing the score holds; null: none.</param>

@@ -31,7 +31,7 @@ internal static class ScoreVerb
 
     public static Command Create()
     {
-        var routing = new RoutingFlags();
+        var routing = RoutingFlags.Create();
         var engine = new EngineFlags(required: false);
         var file = new Flag<string>("--file FILE", "the text, UTF-8, or a .jsonl of documents; -: standard input") { Required = true };
         var json = new JsonFlag();
@@ -39,7 +39,7 @@ internal static class ScoreVerb
         var sample = new Flag<int?>("--sample BYTES", "score about so many bytes of a .jsonl: an equal part of each document");
         var showExperts = new Flag<bool>("--show-experts", "mode moe: report the router's gates");
         var (server, key) = (new ServerFlag(), new ApiKeyFlag());
-        var command = new Command("score", Text) { file, stride, sample, showExperts, server, key, json, routing.All };
+        var command = new Command("score", Text) { file, stride, sample, showExperts, server, key, json, routing };
         engine.AddTo(command);
         command.SetAction(async (parsed, cancellation) =>
         {
@@ -53,7 +53,7 @@ internal static class ScoreVerb
                     new()
                     {
                         Text = new() { Text = text },
-                        Routing = routing.Read(parsed),
+                        Routing = routing.Read(parsed, new()),
                         IncludeExperts = parsed.GetValue(showExperts),
                         Stride = parsed.GetValue(stride) ?? 0,
                     },

@@ -36,7 +36,7 @@ internal static class ServeVerb
     public static Command Create()
     {
         var engine = new EngineFlags(required: true);
-        var living = new ForestFlags();
+        var living = new AccessFlags();
         var http = new Flag<string>("--http ADDRESS:PORT", "where HTTP is listened for", "127.0.0.1:8080");
         var grpc = new Flag<string>("--grpc ADDRESS:PORT", "where gRPC is listened for (HTTP/2 without TLS)", "127.0.0.1:8081");
         var shutdown = new Flag<double>("--shutdown-limit SECONDS", "how long running requests may go on after the shutdown begins", 30);

@@ -10,19 +10,14 @@ internal static class TextFile
     /// <exception cref="BtxException">The file cannot be read or is not UTF-8.</exception>
     public static string Read(string option, string path)
     {
-        byte[] bytes;
         try
         {
-            bytes = path == "-" ? StandardInput() : File.ReadAllBytes(path);
+            var bytes = path == "-" ? StandardInput() : File.ReadAllBytes(path);
+            return new UTF8Encoding(false, throwOnInvalidBytes: true).GetString(bytes);
         }
         catch (Exception e) when (e is IOException or UnauthorizedAccessException)
         {
             throw new BtxException($"{option} {path}: cannot be read ({e.Message})", e);
-        }
-
-        try
-        {
-            return new UTF8Encoding(false, throwOnInvalidBytes: true).GetString(bytes);
         }
         catch (DecoderFallbackException e)
         {

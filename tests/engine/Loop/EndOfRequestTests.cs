@@ -56,7 +56,7 @@ public sealed class EndOfRequestTests
         entered.Wait(None); // the loop is inside a step: nothing is admitted now
         for (var i = 0; i < 3; i++) streams.Add(forest.Engine.Run(Request(new Routing())));
         var refused = Assert.Throws<RequestRejectedException>(() => forest.Engine.Generate(Request(new Routing()), None));
-        Assert.Equal(RejectionReason.Busy, refused.Reason);
+        Assert.Equal(ErrorKind.Busy, refused.Kind);
         go.Set();
         foreach (var events in await Task.WhenAll(streams)) Assert.Equal(FinishReason.Length, events[^1].Finish);
         Assert.Equal(12, (await forest.Engine.Run(Request(new Routing()))).Count);
@@ -140,7 +140,7 @@ public sealed class EndOfRequestTests
         var running = Enumerable.Range(0, 6).Select(_ => forest.Engine.Run(Request(new Routing(), 30))).ToList();
         await forest.Engine.DrainAsync(CancellationToken.None);
         var refused = Assert.Throws<RequestRejectedException>(() => forest.Engine.Generate(Request(new Routing()), None));
-        Assert.Equal(RejectionReason.ShuttingDown, refused.Reason);
+        Assert.Equal(ErrorKind.Unavailable, refused.Kind);
         foreach (var events in await Task.WhenAll(running)) Assert.Equal(30, events.Count);
         await forest.Engine.AssertSound();
     }

@@ -66,8 +66,8 @@ public sealed class EngineFaultTests
         var scoring = forest.Engine.ScoreAsync(new ScoreRequest([1, 2, 3], Expert("expert-0")), TestContext.Current.CancellationToken);
         entered.Wait(TestContext.Current.CancellationToken);
         await forest.Engine.DrainAsync(new CancellationToken(canceled: true));
-        Assert.Equal(RejectionReason.ShuttingDown, (await Assert.ThrowsAsync<RequestRejectedException>(() => streaming)).Reason);
-        Assert.Equal(RejectionReason.ShuttingDown, (await Assert.ThrowsAsync<RequestRejectedException>(() => scoring)).Reason);
+        Assert.Equal(ErrorKind.Unavailable, (await Assert.ThrowsAsync<RequestRejectedException>(() => streaming)).Kind);
+        Assert.Equal(ErrorKind.Unavailable, (await Assert.ThrowsAsync<RequestRejectedException>(() => scoring)).Kind);
         Assert.Equal("the engine has failed: the engine's thread did not end its step for the shutdown", forest.Engine.Problem);
         go.Set();
     }

@@ -156,7 +156,7 @@ public sealed class MoeTests
         await using var beside = new FakeForest();
         Assert.Equal((await beside.Engine.Run(Request(Moe(2)))).Tokens(), (await alone.Engine.Run(Request(Moe(2)))).Tokens());
         var refused = Assert.Throws<RequestRejectedException>(() => alone.Engine.Generate(Request(new Routing()), None));
-        Assert.Equal((RejectionReason.NotFound, "only a BTX model is loaded, no forest; use mode moe"), (refused.Reason, refused.Message));
+        Assert.Equal((ErrorKind.Missing, "only a BTX model is loaded, no forest; use mode moe"), (refused.Kind, refused.Message));
         await alone.Engine.AssertSound();
     }
 }

@@ -112,7 +112,7 @@ public sealed class ChangesUnderLoadTests
         }
         catch (RequestRejectedException e)
         {
-            Assert.Equal(RejectionReason.NotFound, e.Reason);
+            Assert.Equal(ErrorKind.Missing, e.Kind);
             return [];
         }
     }

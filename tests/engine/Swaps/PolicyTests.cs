@@ -29,8 +29,8 @@ public sealed class PolicyTests
         var running = requests.Select(forest.Engine.Run).ToList();
         sent.Set();
         while (forest.Engine.Describe().Experts.Count == 3) await Task.Yield();
-        Assert.Equal(RejectionReason.NotFound,
-            Assert.Throws<RequestRejectedException>(() => forest.Engine.Generate(Request(Expert("expert-1")), None)).Reason);
+        Assert.Equal(ErrorKind.Missing,
+            Assert.Throws<RequestRejectedException>(() => forest.Engine.Generate(Request(Expert("expert-1")), None)).Kind);
         Assert.Equal(2, (await forest.Engine.Run(Request(new Routing(), 2)))[0].Posterior!.Length); // new requests have the new forest
         var report = await swap;
         var events = await Task.WhenAll(running);
@@ -118,8 +118,8 @@ public sealed class PolicyTests
         var ensemble = forest.Engine.Run(Request(TopK(3), 30));
         sent.Set();
         var e = await Assert.ThrowsAsync<RequestRejectedException>(() => named);
-        Assert.Equal((RejectionReason.NotFound,
-            "the forest changed while the request waited: no expert \"expert-1\"; there are expert-0, expert-2"), (e.Reason, e.Message));
+        Assert.Equal((ErrorKind.Missing,
+            "the forest changed while the request waited: no expert \"expert-1\"; there are expert-0, expert-2"), (e.Kind, e.Message));
         Assert.Equal(30, (await first).Count);
         Assert.All(await ensemble, t => Assert.Equal((2, 2), (t.Posterior!.Length, t.Forest!.Experts.Count)));
         Assert.Equal((1, 1), ((await swap!).Renormalised, (await swap).Ended));
@@ -180,7 +180,7 @@ public sealed class PolicyTests
         var drain = forest.Engine.DrainAsync(CancellationToken.None);
         var e = await Assert.ThrowsAsync<RequestRejectedException>(() =>
             forest.Swap(new ForestChange { Add = [FakeOpener.Source("late", 9)] }));
-        Assert.Equal(RejectionReason.ShuttingDown, e.Reason);
+        Assert.Equal(ErrorKind.Unavailable, e.Kind);
         Assert.True(forest.Opener["late"].Disposed);
         await drain;
         Assert.Equal(40, (await running).Count);

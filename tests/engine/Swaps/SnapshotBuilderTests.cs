@@ -70,7 +70,7 @@ public sealed class SnapshotBuilderTests
         Assert.Equal((FinishReason.Removed, "the average that the request ran on was removed: no average \"blend\"; there are none"),
             (ended.Finish, ended.Message));
         Assert.Empty(forest.Engine.Describe().Averages);
-        Assert.Equal(RejectionReason.NotFound,
-            Assert.Throws<RequestRejectedException>(() => forest.Engine.Generate(request, TestContext.Current.CancellationToken)).Reason);
+        Assert.Equal(ErrorKind.Missing,
+            Assert.Throws<RequestRejectedException>(() => forest.Engine.Generate(request, TestContext.Current.CancellationToken)).Kind);
     }
 }

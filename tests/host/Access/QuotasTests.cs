@@ -54,7 +54,7 @@ public sealed class QuotasTests
         Assert.Equal(1000 - 3 - 4, await Left(4)); // all of it was used
         var whole = RunningServer.SomeTokenizer.Encode(FakeEngine.Completion).Length;
         Assert.Equal(993 - 3 - whole, await Left(500));
-        engine.Refusal = new RequestRejectedException(RejectionReason.Busy, "full");
+        engine.Refusal = new RequestRejectedException(ErrorKind.Busy, "full");
         Assert.Equal(990 - whole, await Left(500, (service, request) =>
             Assert.ThrowsAsync<RequestRejectedException>(() => service.Generate(request, default).ToListAsync().AsTask())));
         engine.Refusal = null;
@@ -63,7 +63,7 @@ public sealed class QuotasTests
             await foreach (var _ in service.Generate(request, default)) break; // its client leaves after the first token
         }));
         Assert.Equal(986 - whole - 3, await Left(1, (service, _) => service.ScoreAsync(new ScoreRequest([1, 2, 3], new Routing()), default)));
-        var refused = await Assert.ThrowsAsync<InvalidRequestException>(() => Left(2000));
+        var refused = await Assert.ThrowsAsync<RequestRejectedException>(() => Left(2000));
         Assert.Contains("has 1000 tokens a minute, and the request may take 2003; shorten it", refused.Message, StringComparison.Ordinal);
     }
 

@@ -27,7 +27,7 @@ public sealed class TokenIssuerTests : IDisposable
         await using var server = await RunningServer.StartAsync(access: new()
         {
             KeyFile = _files.Keys,
-            Tokens = TokenIssuer.Of(null, Issuer, Audience, _files["key.pem"])
+            Tokens = new(null, Issuer, Audience, _files["key.pem"])
         });
         var signing = new SigningCredentials(new RsaSecurityKey(_rsa), SecurityAlgorithms.RsaSha256);
         Assert.Equal((200, 403), await Ask(server, Token(signing, "generate")));
@@ -73,7 +73,7 @@ public sealed class TokenIssuerTests : IDisposable
         }));
         await using var server = await RunningServer.StartAsync(access: new()
         {
-            Tokens = TokenIssuer.Of(null, Issuer, Audience, _files["keys.json"])
+            Tokens = new(null, Issuer, Audience, _files["keys.json"])
         });
         var signing = new SigningCredentials(new ECDsaSecurityKey(_curve), SecurityAlgorithms.EcdsaSha256);
         Assert.Equal((200, 200), await Ask(server, Token(signing, "generate observe")));
@@ -87,7 +87,7 @@ public sealed class TokenIssuerTests : IDisposable
         File.WriteAllText(_files["shared.json"], """{"keys":[{"kty":"oct","k":"c2hhcmVkIHNlY3JldCBzaGFyZWQgc2VjcmV0"}]}""");
         File.WriteAllText(_files["text"], "a text");
         File.WriteAllText(_files["open.json"], "{");
-        Assert.Null(TokenIssuer.Of(null, null, null, null));
+        Assert.False(new TokenIssuer().IsGiven);
         Assert.Contains("--jwt-audience is missing", Problem("https://login.example", null, null, null), StringComparison.Ordinal);
         Assert.Contains("--jwt-authority is missing", Problem(null, "issuer", "btx", null), StringComparison.Ordinal);
         Assert.Contains("--jwt-authority is missing", Problem(null, null, "btx", "key.pem"), StringComparison.Ordinal);
@@ -105,7 +105,7 @@ public sealed class TokenIssuerTests : IDisposable
     }
 
     private static string Problem(string? authority, string? issuer, string? audience, string? keyFile) =>
-        Assert.Throws<BtxException>(() => TokenIssuer.Of(authority, issuer, audience, keyFile)).Message;
+        Assert.Throws<BtxException>(() => new TokenIssuer(authority, issuer, audience, keyFile).Check()).Message;
 
     private static string Token(SigningCredentials signing, string? scope, string issuer = Issuer, string audience = Audience,
         DateTime? expires = null) => new JsonWebTokenHandler().CreateToken(new SecurityTokenDescriptor

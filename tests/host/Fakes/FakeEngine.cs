@@ -2,6 +2,7 @@ using System.Collections.Concurrent;
 using System.Threading.Channels;
 using Btx.Engine;
 using Btx.Engine.Requests;
+using Btx.Model;
 using Btx.Model.Mixing;
 using Btx.Model.Tokens;
 
@@ -21,18 +22,10 @@ internal sealed class FakeEngine(TextTokenizer tokenizer, IStepObserver? observe
     private readonly TaskCompletionSource _holding = new(TaskCreationOptions.RunContinuationsAsynchronously);
     private volatile bool _closing;
 
-    public ForestDescription Forest { get; set; } = new()
+    public ForestDescription Forest { get; set; } = new(["novels", "python", "german"], ["novels", "python", "german"],
+        ["novels", "python"], 64, tokenizer.VocabSize, new string('a', 64), "fp32", "cpu", DateTimeOffset.UnixEpoch.AddDays(20_000))
     {
-        Experts = ["novels", "python", "german"],
-        Domains = ["novels", "python", "german"],
-        PriorDomains = ["novels", "python"],
         Averages = ["prose"],
-        ContextLength = 64,
-        VocabSize = tokenizer.VocabSize,
-        ForestSha256 = new string('a', 64),
-        Precision = "fp32",
-        Device = "cpu",
-        LoadedAt = DateTimeOffset.UnixEpoch.AddDays(20_000),
         Moe = new()
         {
             Experts = ["novels", "python", "fables"],
@@ -127,7 +120,7 @@ internal sealed class FakeEngine(TextTokenizer tokenizer, IStepObserver? observe
     private void Check()
     {
         if (Refusal is not null) throw Refusal;
-        if (_closing) throw new RequestRejectedException(RejectionReason.ShuttingDown, "the server is shutting down");
+        if (_closing) throw new RequestRejectedException(ErrorKind.Unavailable, "the server is shutting down");
     }
 
     private async Task RunAsync(GenerationRequest request, ChannelWriter<TokenEvent> events, CancellationToken cancellation)

@@ -43,11 +43,14 @@ internal sealed class FakeRegistry : IForestRegistry, IDisposable
     /// <summary>Thrown by the next changes when they build.</summary>
     public Exception? Failure { get; set; }
 
-    public ExpertAddition? LastAddition { get; private set; }
+    /// <summary>The change that was asked for last.</summary>
+    public RequestedChange? Last { get; private set; }
 
-    public ExpertRemoval? LastRemoval { get; private set; }
+    public ExpertAddition? LastAddition => Last as ExpertAddition;
 
-    public AverageCreation? LastAverage { get; private set; }
+    public ExpertRemoval? LastRemoval => Last as ExpertRemoval;
+
+    public AverageCreation? LastAverage => Last as AverageCreation;
 
     public (string? Corpus, string? Seed) LastReplay { get; private set; }
 
@@ -77,47 +80,51 @@ internal sealed class FakeRegistry : IForestRegistry, IDisposable
             Path.Combine(ExpertRoots[0], "clean"), corpus, seedModel, new Dictionary<string, RecordedTraining>()));
     }
 
-    public Task<ChangeResult> AddAsync(ExpertAddition addition, IProgress<ChangeProgress>? progress, CancellationToken cancellation)
+    public Task<ChangeResult> ChangeAsync(RequestedChange change, IProgress<ChangeProgress>? progress, CancellationToken cancellation)
     {
-        LastAddition = addition;
-        var expert = new RegisteredExpert
+        Last = change;
+        switch (change)
         {
-            Name = addition.Name,
-            Domain = addition.Domain ?? addition.Name,
-            Path = Path.Combine(ExpertRoots[0], addition.Directory),
-            Root = ExpertRoot.External,
-            Sha256 = addition.Sha256 ?? SampleServed.Hash(addition.Name),
-            Parents = addition.Parents ?? [],
-        };
-        return RunAsync(ChangeKind.Add, addition.By, [addition.Name], State.WithExpert(expert), null, progress, cancellation);
-    }
+            case ExpertAddition addition:
+                var expert = new RegisteredExpert
+                {
+                    Name = addition.Name,
+                    Domain = addition.Domain ?? addition.Name,
+                    Path = Path.Combine(ExpertRoots[0], addition.Directory),
+                    Root = ExpertRoot.External,
+                    Sha256 = addition.Sha256 ?? SampleServed.Hash(addition.Name),
+                    Parents = addition.Parents ?? [],
+                };
+                return RunAsync([addition.Name], State.WithExpert(expert));
+            case ExpertRemoval removal:
+                var plan = Plan(removal.Experts, removal.Lineage);
+                if (removal.ExpectedRevision is { } revision && revision != State.Revision)
+                    throw new BtxException($"the forest is at revision {State.Revision}, not {revision}") { Kind = ErrorKind.Conflict };
+                return RunAsync(plan.Requested, State.Apply(plan), plan);
+            case AverageCreation creation:
+                var average = creation.Weights is { } weights ? NamedAverage.Of(creation.Name, weights)
+                    : new() { Name = creation.Name, Domain = creation.Domain ?? "novels" };
+                return RunAsync([creation.Name], State.WithAverage(average));
+            case AverageRemoval removal:
+                return RunAsync([removal.Name], State.WithoutAverage(removal.Name));
+            default:
+                return BuildAsync(_journal.BeginRollback(change.By.Author, change.By.Reason, out _), null, State, progress, cancellation);
+        }
 
-    public Task<ChangeResult> RemoveAsync(ExpertRemoval removal, IProgress<ChangeProgress>? progress, CancellationToken cancellation)
-    {
-        LastRemoval = removal;
-        var plan = Plan(removal.Experts, removal.Lineage);
-        if (removal.ExpectedRevision is { } revision && revision != State.Revision)
-            throw new BtxException($"the forest is at revision {State.Revision}, not {revision}") { Kind = ErrorKind.Conflict };
-        return RunAsync(ChangeKind.Remove, removal.By, plan.Requested, State.Apply(plan), plan, progress, cancellation);
-    }
-
-    public Task<ChangeResult> CreateAverageAsync(AverageCreation creation, IProgress<ChangeProgress>? progress,
-        CancellationToken cancellation)
-    {
-        LastAverage = creation;
-        var average = creation.Weights is { } weights ? NamedAverage.Of(creation.Name, weights)
-            : new() { Name = creation.Name, Domain = creation.Domain ?? "novels" };
-        return RunAsync(ChangeKind.Average, creation.By, [creation.Name], State.WithAverage(average), null, progress, cancellation);
-    }
-
-    public Task<ChangeResult> DropAverageAsync(string name, ChangeAuthor by, IProgress<ChangeProgress>? progress,
-        CancellationToken cancellation) =>
-        RunAsync(ChangeKind.DropAverage, by, [name], State.WithoutAverage(name), null, progress, cancellation);
-
-    public Task<ChangeResult> RollbackAsync(ChangeAuthor by, IProgress<ChangeProgress>? progress, CancellationToken cancellation)
-    {
-        var change = _journal.BeginRollback(by.Author, by.Reason, out _);
-        return BuildAsync(change, null, State, progress, cancellation);
+        Task<ChangeResult> RunAsync(IReadOnlyList<string> subjects, ForestState after, RemovalPlan? plan = null)
+        {
+            progress?.Report(new(ChangePhase.Validate, 1, "names and lineage"));
+            var before = State;
+            var begun = _journal.Begin(new()
+            {
+                Kind = change.Kind,
+                Author = change.By.Author,
+                Reason = change.By.Reason,
+                Subjects = subjects,
+                Policy = plan?.Policy
+            }, after);
+            return BuildAsync(begun, plan, before, progress, cancellation);
+        }
     }
 
     public async IAsyncEnumerable<ForestEvent> WatchAsync([EnumeratorCancellation] CancellationToken cancellation)
@@ -146,22 +153,6 @@ internal sealed class FakeRegistry : IForestRegistry, IDisposable
         _journal.Dispose();
     }
 
-    private Task<ChangeResult> RunAsync(string kind, ChangeAuthor by, IReadOnlyList<string> subjects, ForestState after, RemovalPlan? plan,
-        IProgress<ChangeProgress>? progress, CancellationToken cancellation)
-    {
-        progress?.Report(new(ChangePhase.Validate, 1, "names and lineage"));
-        var before = State;
-        var change = _journal.Begin(new()
-        {
-            Kind = kind,
-            Author = by.Author,
-            Reason = by.Reason,
-            Subjects = subjects,
-            Policy = plan?.Policy
-        }, after);
-        return BuildAsync(change, plan, before, progress, cancellation);
-    }
-
     private async Task<ChangeResult> BuildAsync(ChangeRecord change, RemovalPlan? plan, ForestState before,
         IProgress<ChangeProgress>? progress, CancellationToken cancellation)
     {
@@ -182,18 +173,8 @@ internal sealed class FakeRegistry : IForestRegistry, IDisposable
         change = _journal.Commit(change.Id);
         progress?.Report(new(ChangePhase.Swap, 1, "swapped"));
         Tell(change, null, "committed");
-        var swap = new SwapReport
-        {
-            Renormalised = 2,
-            Refilled = 1,
-            Moved = 0,
-            Drained = 0,
-            Ended = 1,
-            Aborted = 0,
-            Pause = TimeSpan.FromMilliseconds(2),
-            Total = TimeSpan.FromMilliseconds(5),
-            BytesReturned = plan is null ? 0 : 4096,
-        };
+        var swap = new SwapReport(Renormalised: 2, Refilled: 1, Ended: 1, Pause: TimeSpan.FromMilliseconds(2),
+            Total: TimeSpan.FromMilliseconds(5), BytesReturned: plan is null ? 0 : 4096);
         return new(change, swap, plan is null ? null : Certify(plan, before, change), ["prepacked weights follow"]);
     }
 

@@ -76,7 +76,7 @@ public sealed class BodyJsonTests
         var failure = await Record.ExceptionAsync(async () => (await reading).ToRequest(Forest));
         Assert.Equal(refusal is null, failure is null);
         if (failure is null) return;
-        Assert.Contains(refusal!, Assert.IsType<InvalidRequestException>(failure).Message, StringComparison.Ordinal);
+        Assert.Contains(refusal!, Assert.IsType<RequestRejectedException>(failure).Message, StringComparison.Ordinal);
     }
 
     private static async Task<CompletionRequest?> ReadAsync(byte[] body)
@@ -91,7 +91,7 @@ public sealed class BodyJsonTests
         {
             return null;
         }
-        catch (InvalidRequestException e)
+        catch (RequestRejectedException e)
         {
             var rejection = Rejection.Of(e)!;
             Assert.InRange(rejection.Message.Length, 1, 801);

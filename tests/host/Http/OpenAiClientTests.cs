@@ -41,7 +41,7 @@ public sealed class OpenAiClientTests
 
     private static async Task<string> Busy(RunningServer server, string script, string client)
     {
-        server.Engine.Refusal = new Engine.RequestRejectedException(Engine.RejectionReason.Busy, "full");
+        server.Engine.Refusal = new Engine.RequestRejectedException(Model.ErrorKind.Busy, "full");
         using var node = Process.Start(new ProcessStartInfo("node",
             [script, Path.Combine(client, "index.mjs"), $"{server.HttpAddress}/v1", "busy"])
         { RedirectStandardOutput = true })!;

@@ -8,7 +8,8 @@ using Grpc.Core;
 
 namespace Btx.Server.Tests.Listeners;
 
-/// <summary>What is wrong with a request is said in one line, with the right code, by HTTP (gRPC: <see cref="BadGrpcInputTests"/>); nothing reaches the engine.</summary>
+/// <summary>What is wrong with a request is said in one line, with the right code, by HTTP; nothing reaches the engine. By gRPC:
+/// <see cref="BadGrpcInputTests"/>.</summary>
 public sealed class BadInputTests : IAsyncLifetime
 {
     private RunningServer _server = null!;
@@ -119,11 +120,12 @@ public sealed class BadInputTests : IAsyncLifetime
     [Fact]
     public async Task A_full_queue_and_a_failed_engine_have_codes_of_their_own()
     {
-        _server.Engine.Refusal = new Engine.RequestRejectedException(Engine.RejectionReason.Busy, "256 requests are waiting already");
+        _server.Engine.Refusal = new Engine.RequestRejectedException(Model.ErrorKind.Busy, "256 requests are waiting already");
         Assert.Equal((HttpStatusCode.TooManyRequests, StatusCode.ResourceExhausted), await Codes());
-        _server.Engine.Refusal = new Engine.RequestRejectedException(Engine.RejectionReason.ShuttingDown, "the server is shutting down");
+        _server.Engine.Refusal = new Engine.RequestRejectedException(Model.ErrorKind.Unavailable, "the server is shutting down");
         Assert.Equal((HttpStatusCode.ServiceUnavailable, StatusCode.Unavailable), await Codes());
-        _server.Engine.Refusal = new Engine.RequestRejectedException("the engine has failed", new InvalidOperationException("secret"));
+        _server.Engine.Refusal = new Engine.RequestRejectedException(Model.ErrorKind.Internal, "the engine has failed",
+            new InvalidOperationException("secret"));
         Assert.Equal((HttpStatusCode.InternalServerError, StatusCode.Internal), await Codes());
         _server.Engine.Refusal = null;
         _server.Engine.Failure = new InvalidOperationException("secret");

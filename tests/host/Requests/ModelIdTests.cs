@@ -1,4 +1,5 @@
 using Btx.Engine;
+using Btx.Model;
 using Btx.Model.Mixing;
 using Btx.Server.Requests;
 using Btx.Server.Tests.Fakes;
@@ -39,7 +40,7 @@ public sealed class ModelIdTests
     [InlineData("Forest")]
     [InlineData("btx2")]
     public void Unknown_models_are_not_found(string id) =>
-        Assert.Equal(RejectionReason.NotFound, Assert.Throws<InvalidRequestException>(() => ModelId.Parse(id, Forest)).Problem.Reason);
+        Assert.Equal(ErrorKind.Missing, Assert.Throws<RequestRejectedException>(() => ModelId.Parse(id, Forest)).Problem.Kind);
 
     [Theory]
     [InlineData("forest:")]
@@ -68,8 +69,8 @@ public sealed class ModelIdTests
     [InlineData("expert:")]
     public void Bad_options_are_invalid(string id)
     {
-        var problem = Assert.Throws<InvalidRequestException>(() => ModelId.Parse(id, Forest)).Problem;
-        Assert.Equal(RejectionReason.InvalidArgument, problem.Reason);
+        var problem = Assert.Throws<RequestRejectedException>(() => ModelId.Parse(id, Forest)).Problem;
+        Assert.Equal(ErrorKind.Invalid, problem.Kind);
         Assert.Equal("model", problem.Parameter);
     }
 
@@ -113,7 +114,7 @@ public sealed class ModelIdTests
                 + string.Concat(Enumerable.Range(0, random.Next(1, 9)).Select(_ => parts[random.Next(parts.Length)]));
             if (Record.Exception(() => ModelId.Parse(id, Forest)) is { } refused)
             {
-                Assert.IsType<InvalidRequestException>(refused);
+                Assert.IsType<RequestRejectedException>(refused);
                 continue;
             }
 
@@ -144,7 +145,7 @@ public sealed class ModelIdTests
     {
         var served = moeOnly ? Forest with { Experts = [], Domains = [], PriorDomains = [] } : Forest with { Moe = null };
         var problem = RequestRules.RoutingProblem(ModelId.Parse(id, served).Routing, served)!;
-        Assert.Equal(RejectionReason.NotFound, problem.Reason);
+        Assert.Equal(ErrorKind.Missing, problem.Kind);
         Assert.Contains(message, problem.Message, StringComparison.Ordinal);
     }
 }

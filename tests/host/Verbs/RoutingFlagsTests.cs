@@ -1,5 +1,6 @@
 using System.CommandLine;
 using Btx.Cli;
+using Btx.Engine;
 using Btx.Server.Requests;
 using Btx.Server.Rpc;
 using Btx.Server.Tests.Fakes;
@@ -16,7 +17,7 @@ public sealed class RoutingFlagsTests
     [InlineData("average_domain does not apply to mode top_k", "--mode", "top_k", "--average-domain", "python")]
     [InlineData("reroute_interval is for generation", "--mode", "top_k", "--reroute-interval", "8")]
     public void A_flag_that_changes_nothing_is_refused(string message, params string[] arguments) =>
-        Assert.StartsWith(message, Assert.Throws<InvalidRequestException>(() => Score(arguments)).Message, StringComparison.Ordinal);
+        Assert.StartsWith(message, Assert.Throws<RequestRejectedException>(() => Score(arguments)).Message, StringComparison.Ordinal);
 
     [Theory]
     [InlineData]
@@ -28,9 +29,10 @@ public sealed class RoutingFlagsTests
 
     private static void Score(string[] arguments)
     {
-        var flags = new RoutingFlags();
+        var flags = RoutingFlags.Create();
         var command = new Command("score");
-        command.Add(flags.All);
-        RoutingMessages.ToRouting(flags.Read(command.Parse(arguments)), scores: true, new FakeEngine(RunningServer.SomeTokenizer).Forest);
+        command.Add(flags);
+        var routing = flags.Read(command.Parse(arguments), new());
+        RoutingMessages.ToRouting(routing, scores: true, new FakeEngine(RunningServer.SomeTokenizer).Forest);
     }
 }

@@ -6,6 +6,10 @@ namespace Btx.Server.Verbs.Experts;
 /// <param name="ask">Asks the person at the terminal; null answers: there is none.</param>
 internal sealed class ChangingVerbs(Func<string, string?> ask)
 {
+    private readonly AuthorFlags _author = new(ask);
+    private readonly ForestFlags _server = new();
+    private readonly JsonFlag _json = new();
+
     private const string AddText =
         """
         Add an expert to the forest of a running server: a directory with config.json, model.safetensors and the tokenizer, in
@@ -64,14 +68,9 @@ internal sealed class ChangingVerbs(Func<string, string?> ask)
             "the expert's router statistics, for a served BTX model (beside its weights, if there)");
         var unlessServed = new Flag<bool>("--unless-served",
             "nothing to do if this name is served from this directory already: for scripts that are run again");
-        var author = new AuthorFlags(ask);
-        var server = new ForestFlags();
-        var json = new JsonFlag();
-        var command = new Command("add", AddText) { directory, name, domain, parents, sha256, samples, statistics, unlessServed,
-            author.All, server.All, json };
-        command.SetAction(async (parsed, cancellation) =>
+        return Changing(new("add", AddText) { directory, name, domain, parents, sha256, samples, statistics, unlessServed },
+            async (parsed, remote, cancellation) =>
         {
-            using var remote = server.Open(parsed);
             string Here(string path) => remote.IsLoopback && Directory.Exists(path) ? Path.GetFullPath(path) : path;
             var request = new AddExpertRequest
             {
@@ -85,25 +84,21 @@ internal sealed class ChangingVerbs(Func<string, string?> ask)
             };
             foreach (var (of, file) in Assignments.Texts("--sample", parsed.GetValue(samples)!))
                 request.Samples.Add(of, TextFile.Read("--sample", file));
-            request.By = author.Read(parsed);
+            request.By = _author.Read(parsed);
             var served = parsed.GetValue(unlessServed)
                 ? await remote.Forest.ListExpertsAsync(new(), cancellationToken: cancellation) : new();
             if (served.Experts.FirstOrDefault(e => e.Name == request.Name && IsAt(e, request.Directory)) is { } there)
             {
-                json.Write(parsed, there, [$"{there.Name} is served from {there.Path} already; nothing was changed"]);
-                return 0;
+                _json.Write(parsed, there, [$"{there.Name} is served from {there.Path} already; nothing was changed"]);
+                return null;
             }
 
-            var updates = remote.Forest.AddExpert(request, cancellationToken: cancellation);
-            var result = await ChangeRun.FollowAsync(parsed, updates, cancellation);
-            json.Write(parsed, result, ForestReport.Of(result));
-            return 0;
+            return remote.Forest.AddExpert(request, cancellationToken: cancellation);
         });
-        return command;
     }
 
-    public Command Rollback() => Changing(new("rollback", RollbackText), (_, forest, by, cancellation) =>
-        forest.Rollback(new() { By = by() }, cancellationToken: cancellation));
+    public Command Rollback() => Changing(new("rollback", RollbackText), (parsed, remote, cancellation) =>
+        remote.Forest.Rollback(new() { By = _author.Read(parsed) }, cancellationToken: cancellation));
 
     public Command Averages() => new("averages", AveragesText) { ReadingVerbs.Averages(), CreateAverage(), DropAverage() };
 
@@ -113,7 +108,7 @@ internal sealed class ChangingVerbs(Func<string, string?> ask)
         var weights = new Flag<string?>("--weights A=W,B=W", "w by expert, scaled to sum to 1");
         var domain = new Flag<string?>("--domain NAME", "the domain whose cached prior it follows");
         var sample = new Flag<string?>("--sample FILE", "text of the target domain");
-        return Changing(new("create", CreateText) { name, weights, domain, sample }, (parsed, forest, by, cancellation) =>
+        return Changing(new("create", CreateText) { name, weights, domain, sample }, (parsed, remote, cancellation) =>
         {
             Option[] given = [.. new Option[] { weights, domain, sample }.Where(o => parsed.GetResult(o) is not null)];
             if (given.Length != 1)
@@ -127,8 +122,8 @@ internal sealed class ChangingVerbs(Func<string, string?> ask)
                 Domain = parsed.GetValue(domain) ?? "",
                 Sample = parsed.GetValue(sample) is { } file ? TextFile.Read("--sample", file) : "",
             };
-            request.By = by();
-            return forest.CreateAverage(request, cancellationToken: cancellation);
+            request.By = _author.Read(parsed);
+            return remote.Forest.CreateAverage(request, cancellationToken: cancellation);
         });
     }
 
@@ -136,24 +131,25 @@ internal sealed class ChangingVerbs(Func<string, string?> ask)
     {
         var name = new Argument<string>("name") { Description = "the average" };
         const string Text = "Drop an average that has a name. Requests that run on it end; the experts stay.";
-        return Changing(new("drop", Text) { name }, (parsed, forest, by, cancellation) =>
-            forest.DropAverage(new() { Name = parsed.GetValue(name), By = by() }, cancellationToken: cancellation));
+        return Changing(new("drop", Text) { name }, (parsed, remote, cancellation) =>
+            remote.Forest.DropAverage(new() { Name = parsed.GetValue(name), By = _author.Read(parsed) }, cancellationToken: cancellation));
     }
 
-    /// <param name="start">Asks the server for the change; whoever makes it is asked for last.</param>
-    private Command Changing(Command command, Func<ParseResult, V1.Forest.ForestClient, Func<ChangeAuthor>, CancellationToken,
-        AsyncServerStreamingCall<ChangeUpdate>> start)
+    private Command Changing(Command command,
+        Func<ParseResult, RemoteServer, CancellationToken, AsyncServerStreamingCall<ChangeUpdate>> start) => Changing(command,
+        (parsed, remote, cancellation) => Task.FromResult<AsyncServerStreamingCall<ChangeUpdate>?>(start(parsed, remote, cancellation)));
+
+    /// <param name="start">Asks the server for the change; whoever makes it is asked for last. Null: there is nothing to do.</param>
+    private Command Changing(Command command,
+        Func<ParseResult, RemoteServer, CancellationToken, Task<AsyncServerStreamingCall<ChangeUpdate>?>> start)
     {
-        var author = new AuthorFlags(ask);
-        var server = new ForestFlags();
-        var json = new JsonFlag();
-        command.Add([.. author.All, .. server.All, json]);
+        command.Add([.. _author.All, .. _server.All, _json]);
         command.SetAction(async (parsed, cancellation) =>
         {
-            using var remote = server.Open(parsed);
-            var updates = start(parsed, remote.Forest, () => author.Read(parsed), cancellation);
+            using var remote = _server.Open(parsed);
+            if (await start(parsed, remote, cancellation) is not { } updates) return 0;
             var result = await ChangeRun.FollowAsync(parsed, updates, cancellation);
-            json.Write(parsed, result, ForestReport.Of(result));
+            _json.Write(parsed, result, ForestReport.Of(result));
             return 0;
         });
         return command;

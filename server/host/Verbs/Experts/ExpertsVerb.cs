@@ -14,11 +14,9 @@ internal static class ExpertsVerb
         Examples:
           btx experts list
           btx experts add forest/experts/law --name law --reason "contracts are in demand"
-          btx experts remove python --dry-run
-          btx experts remove python --lineage quarantine --reason "the licence of its text ended" --certificate python.json
+          btx experts remove python --reason "the licence of its text ended" --certificate python.json
           btx experts verify python.json --forest served
           btx experts history
-          btx experts averages create prose --weights novels=0.7,bible=0.3 --reason "a model for prose"
         """;
 
     /// <param name="ask">Asks the person at the terminal; null answers: there is none.</param>

@@ -68,6 +68,20 @@ internal static class ForestReport
                     : a.SampleSha256.Length > 0 ? $"sample text {Start(a.SampleSha256)}" : "chosen weights",
             ]));
 
+    public static IEnumerable<string> Of(RemovalPlan plan)
+    {
+        yield return $"removed: {string.Join(", ", plan.Removed)}";
+        foreach (var (what, names) in new[] { ("quarantined", plan.Quarantined), ("averages dropped", plan.DroppedAverages),
+            ("averages over the others", plan.ReweightedAverages), ("priors over the others", plan.ReweightedPriors) })
+            if (names.Count > 0) yield return $"{what}: {string.Join(", ", names)}";
+        foreach (var r in plan.Residuals)
+        {
+            var parts = string.Join(", ", r.ByAncestor.Select(a => $"{a.Key} {Quantity.Share(a.Value)}"));
+            yield return $"residual ancestry in {r.Expert}{(r.Status == "quarantined" ? " (quarantined)" : "")}: "
+                + $"{Quantity.Share(r.Share)}{(r.ByAncestor.Count > 1 ? $" ({parts})" : "")}";
+        }
+    }
+
     /// <summary>One line of <c>watch</c>.</summary>
     public static string Of(ForestEvent e) =>
         $"{e.Time.ToDateTime():HH:mm:ss.fff}  {e.Change.Id}  {e.Change.Kind} {Subjects(e.Change)}  "

@@ -67,7 +67,7 @@ internal static class RemoveVerb
             if (parsed.GetValue(expect) is { } revision && plan.Revision != revision)
                 throw new BtxException($"--expect-revision is {revision}, but the forest is at revision {plan.Revision} now; look at it "
                     + "again (`btx experts history`)");
-            var lines = StateMessages.Plan(plan).Lines()
+            var lines = ForestReport.Of(plan)
                 .Concat(await FilesAsync(remote, plan, parsed.GetValue(purge), cancellation));
             if (parsed.GetValue(dryRun))
             {

@@ -1,4 +1,4 @@
-using System.Text.Encodings.Web;
+using System.Text.Json.Nodes;
 using Btx.Model.Files;
 using Btx.Model.Forests;
 using Btx.Model.Registry;
@@ -19,9 +19,6 @@ internal static class VerifyVerb
           btx experts verify certificates/c000007.json
           btx experts verify python.json --forest served --fingerprint 3f2a…
         """;
-
-    private static readonly JsonSerializerOptions s_json =
-        new() { WriteIndented = true, NewLine = "\n", Encoder = JavaScriptEncoder.UnsafeRelaxedJsonEscaping };
 
     public static Command Create()
     {
@@ -64,11 +61,13 @@ internal static class VerifyVerb
         if (report is { Valid: true, Certificate: { } valid }) yield return valid.Statement;
     }
 
-    private static string Json(CertificateReport report) => JsonSerializer.Serialize(new
-    {
-        valid = report.Valid,
-        checks = report.Checks,
-        faults = report.Problems,
-        certificate = report.Certificate is null ? null : JsonSerializer.SerializeToNode(report.Certificate, ManifestJson.Options),
-    }, s_json) + "\n";
+    private static string Json(CertificateReport report) => MessageJson.Text(
+        new JsonObject
+        {
+            ["valid"] = report.Valid,
+            ["checks"] = new JsonArray([.. report.Checks]),
+            ["faults"] = new JsonArray([.. report.Problems]),
+            ["certificate"] = report.Certificate is null ? null : JsonSerializer.SerializeToNode(report.Certificate, ManifestJson.Options),
+        },
+        indented: true);
 }
