@@ -4,6 +4,7 @@ using System.Net.Http.Json;
 using Btx.Cli.Tests;
 using Btx.Engine;
 using Btx.Engine.Requests;
+using Btx.Model;
 using Btx.Model.Mixing;
 using Btx.Server.Access;
 using Btx.Server.Requests;
