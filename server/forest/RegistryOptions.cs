@@ -28,7 +28,7 @@ internal sealed record RegistryResources(EngineOptions Serving, RegistryOptions 
     IForestLog Log, ForestEngine Engine, ExpertRoots Roots, MoeFolders Moe, Lock Gate, EventFeed Events)
 {
     /// <summary>Of experts that are quarantined because of their files.</summary>
-    public HeldFiles Damaged { get; } = new();
+    public HeldWeights Damaged { get; } = new();
 
     /// <summary>What became of the files of removals, by change and expert, until it is in the certificate.</summary>
     public Dictionary<string, IReadOnlyDictionary<string, IReadOnlyList<CertifiedFile>>> Found { get; } = [];

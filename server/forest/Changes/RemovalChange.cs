@@ -21,7 +21,7 @@ internal sealed class RemovalChange(RegistryResources resources)
                 : $"the BTX model stays: it does not hold {string.Join(", ", plan.Removed)}");
         var purge = removal.Purge ? Targets(plan, before, after, session.Note) : [];
         await new RebuildCheck(resources).RequireAsync(after, session.Cancellation);
-        using var served = new HeldFiles(resources.Damaged);
+        using var served = new HeldWeights(resources.Damaged);
         served.Hold(resources.Engine.Current, plan.Removed);
         var files = new RemovalCompletion(resources).Files(plan.Removed.Select(before.Expert), e => served[e]);
         var damage = resources.Engine.Describe().Damage.Experts;
@@ -38,7 +38,7 @@ internal sealed class RemovalChange(RegistryResources resources)
     }
 
     private async Task<RemovalCertificate?> CompleteAsync(RemovalPlan plan, ForestState before, ForestState after, EqualityProbe probe,
-        IReadOnlyDictionary<string, IReadOnlyList<CertifiedFile>> files, HeldFiles served, IReadOnlyDictionary<string, string> damage,
+        IReadOnlyDictionary<string, IReadOnlyList<CertifiedFile>> files, HeldWeights served, IReadOnlyDictionary<string, string> damage,
         SwapReport swap, (string Before, string After)? moe, ChangeSession session)
     {
         var completion = new RemovalCompletion(resources);

@@ -35,8 +35,7 @@ internal static class MessageJson
         long number => number,
         double number => double.IsFinite(number) ? number : null,
         Enum => field.EnumType.FindValueByNumber((int)value)?.Name,
-        IDictionary map => new JsonObject(map.Cast<DictionaryEntry>()
-            .Select(entry => KeyValuePair.Create((string)entry.Key, Value(entry.Value!, field)))),
+        IDictionary map => new JsonObject(map.Keys.Cast<string>().Select(key => KeyValuePair.Create(key, Value(map[key]!, field)))),
         IEnumerable list => new JsonArray([.. list.Cast<object>().Select(one => Value(one, field))]),
         _ => throw new InvalidOperationException($"a field of type {value.GetType().Name} has no form in JSON"),
     };

@@ -184,4 +184,35 @@ public sealed class EndOfRequestTests
         Assert.Equal(["top_k", "score"], observer.Requests.Select(r => r.Mode));
         Assert.Equal((8, 10), (observer.Requests[0].PromptTokens, observer.Requests[0].CompletionTokens));
     }
+
+    [Fact]
+    public async Task Queue_time_ends_when_the_request_first_gets_its_slots()
+    {
+        var (observer, clock) = (new RecordingObserver(), new StandingClock());
+        await using var forest = new FakeForest(change: o => o with { Observer = observer, Time = clock, Slots = 1 });
+        using var entered = new ManualResetEventSlim();
+        using var go = new ManualResetEventSlim();
+        forest.Experts[0].Before = (_, _) =>
+        {
+            entered.Set();
+            go.Wait(None);
+        };
+        var first = forest.Engine.Run(Request(new Routing(), 1));
+        entered.Wait(None); // it has the only slot
+        var second = forest.Engine.Run(Request(new Routing(), 1));
+        clock.Now += TimeSpan.FromSeconds(5).Ticks;
+        go.Set();
+        await Task.WhenAll(first, second);
+        await forest.Engine.AssertSound();
+        Assert.Equal([0.0, 5.0], observer.Requests.Select(r => r.Queued.TotalSeconds));
+    }
+
+    private sealed class StandingClock : TimeProvider
+    {
+        public long Now { get; set; } = 1;
+
+        public override long TimestampFrequency => TimeSpan.TicksPerSecond;
+
+        public override long GetTimestamp() => Now;
+    }
 }

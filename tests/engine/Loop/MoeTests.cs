@@ -1,5 +1,6 @@
 using Btx.Engine.Requests;
 using Btx.Engine.Tests.Fixtures;
+using Btx.Model;
 using Btx.Model.Mixing;
 using static Btx.Engine.Tests.Fixtures.EngineCalls;
 

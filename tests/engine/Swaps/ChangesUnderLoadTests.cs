@@ -1,6 +1,7 @@
 using Btx.Engine.Forests;
 using Btx.Engine.Requests;
 using Btx.Engine.Tests.Fixtures;
+using Btx.Model;
 using Btx.Model.Mixing;
 using static Btx.Engine.Tests.Fixtures.EngineCalls;
 

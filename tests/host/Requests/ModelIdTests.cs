@@ -30,6 +30,17 @@ public sealed class ModelIdTests
 
     private static readonly ForestDescription Forest = new FakeEngine(RunningServer.SomeTokenizer).Forest;
 
+    [Fact]
+    public void Every_value_of_the_wire_has_a_member_of_the_same_name()
+    {
+        static void Same<TWire, T>() where TWire : struct, Enum where T : struct, Enum =>
+            Assert.Equal(Enum.GetNames<T>().Order(), Enum.GetNames<TWire>().Skip(1).Order());
+        Same<Btx.V1.Mode, RoutingMode>();
+        Same<Btx.V1.PosteriorKind, PosteriorKind>();
+        Same<Btx.V1.Selection, SelectForm>();
+        Same<Btx.V1.AverageKind, AverageWeights>();
+    }
+
     [Theory]
     [MemberData(nameof(Ids))]
     public void Id_names_a_routing(string id, Routing expected) => Assert.Equal(expected, ModelId.Parse(id, Forest).Routing);

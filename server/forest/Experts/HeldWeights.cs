@@ -2,7 +2,7 @@ namespace Btx.Forest;
 
 /// <summary>The weight files of experts that are quarantined or about to leave, wherever they are moved. One change at a time.</summary>
 /// <param name="others">Holds the files of those that are not held here.</param>
-internal sealed class HeldFiles(HeldFiles? others = null) : IDisposable
+internal sealed class HeldWeights(HeldWeights? others = null) : IDisposable
 {
     private readonly Dictionary<string, FileTrace[]> byExpert = [];
 
