@@ -1,9 +1,6 @@
-using System.Text.Json;
-
 namespace Btx.LoadTests;
 
-/// <summary>What a user can mend: one line that names the file or option, the value and the remedy. Whatever reads an option or a file, or
-/// asks a server or a peer, throws it.</summary>
+/// <summary>What a user can mend: one line that names the file or option, the value and the remedy.</summary>
 public sealed class LoadTestException(string message, Exception? inner = null) : Exception(message, inner)
 {
     /// <summary>Reads or writes what the user named.</summary>
@@ -15,7 +12,7 @@ public sealed class LoadTestException(string message, Exception? inner = null) :
             return work();
         }
         catch (Exception e) when (e is IOException or UnauthorizedAccessException or JsonException or KeyNotFoundException
-            or InvalidOperationException or ArgumentException)
+            or InvalidOperationException or ArgumentException or FormatException)
         {
             throw new LoadTestException($"{failure}: {e.Message.ReplaceLineEndings(" ")}", e);
         }

@@ -1,4 +1,3 @@
-using Btx.Cli;
 using Btx.LoadTests;
 using Btx.LoadTests.Verbs;
 

@@ -1,7 +1,6 @@
 using System.CommandLine;
 using System.Net;
 using System.Net.Sockets;
-using Btx.Cli;
 
 namespace Btx.LoadTests.Clients;
 
@@ -19,25 +18,16 @@ internal static class Connection
     };
 
     /// <summary>Nobody answered, or the answer broke off; null: neither.</summary>
-    /// <param name="begun">A part of the answer has arrived.</param>
-    public static string? BrokenBy(Exception? exception, bool begun)
+    public static string? BrokenBy(Exception? exception, bool begun) => exception switch
     {
-        for (; exception is not null; exception = exception.InnerException)
-        {
-            switch (exception)
-            {
-                case HttpRequestException e when e.HttpRequestError is HttpRequestError.ConnectionError
-                    or HttpRequestError.NameResolutionError or HttpRequestError.SecureConnectionError:
-                case SocketException { SocketErrorCode: SocketError.ConnectionRefused }:
-                    return Answer.Unreachable;
-                case HttpIOException or SocketException or EndOfStreamException or HttpProtocolException:
-                case IOException when begun:
-                    return Answer.CutOff;
-            }
-        }
-
-        return null;
-    }
+        null => null,
+        HttpRequestException { HttpRequestError: HttpRequestError.ConnectionError or HttpRequestError.NameResolutionError
+            or HttpRequestError.SecureConnectionError } or SocketException { SocketErrorCode: SocketError.ConnectionRefused } =>
+            Answer.Unreachable,
+        HttpIOException or SocketException or EndOfStreamException or HttpProtocolException => Answer.CutOff,
+        IOException when begun => Answer.CutOff,
+        _ => BrokenBy(exception.InnerException, begun),
+    };
 
     /// <summary>What a user can do about a server that does not describe itself.</summary>
     public static async Task<LoadTestException> ProblemAsync(Uri address, bool http, Answer answer, Exception? inner = null)
@@ -104,9 +94,7 @@ public static class ServerAddress
             || uri is not { Scheme: "http" or "https", Host.Length: > 0, PathAndQuery: "/" }
             || (!hasScheme && !address.Contains(':', StringComparison.Ordinal)))
             throw new LoadTestException($"{option} {address}: not a server's address, such as 127.0.0.1:8081");
-        var isLoopback = uri.IdnHost == "localhost"
-            || (IPAddress.TryParse(uri.IdnHost.Trim('[', ']'), out var ip) && IPAddress.IsLoopback(ip));
-        if (!allowRemote && !isLoopback)
+        if (!allowRemote && !uri.IsLoopback)
             throw new LoadTestException($"{option} {address}: not on this machine; add --allow-remote if you may take a server down");
         return uri;
     }

@@ -5,24 +5,15 @@ using Grpc.Net.Client;
 namespace Btx.LoadTests.Clients;
 
 /// <summary><c>btx.v1.Inference</c>: a message a token.</summary>
-public sealed class GrpcClient : IServerClient
+/// <param name="key">Sent as <c>authorization: Bearer</c>; null: none.</param>
+public sealed class GrpcClient(Uri address, string? key = null) : IServerClient
 {
-    private readonly Uri _address;
-    private readonly Metadata? _headers;
+    private readonly Metadata? _headers = key is null ? null : new() { { "authorization", $"Bearer {key}" } };
 
-    /// <param name="key">Sent as <c>authorization: Bearer</c>; null: none.</param>
-    public GrpcClient(Uri address, string? key = null)
-    {
-        _address = address;
-        Channel = GrpcChannel.ForAddress(address,
-            new() { HttpHandler = Connection.Handler(), DisposeHttpClient = true, MaxReceiveMessageSize = null });
-        Inference = new(Channel);
-        _headers = key is null ? null : new() { { "authorization", $"Bearer {key}" } };
-    }
+    internal GrpcChannel Channel { get; } = GrpcChannel.ForAddress(address,
+        new() { HttpHandler = Connection.Handler(), DisposeHttpClient = true, MaxReceiveMessageSize = null });
 
-    internal GrpcChannel Channel { get; }
-
-    internal Inference.InferenceClient Inference { get; }
+    internal Inference.InferenceClient Inference => field ??= new(Channel);
 
     public async Task<ServedFacts> DescribeAsync(CancellationToken cancellation)
     {
@@ -40,7 +31,7 @@ public sealed class GrpcClient : IServerClient
         catch (RpcException e)
         {
             cancellation.ThrowIfCancellationRequested();
-            throw await Connection.ProblemAsync(_address, http: false, Failed(e, begun: false), e);
+            throw await Connection.ProblemAsync(address, http: false, Failed(e, begun: false), e);
         }
     }
 
@@ -51,10 +42,9 @@ public sealed class GrpcClient : IServerClient
             Prompt = new() { Text = request.Prompt },
             MaxTokens = request.MaxTokens,
             IgnoreEos = true,
-            Sampling = new() { Temperature = request.Temperature },
+            Sampling = new() { Temperature = request.Temperature, Seed = request.Seed },
             Routing = Routing(request.Routing),
         };
-        if (request.Seed is { } seed) message.Sampling.Seed = seed;
         try
         {
             using var call = Inference.Generate(message, _headers, cancellationToken: cancellation);
@@ -98,6 +88,10 @@ public sealed class GrpcClient : IServerClient
         return routing;
     }
 
+    /// <summary>The server's words on one line, or the status where it has none.</summary>
+    internal static string Reason(RpcException e) =>
+        e.Status.Detail.Length > 0 ? e.Status.Detail.ReplaceLineEndings(" ") : $"{e.StatusCode}";
+
     private static Answer Failed(RpcException e, bool begun)
     {
         var status = Connection.BrokenBy(e.Status.DebugException, begun)
@@ -107,10 +101,8 @@ public sealed class GrpcClient : IServerClient
 
     private static Dictionary<string, double>? ExpertTokens(Usage? usage)
     {
-        if (usage is null) return null;
-        var tokens = new Dictionary<string, double>();
-        foreach (var (name, count) in usage.ExpertSteps) if (count > 0) tokens[name] = count;
-        foreach (var (name, count) in usage.RoutedTokens) if (count > 0) tokens[name] = count;
-        return tokens.Count == 0 ? null : tokens;
+        var tokens = usage?.ExpertSteps.Select(s => (s.Key, Value: (double)s.Value))
+            .Concat(usage.RoutedTokens.Select(t => (t.Key, Value: (double)t.Value))).Where(t => t.Value > 0).ToDictionary();
+        return tokens?.Count > 0 ? tokens : null;
     }
 }

@@ -1,5 +1,3 @@
-using Btx.LoadTests.Records;
-
 namespace Btx.LoadTests.Clients;
 
 /// <summary>One way to ask a server, or a peer. One instance takes any number of requests at once.</summary>
@@ -8,18 +6,15 @@ public interface IServerClient : IAsyncDisposable
     Task<ServedFacts> DescribeAsync(CancellationToken cancellation);
 
     /// <summary>Sends a request and reads its answer to the end. What goes wrong is a status, not an exception.</summary>
-    /// <param name="arrivals">Told of every token as it arrives.</param>
     Task<Answer> GenerateAsync(CompletionRequest request, TokenArrivals arrivals, CancellationToken cancellation);
 }
 
 /// <summary>A generation that goes on past the end-of-text token, so that the answer has the length that the load asks for.</summary>
-/// <param name="Temperature">0: greedy.</param>
-public sealed record CompletionRequest(string Prompt, int MaxTokens, RoutingChoice Routing, double Temperature = 1, long? Seed = null);
+public sealed record CompletionRequest(string Prompt, int MaxTokens, RoutingChoice Routing, double Temperature = 1, long Seed = 0);
 
 /// <summary>How a request ended.</summary>
 /// <param name="Status"><c>ok</c>, or why not, as in <see cref="Records.RequestRecord.Status"/>.</param>
 /// <param name="PromptTokens">By the answer's usage; 0 where there is none.</param>
-/// <param name="CompletionTokens">By the answer's usage; null where there is none.</param>
 public sealed record Answer(string Status, string? Error = null, string? Finish = null, int PromptTokens = 0, int? CompletionTokens = null,
     IReadOnlyDictionary<string, double>? ExpertTokens = null)
 {
@@ -31,13 +26,10 @@ public sealed record Answer(string Status, string? Error = null, string? Finish 
         ? new(finish, message, finish, promptTokens, completionTokens) : new(Ok, null, finish, promptTokens, completionTokens);
 }
 
-/// <summary>What a server says that it serves.</summary>
-/// <param name="Experts">Of the forest; none where only a BTX model is served.</param>
-/// <param name="Domains">Of each of them; empty where the server does not say.</param>
-/// <param name="MixtureExperts">Of the BTX model; none without one, or where the server does not say.</param>
-/// <param name="MixtureChoices">The k that it can be asked for.</param>
-/// <param name="ContextLength">Tokens of prompt and answer together; 0: the server does not say.</param>
-/// <param name="Precision">Empty: the server does not say.</param>
+/// <summary>What a server says that it serves; empty or 0 where it does not say.</summary>
+/// <param name="Experts">Of the forest, each with its domain; none where only a BTX model is served.</param>
+/// <param name="MixtureChoices">The k that the BTX model can be asked for.</param>
+/// <param name="ContextLength">Tokens of prompt and answer together.</param>
 /// <param name="Identity">Hashes of what is served.</param>
 public sealed record ServedFacts(IReadOnlyList<string> Experts, IReadOnlyList<string> Domains, IReadOnlyList<string> MixtureExperts,
     IReadOnlyList<int> MixtureChoices, int MixtureK, int ContextLength, string Precision, string Identity);
@@ -45,19 +37,14 @@ public sealed record ServedFacts(IReadOnlyList<string> Experts, IReadOnlyList<st
 /// <summary>When the tokens of one answer arrived: a clock reading each, nothing else on the way.</summary>
 public sealed class TokenArrivals(TimeProvider time, int expected)
 {
-    private long[] _times = new long[Math.Clamp(expected, 4, 1 << 16)];
+    private readonly List<long> _times = new(Math.Clamp(expected, 4, 1 << 16));
 
-    public int Count { get; private set; }
+    public int Count => _times.Count;
 
-    /// <summary>A token arrived just now; or several in one piece.</summary>
     public void Token(int tokens = 1, long? at = null)
     {
         var timestamp = at ?? Now();
-        for (; tokens > 0; tokens--)
-        {
-            if (Count == _times.Length) Array.Resize(ref _times, 2 * Count);
-            _times[Count++] = timestamp;
-        }
+        for (; tokens > 0; tokens--) _times.Add(timestamp);
     }
 
     public long Now() => time.GetTimestamp();
@@ -65,7 +52,6 @@ public sealed class TokenArrivals(TimeProvider time, int expected)
     /// <summary>Seconds from a clock reading to the first token; null: there is none.</summary>
     public double? First(long since) => Count == 0 ? null : time.GetElapsedTime(since, _times[0]).TotalSeconds;
 
-    /// <summary>Seconds between tokens that follow each other.</summary>
     public float[] Gaps() =>
         [.. Enumerable.Range(1, Math.Max(0, Count - 1)).Select(i => (float)time.GetElapsedTime(_times[i - 1], _times[i]).TotalSeconds)];
 }
@@ -100,8 +86,7 @@ public sealed record RoutingChoice(string Mode, int? K = null, double? P = null,
         var name = served.Experts.Zip(served.Domains).Where(e => e.Second == domain).Select(e => e.First)
             .Concat(served.Experts.Where(e => e == domain)).FirstOrDefault();
         if (name is null)
-            throw new LoadTestException($"--mode expert: no expert of the domain {domain} is served; name one with --expert, of "
-                + string.Join(", ", served.Experts));
+            throw new LoadTestException($"no expert of the domain {domain}; --expert names {string.Join(" or ", served.Experts)}");
         return this with { Expert = name };
     }
 
@@ -112,11 +97,8 @@ public sealed record RoutingChoice(string Mode, int? K = null, double? P = null,
         if (Mode == "top_p" && P is null) throw new LoadTestException("--mode top_p: which posterior mass? Give --p, for example 0.9");
         foreach (var (option, value, modes) in new (string, object?, string[])[] { ("k", K, ["top_k", "moe"]), ("p", P, ["top_p"]),
             ("expert", Expert, ["expert"]), ("average", Average, ["average"]) })
-        {
             if (value is not null && !modes.Contains(Mode))
                 throw new LoadTestException($"--{option} {value}: is for --mode {string.Join(" or ", modes)}, not for {Mode}");
-        }
-
         return this;
     }
 }

@@ -1,32 +1,26 @@
-using System.Net.Http.Headers;
 using System.Net.ServerSentEvents;
 using System.Text;
 using System.Text.Encodings.Web;
-using System.Text.Json;
 using System.Text.Json.Serialization;
-using Btx.LoadTests.Records;
 
 namespace Btx.LoadTests.Clients;
 
-/// <summary><c>/v1/completions</c> in OpenAI's form, streamed. It asks for the log-probability of each token: without it, a token
-/// whose text is not complete has no event.</summary>
-public sealed class OpenAiClient : IServerClient
+/// <summary><c>/v1/completions</c> in OpenAI's form, streamed with log-probabilities: without them not every token has an event.</summary>
+public sealed class OpenAiClient(Uri address, string? key = null) : IServerClient
 {
     private static readonly JsonSerializerOptions s_json = new(RunJson.Line) { Encoder = JavaScriptEncoder.UnsafeRelaxedJsonEscaping };
-    private readonly Uri _address;
-    private readonly HttpClient _http;
-
-    public OpenAiClient(Uri address, string? key = null)
+    private static readonly TimeSpan s_patience = TimeSpan.FromSeconds(30);
+    private readonly HttpClient _http = new(Connection.Handler())
     {
-        (_address, _http) = (address, new(Connection.Handler()) { Timeout = Timeout.InfiniteTimeSpan });
-        if (key is not null) _http.DefaultRequestHeaders.Authorization = new("Bearer", key);
-    }
+        Timeout = Timeout.InfiniteTimeSpan,
+        DefaultRequestHeaders = { Authorization = key is null ? null : new("Bearer", key) },
+    };
 
     public async Task<ServedFacts> DescribeAsync(CancellationToken cancellation)
     {
         using var models = await GetAsync("/v1/models", cancellation);
         using var forest = await GetAsync("/v1/forest", cancellation, optional: true);
-        try
+        return LoadTestException.Wrap($"{address.Authority}: GET /v1/models is not in OpenAI's form", () =>
         {
             var listed = models!.RootElement.GetProperty("data").EnumerateArray().ToArray();
             var shown = forest?.RootElement.GetProperty("forest");
@@ -36,19 +30,15 @@ public sealed class OpenAiClient : IServerClient
                 .Where(id => id.StartsWith("expert:", StringComparison.Ordinal)).Select(id => id["expert:".Length..])];
             var context = listed.Select(m => m.TryGetProperty("max_model_len", out var n) ? n.GetInt32() : 0).FirstOrDefault(n => n > 0);
             var precision = shown?.TryGetProperty("precision", out var p) == true ? p.GetString()! : "";
-            return new(experts, [.. experts.Select(e => domains.GetValueOrDefault(e, ""))], [], [], 0, context, precision, "");
-        }
-        catch (Exception e) when (e is InvalidOperationException or KeyNotFoundException)
-        {
-            throw new LoadTestException($"{_address.Authority}: GET /v1/models is not in OpenAI's form: {e.Message}", e);
-        }
+            return new ServedFacts(experts, [.. experts.Select(e => domains.GetValueOrDefault(e, ""))], [], [], 0, context, precision, "");
+        });
     }
 
     public async Task<Answer> GenerateAsync(CompletionRequest request, TokenArrivals arrivals, CancellationToken cancellation)
     {
         try
         {
-            using var message = new HttpRequestMessage(HttpMethod.Post, new Uri(_address, "/v1/completions")) { Content = Body(request) };
+            using var message = new HttpRequestMessage(HttpMethod.Post, new Uri(address, "/v1/completions")) { Content = Body(request) };
             using var response = await _http.SendAsync(message, HttpCompletionOption.ResponseHeadersRead, cancellation);
             if (!response.IsSuccessStatusCode)
                 return Refused(response, await response.Content.ReadAsByteArrayAsync(cancellation));
@@ -83,23 +73,18 @@ public sealed class OpenAiClient : IServerClient
         _ => "forest",
     };
 
-    private static ByteArrayContent Body(CompletionRequest request)
+    private static StringContent Body(CompletionRequest request) => new(JsonSerializer.Serialize(new
     {
-        var content = new ByteArrayContent(JsonSerializer.SerializeToUtf8Bytes(new
-        {
-            model = ModelId(request.Routing),
-            prompt = request.Prompt,
-            max_tokens = request.MaxTokens,
-            temperature = request.Temperature,
-            seed = request.Seed,
-            ignore_eos = true,
-            logprobs = 0,
-            stream = true,
-            stream_options = new { include_usage = true },
-        }, s_json));
-        content.Headers.ContentType = new MediaTypeHeaderValue("application/json");
-        return content;
-    }
+        model = ModelId(request.Routing),
+        prompt = request.Prompt,
+        max_tokens = request.MaxTokens,
+        temperature = request.Temperature,
+        seed = request.Seed,
+        ignore_eos = true,
+        logprobs = 0,
+        stream = true,
+        stream_options = new { include_usage = true },
+    }, s_json), Encoding.UTF8, "application/json");
 
     // The time of an event is noted as it arrives; only then it is looked into.
     private static async Task<Answer> ReadAsync(Stream stream, TokenArrivals arrivals, CancellationToken cancellation)
@@ -146,27 +131,25 @@ public sealed class OpenAiClient : IServerClient
 
     private async Task<JsonDocument?> GetAsync(string path, CancellationToken cancellation, bool optional = false)
     {
-        using var limit = CancellationTokenSource.CreateLinkedTokenSource(cancellation);
-        limit.CancelAfter(TimeSpan.FromSeconds(30));
         try
         {
-            using var response = await _http.GetAsync(new Uri(_address, path), limit.Token);
-            var body = await response.Content.ReadAsByteArrayAsync(limit.Token);
+            using var response = await _http.GetAsync(new Uri(address, path), cancellation).WaitAsync(s_patience, cancellation);
+            var body = await response.Content.ReadAsByteArrayAsync(cancellation).WaitAsync(s_patience, cancellation);
             if (response.IsSuccessStatusCode) return JsonDocument.Parse(body);
             if (optional) return null;
-            throw await Connection.ProblemAsync(_address, http: true, Refused(response, body));
+            throw await Connection.ProblemAsync(address, http: true, Refused(response, body));
         }
         catch (Exception e) when (e is HttpRequestException or IOException)
         {
-            throw await Connection.ProblemAsync(_address, http: true, Broken(e, begun: false), e);
+            throw await Connection.ProblemAsync(address, http: true, Broken(e, begun: false), e);
         }
         catch (JsonException e)
         {
-            throw new LoadTestException($"{_address.Authority}: GET {path} did not answer JSON; is it the HTTP address of a server?", e);
+            throw new LoadTestException($"{address.Authority}: GET {path} did not answer JSON; is it the HTTP address of a server?", e);
         }
-        catch (OperationCanceledException e) when (!cancellation.IsCancellationRequested)
+        catch (TimeoutException e)
         {
-            throw new LoadTestException($"{_address.Authority}: GET {path} gave no answer within 30 s", e);
+            throw new LoadTestException($"{address.Authority}: GET {path} gave no answer within {s_patience.TotalSeconds} s", e);
         }
     }
 

@@ -1,19 +1,12 @@
-using System.Collections.Concurrent;
-using System.Diagnostics;
-using System.Text;
-using System.Text.Json;
-using System.Text.Json.Serialization;
-using Btx.Cli;
-using Btx.LoadTests.Records;
-
 namespace Btx.LoadTests.Clients;
 
-/// <summary>A peer that a sweep measures beside the server: <c>genai=DIR</c>, <c>llama.cpp=DIR</c>, <c>llama.cpp-fp16=DIR</c>,
-/// <c>dense=SERVED</c>, <c>dense-ANY=SERVED</c>.</summary>
+/// <summary>A peer beside the server: <c>genai=DIR</c>, <c>llama.cpp[-fp16]=DIR</c>, <c>dense[-ANY]=SERVED</c>.</summary>
 /// <param name="Name">Its points' mode is <c>peer:NAME</c>.</param>
 internal sealed record PeerChoice(string Name, PeerKind Kind, string Place, string Precision)
 {
     public string Mode => $"peer:{Name}";
+
+    public int Threads { get; init; } = 1;
 
     public static PeerChoice Parse(string text)
     {
@@ -28,23 +21,19 @@ internal sealed record PeerChoice(string Name, PeerKind Kind, string Place, stri
         if (said.Length == 0) throw new LoadTestException($"--peer {text}: which directory?");
         var place = Path.GetFullPath(said);
         string Field(string file, string field, string remedy) =>
-            RunJson.ReadField($"--peer {text}", Path.Combine(place, file), field, remedy) ?? "";
+            RunJson.ReadField($"--peer {text}", Path.Combine(place, file), field, remedy);
         const string Exported = "name S/weights/EXPERT of `btx export --forest F --out S --genai`",
             Own = "name an expert's own directory, F/experts/EXPERT";
-        switch (kind)
+        return new(name, kind, place, kind switch
         {
-            case PeerKind.GenAI:
-                if (!File.Exists(Path.Combine(place, "genai_config.json")))
-                    throw new LoadTestException($"--peer {text}: {Path.Combine(place, "genai_config.json")} is not there; {Exported}");
-                return new(name, kind, place, Field("config.json", "torch_dtype", Exported) == "float16" ? "fp16" : "fp32");
-            case PeerKind.LlamaCpp:
-                if (Field("config.json", "model_type", Own) != "llama")
-                    throw new LoadTestException($"--peer {text}: {place} is no Llama model; {Own}");
-                return new(name, kind, place, name == "llama.cpp" ? "fp32" : "fp16");
-            default:
-                return new(name, kind, place, Field("served.json", "precision",
-                    "name a served forest of one dense model; `Btx.Peer dense` makes one (loadtests/peers)"));
-        }
+            PeerKind.GenAI when !File.Exists(Path.Combine(place, "genai_config.json")) =>
+                throw new LoadTestException($"--peer {text}: {Path.Combine(place, "genai_config.json")} is not there; {Exported}"),
+            PeerKind.GenAI => Field("config.json", "torch_dtype", Exported) == "float16" ? "fp16" : "fp32",
+            PeerKind.LlamaCpp when Field("config.json", "model_type", Own) != "llama" =>
+                throw new LoadTestException($"--peer {text}: {place} is no Llama model; {Own}"),
+            PeerKind.LlamaCpp => name == "llama.cpp" ? "fp32" : "fp16",
+            _ => Field("served.json", "precision", "name a served forest of one dense model; `Btx.Peer dense` makes one"),
+        });
     }
 
     public static IReadOnlyList<PeerChoice> ParseAll(IEnumerable<string> values)
@@ -55,14 +44,13 @@ internal sealed record PeerChoice(string Name, PeerKind Kind, string Place, stri
     }
 
     /// <summary>The program that serves it, and its arguments.</summary>
-    /// <param name="context">Tokens of prompt and answer together; 0: the model's own.</param>
-    public string[] Command(int threads, int slots, int context)
+    public string[] Command(int slots, int context)
     {
         // It lies beside this program's own folder.
         var program = Path.GetFullPath(Path.Combine(AppContext.BaseDirectory, "..", "..", "Btx.Peer", "release", "Btx.Peer"));
         if (!File.Exists(program))
             throw new LoadTestException($"--peer {this}: {program} is not there; run `dotnet build loadtests/peers -c Release`");
-        return [program, Kind == PeerKind.GenAI ? "genai" : "llama.cpp", "--model", Place, "--threads", $"{threads}", "--slots", $"{slots}",
+        return [program, Kind == PeerKind.GenAI ? "genai" : "llama.cpp", "--model", Place, "--threads", $"{Threads}", "--slots", $"{slots}",
             .. context > 0 ? ["--context", $"{context}"] : Array.Empty<string>(),
             .. Kind == PeerKind.LlamaCpp ? ["--precision", Precision] : Array.Empty<string>()];
     }

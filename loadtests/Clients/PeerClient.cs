@@ -1,10 +1,7 @@
 using System.Collections.Concurrent;
 using System.Diagnostics;
 using System.Text;
-using System.Text.Json;
 using System.Text.Json.Serialization;
-using Btx.Cli;
-using Btx.LoadTests.Records;
 
 namespace Btx.LoadTests.Clients;
 
@@ -17,7 +14,7 @@ internal sealed class PeerClient : IServerClient
     private readonly Process _process;
     private readonly string _peer;
     private readonly ConcurrentDictionary<long, Request> _running = new();
-    private readonly Queue<string> _errors = new();
+    private readonly ConcurrentQueue<string> _errors = new();
     private readonly SemaphoreSlim _writing = new(1);
     private Event _ready = null!;
     private Task _reading = Task.CompletedTask;
@@ -27,14 +24,10 @@ internal sealed class PeerClient : IServerClient
     private PeerClient(Process process, string peer)
     {
         (_process, _peer) = (process, peer);
-        _process.ErrorDataReceived += (_, e) =>
+        _process.ErrorDataReceived += (sender, e) =>
         {
-            if (string.IsNullOrWhiteSpace(e.Data)) return;
-            lock (_errors)
-            {
-                _errors.Enqueue(e.Data.Trim());
-                if (_errors.Count > KeptErrorLines) _errors.Dequeue();
-            }
+            if (!string.IsNullOrWhiteSpace(e.Data)) _errors.Enqueue(e.Data.Trim());
+            if (_errors.Count > KeptErrorLines) _errors.TryDequeue(out _);
         };
         _process.BeginErrorReadLine();
     }
@@ -46,7 +39,6 @@ internal sealed class PeerClient : IServerClient
     public TimeSpan ExitTimeout { get; set; } = TimeSpan.FromSeconds(5);
 
     /// <summary>Starts it and waits until it is ready.</summary>
-    /// <param name="patience">Longer than this it may not load.</param>
     public static async Task<PeerClient> StartAsync(string peer, IReadOnlyList<string> command, TimeSpan patience,
         CancellationToken cancellation)
     {
@@ -60,9 +52,7 @@ internal sealed class PeerClient : IServerClient
         })!, peer);
         try
         {
-            using var limit = CancellationTokenSource.CreateLinkedTokenSource(cancellation);
-            limit.CancelAfter(patience);
-            var line = await client._process.StandardOutput.ReadLineAsync(limit.Token)
+            var line = await client._process.StandardOutput.ReadLineAsync(cancellation).AsTask().WaitAsync(patience, cancellation)
                 ?? throw new LoadTestException($"--peer {peer}: {await client.ExitReportAsync()}");
             client._ready = client.Parse(line);
             if (client._ready.Kind != "ready")
@@ -74,7 +64,7 @@ internal sealed class PeerClient : IServerClient
         {
             var errors = client.Errors();
             await client.DisposeAsync();
-            if (e is not OperationCanceledException || cancellation.IsCancellationRequested) throw;
+            if (e is not TimeoutException) throw;
             throw new LoadTestException($"--peer {peer}: not ready after {patience.TotalSeconds:0} s{errors}");
         }
     }
@@ -195,12 +185,8 @@ internal sealed class PeerClient : IServerClient
         return $"it ended with exit code {_process.ExitCode}{Errors()}";
     }
 
-    private string Errors()
-    {
-        lock (_errors)
-            return _errors.Count == 0 ? "" : ": " + string.Join(" | ",
-                _errors.Select(e => e.StartsWith("error: ", StringComparison.Ordinal) ? e["error: ".Length..] : e));
-    }
+    private string Errors() => _errors.IsEmpty ? "" : ": " + string.Join(" | ",
+        _errors.Select(e => e.StartsWith("error: ", StringComparison.Ordinal) ? e["error: ".Length..] : e));
 
     private sealed record Request(TokenArrivals Arrivals, TaskCompletionSource<Answer> End);
 

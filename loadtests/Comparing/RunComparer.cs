@@ -1,6 +1,3 @@
-using Btx.LoadTests.Costs;
-using Btx.LoadTests.Records;
-using Btx.LoadTests.Statistics;
 using MathNet.Numerics.Distributions;
 
 namespace Btx.LoadTests.Comparing;
@@ -15,12 +12,11 @@ public static class RunComparer
 
     private static readonly CostMetric[] Metrics =
         [.. CostMetric.All.Where(m => m != CostMetric.SecondsPerToken && m.Name != "requests_per_second"),
-        new("failed", "share", false, p => p.Summary.Requests > 0 ? p.Summary.Failed / (double)p.Summary.Requests : null)];
+        new("failed", "failed", "share", p => p.Summary.Requests > 0 ? p.Summary.Failed / (double)p.Summary.Requests : null)];
 
     /// <summary>Names that <c>metrics</c> may have.</summary>
     public static IReadOnlyList<string> MetricNames { get; } = [.. Metrics.Select(m => m.Name)];
 
-    /// <param name="tolerance">A difference below this share is none that matters.</param>
     /// <param name="metrics">Of the points; null: all. Fewer comparisons leave each more power.</param>
     /// <exception cref="LoadTestException">A metric that there is not; runs without a setting in common.</exception>
     public static RunComparison Compare(MeasuredRun first, MeasuredRun second, double tolerance = 0.02,
@@ -32,8 +28,7 @@ public static class RunComparer
         string[] a = Names(first), b = Names(second);
         string Some(string[] names) => string.Join(", ", names.Take(3)) + (names.Length > 3 ? ", …" : "");
         if (!a.Intersect(b).Any())
-            throw new LoadTestException($"{first.Directory} and {second.Directory} have no settings in common: {Some(a)} against "
-                + $"{Some(b)}; sweep the same grid twice");
+            throw new LoadTestException($"{first.Directory}, {second.Directory}: no settings in common: {Some(a)} against {Some(b)}");
         var options = new AnalysisOptions { WithinPercent = [] };
         Change[] measured = [.. Points(first.Points, second.Points, Metrics.Where(m => metrics?.Contains(m.Name) ?? true)),
             .. Lines(first.Analyse(options), second.Analyse(options))];
@@ -46,7 +41,7 @@ public static class RunComparer
 
         static RunSide Side(MeasuredRun run) => new(run.Directory, run.Description.Started, run.Description.Version,
             run.Description.Machine, run.Description.Load, run.Points.Count);
-        return new(RunComparison.CurrentSchema, Side(first), Side(second), [.. Caveats(first, second)], [.. a.Except(b)], [.. b.Except(a)],
+        return new(Side(first), Side(second), [.. Caveats(first, second)], [.. a.Except(b)], [.. b.Except(a)],
             tolerance, [.. measured, .. Quality(first.Quality, second.Quality)]);
     }
 
@@ -73,7 +68,7 @@ public static class RunComparer
         // Open loops near saturation scatter far more than closed ones.
         return from metric in metrics
                from load in pairs.GroupBy(p => p.First.Settings.Load)
-               let noise = new RepeatNoise(metric, first.Where(p => p.Settings.Load == load.Key),
+               let noise = RepeatNoise.Of(metric, first.Where(p => p.Settings.Load == load.Key),
                    second.Where(p => p.Settings.Load == load.Key))
                from pair in load
                let change = Compare(pair.First.Name, noise, pair.First.Repeats, pair.Second.Repeats)
@@ -81,16 +76,15 @@ public static class RunComparer
                select change;
     }
 
-    /// <summary>Null where one side has no value.</summary>
     private static Change? Compare(string of, RepeatNoise noise, IEnumerable<PointResult> first, IEnumerable<PointResult> second)
     {
-        double[] a = noise.Scaled(first), b = noise.Scaled(second);
+        double[] a = noise.Metric.Scaled(first), b = noise.Metric.Scaled(second);
         if (a.Length == 0 || b.Length == 0) return null;
-        double Back(double v) => noise.IsShare ? Math.Pow(Math.Sin(v), 2) : Math.Exp(v);
+        double Back(double v) => noise.Metric.IsShare ? Math.Pow(Math.Sin(v), 2) : Math.Exp(v);
         double difference = b.Average() - a.Average(), error = noise.Deviation * Math.Sqrt((1.0 / a.Length) + (1.0 / b.Length));
         var half = noise.Degrees > 0 ? error * StudentT.InvCDF(0, 1, noise.Degrees, 0.975) : (double?)null;
         double? End(double? at) => at is { } value ? Math.Exp(value) : null;
-        var ratio = noise.IsShare ? null
+        var ratio = noise.Metric.IsShare ? null
             : new Estimate(Math.Exp(difference), End(difference - half), End(difference + half), a.Length + b.Length);
         return new(of, noise.Metric.Name, noise.Metric.Unit, Back(a.Average()), Back(b.Average()), a.Length, b.Length, ratio,
             noise.Degrees > 0 ? P(difference, error, noise.Degrees) : null,
@@ -98,38 +92,20 @@ public static class RunComparer
         { MoreIsBetter = noise.Metric.MoreIsBetter };
     }
 
-    /// <summary>The larger deviation of all repeats and of the reference point's, on a scale where it is alike at every size: logarithms,
-    /// and the arcsine of the root for shares. The repeat is the unit: requests of one run share its luck.</summary>
-    private sealed class RepeatNoise
+    /// <summary>The larger deviation of all repeats and of the reference point's; requests of one repeat share its luck.</summary>
+    /// <param name="Degrees">Of freedom; 0: nothing was measured twice.</param>
+    private sealed record RepeatNoise(CostMetric Metric, double Deviation, int Degrees)
     {
-        public RepeatNoise(CostMetric metric, params IEnumerable<PointResult>[] runs)
+        public static RepeatNoise Of(CostMetric metric, params IEnumerable<PointResult>[] runs)
         {
-            Metric = metric;
             var settings = runs.SelectMany(run => run.GroupBy(p => p.Settings.Name)).ToArray();
-            var all = NoiseFigures.Pooled(settings, Scaled);
-            var reference = NoiseFigures.Pooled(settings.Select(s => s.Where(p => p.Reference)), Scaled);
-            (Deviation, Degrees) = reference.Degrees >= 2 && reference.Deviation > all.Deviation ? reference : all;
+            var all = NoiseFigures.Pooled(settings, metric);
+            var reference = NoiseFigures.Pooled(settings.Select(s => s.Where(p => p.Reference)), metric);
+            var (deviation, degrees) = reference.Degrees >= 2 && reference.Deviation > all.Deviation ? reference : all;
             // Shares that never varied still are of so many requests.
-            if (IsShare && Degrees > 0)
-                Deviation = Math.Max(Deviation,
-                    Math.Sqrt(1 / (4 * Math.Max(1, settings.SelectMany(s => s).Average(p => (double)p.Summary.Requests)))));
-        }
-
-        public CostMetric Metric { get; }
-
-        public double Deviation { get; }
-
-        /// <summary>Of freedom; 0: nothing was measured twice.</summary>
-        public int Degrees { get; }
-
-        public bool IsShare => Metric.Unit == "share";
-
-        /// <summary>Values of the repeats on that scale.</summary>
-        public double[] Scaled(IEnumerable<PointResult> repeats)
-        {
-            var values = repeats.Select(Metric.Of).OfType<double>().Where(double.IsFinite);
-            return IsShare ? [.. values.Select(v => Math.Asin(Math.Sqrt(Math.Clamp(v, 0, 1))))]
-                : [.. values.Where(v => v > 0).Select(v => Math.Log(v))];
+            var requests = metric.IsShare && degrees > 0 ? settings.SelectMany(s => s).Average(p => (double)p.Summary.Requests)
+                : double.PositiveInfinity;
+            return new(metric, Math.Max(deviation, Math.Sqrt(1 / (4 * Math.Max(1, requests)))), degrees);
         }
     }
 
@@ -201,7 +177,7 @@ public static class RunComparer
         // The reference point is there to show the machine: of the same version its shift is the machine's.
         static ILookup<string, PointResult> Reference(MeasuredRun run) => run.Points.Where(p => p.Reference).ToLookup(p => p.Settings.Name);
         var (ours, theirs) = (Reference(first), Reference(second));
-        var noise = new RepeatNoise(CostMetric.InterToken, ours.SelectMany(p => p), theirs.SelectMany(p => p));
+        var noise = RepeatNoise.Of(CostMetric.InterToken, ours.SelectMany(p => p), theirs.SelectMany(p => p));
         var drift = ours.Select(o => Compare(o.Key, noise, o, theirs[o.Key])).FirstOrDefault(c => c is { P: < Level, Ratio: not null });
         if (drift is not null)
             yield return $"the reference point {drift.Of} takes {Wording.More(drift.Ratio!.Value)} time between tokens in the second run "

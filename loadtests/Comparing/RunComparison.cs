@@ -1,39 +1,26 @@
 using System.Text.Json.Serialization;
-using Btx.Cli;
-using Btx.LoadTests.Costs;
-using Btx.LoadTests.Records;
 
 namespace Btx.LoadTests.Comparing;
 
 /// <summary>What changed from the first run to the second.</summary>
 /// <param name="Caveats">What else is not the same, so that a change may come from it: machine, version, load. A sentence each.</param>
-/// <param name="Tolerance">A difference below this share is none that matters.</param>
 /// <param name="Changes">Points, then fitted coefficients, then quality.</param>
-public sealed record RunComparison(int Schema, RunSide First, RunSide Second, IReadOnlyList<string> Caveats,
+public sealed record RunComparison(RunSide First, RunSide Second, IReadOnlyList<string> Caveats,
     IReadOnlyList<string> OnlyInFirst, IReadOnlyList<string> OnlyInSecond, double Tolerance, IReadOnlyList<Change> Changes)
 {
-    public const int CurrentSchema = 1;
+    public int Schema { get; init; } = 1;
 
     public int Count(string verdict) => Changes.Count(c => c.Verdict == verdict);
 }
 
 /// <summary>Which run.</summary>
-/// <param name="Measurements">Points with their repeats.</param>
 public sealed record RunSide(string Directory, DateTimeOffset Started, string Version, MachineDescription Machine, LoadDescription Load,
     int Measurements);
 
-/// <summary>What a comparison says of one figure.</summary>
+/// <summary>What a comparison says of one figure. It is the same if the whole confidence interval lies within the tolerance.</summary>
 public static class Verdict
 {
-    public const string Better = "better";
-
-    public const string Worse = "worse";
-
-    /// <summary>The whole confidence interval lies within the tolerance.</summary>
-    public const string Same = "same";
-
-    /// <summary>Neither a change nor the lack of one is shown: the noise is too large for the repeats.</summary>
-    public const string CannotTell = "cannot tell";
+    public const string Better = "better", Worse = "worse", Same = "same", CannotTell = "cannot tell";
 }
 
 /// <summary>One figure in both runs.</summary>
@@ -41,9 +28,7 @@ public static class Verdict
 /// <param name="First">Geometric mean of the first run's repeats; of shares the mean.</param>
 /// <param name="Ratio">Second over first with its uncorrected 95 % interval. Null of shares and of coefficients about zero.</param>
 /// <param name="P">Chance of a difference as large if nothing had changed; null if nothing was measured twice.</param>
-/// <param name="AdjustedP">P corrected for the number of comparisons (Holm).</param>
 /// <param name="RankP">Of the rank test (Mann-Whitney) from four repeats on each side on; beside, not in, the verdict.</param>
-/// <param name="Verdict">One of <see cref="Comparing.Verdict"/>.</param>
 public sealed record Change(string Of, string Metric, string Unit, double First, double Second, int FirstRepeats, int SecondRepeats,
     Estimate? Ratio = null, double? P = null, double? AdjustedP = null, double? RankP = null, string Verdict = Comparing.Verdict.CannotTell)
 {
@@ -54,7 +39,6 @@ public sealed record Change(string Of, string Metric, string Unit, double First,
 /// <summary>A comparison as text.</summary>
 public static class ComparisonReport
 {
-    /// <param name="all">What is the same and what cannot be told too.</param>
     public static IEnumerable<string> Lines(RunComparison comparison, bool all)
     {
         yield return $"first:  {Side(comparison.First)}";

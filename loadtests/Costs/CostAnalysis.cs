@@ -1,23 +1,16 @@
-using Btx.Cli;
-using Btx.LoadTests.Records;
-
 namespace Btx.LoadTests.Costs;
 
 /// <summary>What a run's points say together: <see cref="RunDirectory.Fits"/>.</summary>
 /// <param name="Frontiers">One for each load; empty without quality.</param>
-/// <param name="Notes">What could not be said, and why: a sentence each.</param>
-public sealed record CostAnalysis(int Schema, IReadOnlyList<NoiseFigure> Noise, IReadOnlyList<CostLine> Lines,
+public sealed record CostAnalysis(IReadOnlyList<NoiseFigure> Noise, IReadOnlyList<CostLine> Lines,
     IReadOnlyList<UnionFit> Unions, IReadOnlyList<LoadCurve> Curves, IReadOnlyList<Frontier> Frontiers,
     IReadOnlyList<Recommendation> Recommendations, IReadOnlyList<string> Notes)
 {
-    public const int CurrentSchema = 1;
+    public int Schema { get; init; } = 1;
 }
 
 public sealed record AnalysisOptions
 {
-    /// <summary>How far a point may lie from a model that holds, as a share; twice the noise is allowed where that is more.</summary>
-    public double Tolerance { get; init; } = 0.05;
-
     /// <summary>What to recommend settings for; null: for none.</summary>
     public ServiceObjective? Objective { get; init; }
 
@@ -32,6 +25,9 @@ public sealed record AnalysisOptions
 /// <summary>Everything that is fitted to a run's points.</summary>
 public static class CostModel
 {
+    /// <summary>How far a point may lie from a model that holds, as a share; twice the noise is allowed where that is more.</summary>
+    internal const double Tolerance = 0.05;
+
     /// <param name="quality">Null: no frontiers, and no recommendations by quality.</param>
     public static CostAnalysis Analyse(IReadOnlyList<PointResult> points, QualityTable? quality, AnalysisOptions options)
     {
@@ -43,12 +39,11 @@ public static class CostModel
             + $"of {p.Summary.Requests} requests failed; the figures are of the others"));
         if (quality is null) notes.Add("no quality: no frontier");
         var frontiers = quality is null ? [] : Frontiers.Of(measured, quality, noise, notes);
-        var lines = LineFitting.Fit(measured, noise, options.Tolerance, notes);
+        var lines = LineFitting.Fit(measured, noise, notes);
         Recommendation[] recommendations = [.. Recommendations.ForObjective(measured, quality, options, notes),
             .. options.WithinPercent.Where(_ => quality is not null)
                 .SelectMany((percent, i) => Recommendations.Within(frontiers, quality!, percent, i == 0 ? notes : []))];
-        return new(CostAnalysis.CurrentSchema, noise, lines, UnionFitting.Fit(measured, noise, options.Tolerance),
-            LoadCurves.Of(measured, options), frontiers, recommendations, notes);
+        return new(noise, lines, UnionFitting.Fit(measured, noise), LoadCurves.Of(measured, options), frontiers, recommendations, notes);
     }
 }
 

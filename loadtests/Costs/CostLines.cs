@@ -1,26 +1,16 @@
 using System.Numerics;
-using Btx.Cli;
-using Btx.LoadTests.Records;
-using Btx.LoadTests.Statistics;
 
 namespace Btx.LoadTests.Costs;
 
 /// <summary>Seconds against experts a token: a line through every repeat, weighted by 1/seconds² (the noise is relative).</summary>
-/// <param name="Form"><see cref="Forest"/> or <see cref="Mixture"/>.</param>
 /// <param name="Quantity">Name of the <see cref="CostMetric"/>: <c>decode_step</c> or <c>inter_token</c>.</param>
-/// <param name="Where">What all its points share, in words: <c>concurrency 4, fp32</c>.</param>
 /// <param name="Held">Through the points at which the model holds; null if it breaks nowhere or everywhere.</param>
-/// <param name="Points">In ascending order of k.</param>
-/// <param name="Breaks">Where the model breaks, a sentence each; empty if it holds.</param>
 public sealed record CostLine(string Form, string Quantity, string Where, int? Concurrency, double? Rate, string Precision,
     IReadOnlyDictionary<string, string> Options, LineFigures Fit, LineFigures? Held, IReadOnlyList<CostLinePoint> Points,
     IReadOnlyList<string> Breaks)
 {
-    /// <summary>a + b·k: experts of the forest.</summary>
-    public const string Forest = "a + b·k";
-
-    /// <summary>A + k·F: experts of the BTX model.</summary>
-    public const string Mixture = "A + k·F";
+    /// <summary>Experts of the forest, of the BTX model.</summary>
+    public const string Forest = "a + b·k", Mixture = "A + k·F";
 
     /// <summary>The line to trust: without the points that break it.</summary>
     public LineFigures Best() => Held ?? Fit;
@@ -33,7 +23,6 @@ public sealed record CostLinePoint(string Name, double K, Estimate Seconds, Esti
 /// <param name="Intercept">a: seconds that no expert takes.</param>
 /// <param name="Slope">b: seconds for one expert more.</param>
 /// <param name="MisfitP">Chance of such a misfit if the line were right; null without repeats or a third k.</param>
-/// <param name="From">Smallest k that it was fitted to.</param>
 public sealed record LineFigures(Estimate Intercept, Estimate Slope, double R2, double? MisfitP, double From, double To)
 {
     public double At(double x) => Intercept.Value + (Slope.Value * x);
@@ -42,24 +31,20 @@ public sealed record LineFigures(Estimate Intercept, Estimate Slope, double R2, 
 /// <summary>The lines of a forest (<c>top_k</c>, and <c>ensemble</c> as k = all) and of a BTX model, at each load and build.</summary>
 public static class LineFitting
 {
-    public static IReadOnlyList<CostLine> Fit(IReadOnlyList<MeasuredSettings> measured, IReadOnlyList<NoiseFigure> noise, double tolerance,
+    public static IReadOnlyList<CostLine> Fit(IReadOnlyList<MeasuredSettings> measured, IReadOnlyList<NoiseFigure> noise,
         ICollection<string> notes)
     {
         var lines = new List<CostLine>();
         foreach (var form in new[] { CostLine.Forest, CostLine.Mixture })
-        {
             foreach (var group in measured.Where(m => FormOf(m) == form && m.K is not null).GroupBy(m => Wording.Where(m.Settings)))
-            {
                 foreach (var metric in new[] { CostMetric.DecodeStep, CostMetric.InterToken })
                 {
                     MeasuredSettings[] places = [.. group.Where(m => m.Middle(metric) is { Value: > 0 }).OrderBy(m => m.K)];
                     var distinct = places.Select(p => p.K).Distinct().Count();
-                    if (distinct >= 3) lines.Add(Fit(form, group.Key, places, metric, noise.Relative(metric.Name), tolerance));
+                    if (distinct >= 3) lines.Add(Fit(form, group.Key, places, metric, noise.Relative(metric.Name)));
                     else if (distinct > 0 && metric == CostMetric.InterToken && places[0].Settings.Rate is null)
                         notes.Add($"{form} at {group.Key}: {distinct} value{(distinct == 1 ? "" : "s")} of k, a line needs three");
                 }
-            }
-        }
 
         return lines;
     }
@@ -71,10 +56,10 @@ public static class LineFitting
         _ => null,
     };
 
-    private static CostLine Fit(string form, string where, MeasuredSettings[] places, CostMetric metric, double noise, double tolerance)
+    private static CostLine Fit(string form, string where, MeasuredSettings[] places, CostMetric metric, double noise)
     {
         double[] x = [.. places.Select(p => (double)p.K!.Value)], y = [.. places.Select(p => p.Middle(metric)!.Value)];
-        double[] allowed = [.. places.Select(p => Math.Max(tolerance, 2 * noise / Math.Sqrt(p.Values(metric).Length)))];
+        double[] allowed = [.. places.Select(p => Math.Max(CostModel.Tolerance, 2 * noise / Math.Sqrt(p.Values(metric).Length)))];
         var (all, fit) = Line(places, metric);
         var broken = Broken(x, y, allowed);
         var held = broken is { Count: > 0 } ? Line([.. places.Where((_, i) => !broken.Contains(i))], metric).Figures : null;

@@ -1,19 +1,12 @@
-using Btx.Cli;
-using Btx.LoadTests.Records;
-
 namespace Btx.LoadTests.Costs;
 
 /// <summary>One model under growing load.</summary>
 /// <param name="Load"><c>open</c>: the load is requests a second; <c>closed</c>: requests in flight.</param>
-/// <param name="Points">In ascending order of load; two or more.</param>
-/// <param name="Knee">Null if it was not reached or cannot be told.</param>
-/// <param name="Finding">A sentence, whether or not there is a knee.</param>
 public sealed record LoadCurve(string Mode, int? K, string Precision, IReadOnlyDictionary<string, string> Options, string Load,
     IReadOnlyList<LoadCurvePoint> Points, Knee? Knee, string Finding);
 
 /// <summary>Medians of the repeats with the smallest and the largest; seconds.</summary>
 /// <param name="Load">Requests offered a second (as they really fell due), or requests in flight.</param>
-/// <param name="Failed">Share of requests that failed.</param>
 /// <param name="Saturated">Achieved less than 95 % of what was offered; always false in the closed loop.</param>
 public sealed record LoadCurvePoint(string Name, double Load, Estimate RequestsPerSecond, Estimate TokensPerSecond,
     Estimate? TimeToFirstTokenP50, Estimate? TimeToFirstTokenP99, Estimate? InterTokenP50, Estimate? EndToEndP50, Estimate? EndToEndP99,
@@ -62,8 +55,7 @@ public static class LoadCurves
             Latency(s => s.EndToEnd?.P99), m.Requests > 0 ? m.Failed / (double)m.Requests : 0, open && achieved.Value < Sustained * load);
     }
 
-    /// <summary>Open loop: the knee lies between the last rate that is sustained and meets the objective and the first that does not,
-    /// at the throughput that was achieved beyond it.</summary>
+    /// <summary>Open loop: the knee lies between the last rate that is sustained within the objective and the first that is not.</summary>
     /// <param name="missed">Names of the points that miss the objective.</param>
     private static (Knee? Knee, string Finding) Open(LoadCurvePoint[] points, HashSet<string> missed)
     {

@@ -1,83 +1,36 @@
-using Btx.LoadTests.Measuring;
-using Btx.LoadTests.Records;
-using MathNet.Numerics.Statistics;
-
 namespace Btx.LoadTests.Costs;
 
-/// <summary>What a run's directory holds of measurements.</summary>
-/// <param name="Directory">As it was named.</param>
-/// <param name="Quality">Null if the run has none.</param>
-public sealed record MeasuredRun(string Directory, RunDescription Description, IReadOnlyList<PointResult> Points, QualityTable? Quality)
+/// <summary>A run that has points: what comparisons and plans are made from.</summary>
+public sealed record MeasuredRun : RunFiles
 {
-    /// <summary>Points that are damaged and were left out, and why.</summary>
-    public IReadOnlyList<string> Faults { get; init; } = [];
+    private MeasuredRun(RunFiles run) : base(run) { }
+
+    public new RunDescription Description => base.Description!;
 
     /// <exception cref="LoadTestException">No run, no point that can be read, other damage, or a run of a later program.</exception>
     public static MeasuredRun Load(string directory)
     {
-        if (!System.IO.Directory.Exists(directory))
-            throw new LoadTestException($"{directory}: no such directory; name one that btx loadtest sweep or run wrote");
+        var run = RunFiles.Read(directory);
         string At(string name) => Path.Combine(directory, name);
-        if (!File.Exists(At(RunDirectory.Description)))
-            throw new LoadTestException($"{directory} holds no {RunDirectory.Description}: it is not a run's directory");
-        var description = RunJson.Read<RunDescription>(At(RunDirectory.Description));
+        foreach (var file in run.Damaged.Where(f => f is RunDirectory.Description or RunDirectory.Quality))
+            throw new LoadTestException(run.Faults.First(f => f.StartsWith(At(file), StringComparison.Ordinal)));
+        var description = run.Description
+            ?? throw new LoadTestException($"{directory} holds no {RunDirectory.Description}: it is not a run's directory");
         if (description.Schema != RunDescription.CurrentSchema)
-            throw new LoadTestException($"{At(RunDirectory.Description)} has schema {description.Schema}, this program reads "
-                + $"{RunDescription.CurrentSchema}; read it with the program that wrote it");
-        var faults = new List<string>();
-        var points = File.Exists(At(RunDirectory.Points)) ? PointLines.Read(At(RunDirectory.Points), faults) : [];
-        if (points.Count == 0)
-            throw new LoadTestException(faults.Count > 0 ? $"{directory} holds no point that can be read: {faults[0]}"
+            throw new LoadTestException($"{At(RunDirectory.Description)} has schema {description.Schema}, this program reads 1");
+        if (run.Points.Count == 0)
+            throw new LoadTestException(run.Faults.Count > 0 ? $"{directory} holds no point that can be read: {run.Faults[0]}"
                 : $"{directory} holds no measured point ({RunDirectory.Points}); the same sweep command goes on where it was stopped");
-        if (description.Machine is null || description.Load is null)
-            throw new LoadTestException($"{At(RunDirectory.Description)} names no machine or no load: it is damaged");
-        var quality = File.Exists(At(RunDirectory.Quality)) ? RunJson.Read<QualityTable>(At(RunDirectory.Quality)) : null;
-        if (quality is not null && !WholeRecord.Is(quality))
-            throw new LoadTestException($"{At(RunDirectory.Quality)} has figures that are missing or not above zero: it is damaged");
-        return new MeasuredRun(directory, description, points, quality) { Faults = faults };
+        return new(run);
     }
-
-    /// <summary>Fits, frontiers and recommendations for the run's own objective, or for another one from the request records.</summary>
-    public CostAnalysis Analyse(AnalysisOptions options) =>
-        CostModel.Analyse(Points, Quality, ObjectiveShare.With(options, Directory, Description.Objective));
-}
-
-/// <summary>Whether what was read has everything that is computed with: what parses can still lack half of it.</summary>
-internal static class WholeRecord
-{
-    public static bool Is(QualityTable quality) => quality is { BitsPerByte: not null, Perplexity: not null }
-        && quality.BitsPerByte.Values.Concat(quality.Perplexity.Values)
-            .All(domains => domains is not null && domains.Values.All(v => v > 0 && double.IsFinite(v)));
-
-    public static bool Is(PointResult p) =>
-        p is
-        {
-            Settings: { Mode.Length: > 0, Load: not null, Precision: not null, Options: not null } settings,
-            Summary: { Statuses: not null, Requests: >= 0, Failed: >= 0 } s
-        }
-        && (settings.Rate is > 0 || settings.Concurrency is > 0)
-        && (settings.K ?? 1) > 0 && (p.Experts ?? 0) >= 0 && (p.MixtureExperts ?? 0) >= 0 && s.Failed <= s.Requests
-        && Numbers(s.Seconds, s.TokensPerSecond, s.RequestsPerSecond, s.OfferedPerSecond, s.GoodputPerSecond, settings.Rate)
-        && new[] { s.TimeToFirstToken, s.InterToken, s.EndToEnd, s.EndToEndFromSent }.All(Is)
-        && (p.Server is not { } v || Numbers(v.DecodeSteps, v.DecodeSeconds, v.MeanBatch, v.DistinctExperts, v.DistinctMixtureExperts));
-
-    private static bool Is(LatencyFigures? latency) => latency is null || (latency is { P50: not null, P90: not null, P99: not null }
-        && Numbers(latency.P50.Value, latency.P90.Value, latency.P99.Value, latency.Mean));
-
-    private static bool Numbers(params double?[] values) => values.All(v => v is null || (double.IsFinite(v.Value) && v >= 0 && v < 1e100));
 }
 
 public static class ObjectiveShare
 {
-    /// <summary>For the objective that is asked for, or the run's own; another one than that is counted in the request records.</summary>
-    public static AnalysisOptions With(AnalysisOptions options, string directory, ServiceObjective? own) =>
-        (options.Objective ?? own) is not { } objective ? options : objective == own ? options with { Objective = objective }
-        : options with { Objective = objective, ShareMet = FromRecords(directory, objective) };
-
     /// <summary>Null where a point's request records are not there.</summary>
     public static Func<PointResult, double?> FromRecords(string directory, ServiceObjective objective) => point =>
     {
-        var file = Path.Combine(directory, RunDirectory.Requests, $"{point.Settings.Name}-r{point.Repeat}.jsonl");
+        var file = Path.Combine(directory, RunDirectory.Requests, point.FileName);
         if (!File.Exists(file)) return null;
         RequestRecord[] records = [.. RunJson.ReadLines<RequestRecord>(file).Where(r => !r.WarmUp)];
         return records.Length == 0 ? null : records.Count(r => ObjectiveCheck.Meets(objective, r)) / (double)records.Length;
@@ -130,7 +83,6 @@ public sealed record MeasuredSettings(PointSettings Settings, IReadOnlyList<Poin
         return estimates.Length < 2 ? estimates.FirstOrDefault() : Middle(p => figure(p.Summary)?.Value);
     }
 
-    /// <inheritdoc cref="Of(Func{LoadSummary, Estimate})"/>
     public Estimate? Of(Func<LoadSummary, double?> figure) => Of(s => figure(s) is { } value ? new Estimate(value, null, null, 1) : null);
 
     private double[] Values(Func<PointResult, double?> of) => [.. Repeats.Select(of).OfType<double>().Where(double.IsFinite)];
@@ -138,43 +90,55 @@ public sealed record MeasuredSettings(PointSettings Settings, IReadOnlyList<Poin
 
 /// <summary>A figure of a point by name: what noise, comparisons and fits are made of.</summary>
 /// <param name="Of">Null where the point does not have it.</param>
-/// <param name="MoreIsBetter">True for throughputs.</param>
-public sealed record CostMetric(string Name, string Unit, bool MoreIsBetter, Func<PointResult, double?> Of)
+public sealed record CostMetric(string Name, string Title, string Unit, Func<PointResult, double?> Of)
 {
     /// <summary>As the client sees it. The mean and not the median: steps shorter than the way to the client arrive in bunches.</summary>
-    public static CostMetric InterToken { get; } = new("inter_token", "s", false, p => p.Summary.InterToken?.Mean);
+    public static CostMetric InterToken { get; } = Latency("inter_token", "time between tokens, mean", s => s.InterToken?.Mean);
 
     /// <summary>Mean seconds of a step that only decodes, by the server's own clock.</summary>
-    public static CostMetric DecodeStep { get; } = new("decode_step", "s", false,
+    public static CostMetric DecodeStep { get; } = new("decode_step", "a decode step, the server's clock", "s",
         p => p.Server is { DecodeSteps: > 0, DecodeSeconds: > 0 } s ? s.DecodeSeconds / s.DecodeSteps : null);
 
     /// <summary>Of the server's time, prompts included: one over the throughput.</summary>
-    public static CostMetric SecondsPerToken { get; } = new("seconds_per_token", "s", false,
-        p => p.Summary.TokensPerSecond > 0 ? 1 / p.Summary.TokensPerSecond : null);
+    public static CostMetric SecondsPerToken { get; } = Latency("seconds_per_token", "server time a token",
+        s => s.TokensPerSecond > 0 ? 1 / s.TokensPerSecond : null);
 
     public static IReadOnlyList<CostMetric> All { get; } =
     [
         InterToken,
-        new("inter_token_p50", "s", false, p => p.Summary.InterToken?.P50.Value),
-        new("inter_token_p99", "s", false, p => p.Summary.InterToken?.P99.Value),
+        Latency("inter_token_p50", "time between tokens, p50", s => s.InterToken?.P50.Value),
+        Latency("inter_token_p99", "time between tokens, p99", s => s.InterToken?.P99.Value),
         DecodeStep,
-        new("time_to_first_token", "s", false, p => p.Summary.TimeToFirstToken?.P50.Value),
-        new("time_to_first_token_p99", "s", false, p => p.Summary.TimeToFirstToken?.P99.Value),
-        new("end_to_end", "s", false, p => p.Summary.EndToEnd?.P50.Value),
-        new("end_to_end_p99", "s", false, p => p.Summary.EndToEnd?.P99.Value),
-        new("tokens_per_second", "tokens/s", true, p => p.Summary.TokensPerSecond),
-        new("requests_per_second", "requests/s", true, p => p.Summary.RequestsPerSecond),
-        new("goodput", "requests/s", true, p => p.Summary.GoodputPerSecond),
+        Latency("time_to_first_token", "time to first token, p50", s => s.TimeToFirstToken?.P50.Value),
+        Latency("time_to_first_token_p99", "time to first token, p99", s => s.TimeToFirstToken?.P99.Value),
+        Latency("end_to_end", "end to end, p50", s => s.EndToEnd?.P50.Value),
+        Latency("end_to_end_p99", "end to end, p99", s => s.EndToEnd?.P99.Value),
+        new("tokens_per_second", "tokens a second", "tokens/s", p => p.Summary.TokensPerSecond),
+        new("requests_per_second", "requests a second", "requests/s", p => p.Summary.RequestsPerSecond),
+        new("goodput", "goodput", "requests/s", p => p.Summary.GoodputPerSecond),
         SecondsPerToken,
     ];
 
-    public override string ToString() => Name;
+    /// <summary>True for throughputs.</summary>
+    public bool MoreIsBetter => Unit.EndsWith("/s", StringComparison.Ordinal);
+
+    public bool IsShare => Unit == "share";
+
+    /// <summary>Values on a scale where noise is alike at every size: logarithms; of shares the arcsine of the root.</summary>
+    public double[] Scaled(IEnumerable<PointResult> repeats)
+    {
+        var values = repeats.Select(Of).OfType<double>().Where(double.IsFinite);
+        return IsShare ? [.. values.Select(v => Math.Asin(Math.Sqrt(Math.Clamp(v, 0, 1))))]
+            : [.. values.Where(v => v > 0).Select(v => Math.Log(v))];
+    }
+
+    private static CostMetric Latency(string name, string title, Func<LoadSummary, double?> of) =>
+        new(name, title, "s", p => of(p.Summary));
 }
 
 /// <summary>How much a figure varies from one measurement of the same settings to the next.</summary>
 /// <param name="RelativeDeviation">Standard deviation of its logarithm: 0.02 is 2 %.</param>
-/// <param name="Source"><c>reference</c>: the point that is measured again and again, which sees the whole run's drift; <c>repeats</c>: all
-/// closed-loop points' repeats together (all points' in a run without).</param>
+/// <param name="Source"><c>reference</c>: the point that sees the whole run's drift; <c>repeats</c>: all closed-loop points.</param>
 public sealed record NoiseFigure(string Metric, double RelativeDeviation, int DegreesOfFreedom, string Source);
 
 public static class NoiseFigures
@@ -188,8 +152,7 @@ public static class NoiseFigures
             ("repeats", points.Where(p => !p.Reference && (p.Settings.Load == "closed" || !closed))) };
         return [.. from metric in CostMetric.All
                    from source in sources
-                   let pooled = Pooled(source.Item2.GroupBy(p => p.Settings.Name), of =>
-                       [.. of.Select(metric.Of).OfType<double>().Where(v => v > 0).Select(v => Math.Log(v))])
+                   let pooled = Pooled(source.Item2.GroupBy(p => p.Settings.Name), metric)
                    where pooled.Degrees > 0
                    select new NoiseFigure(metric.Name, pooled.Deviation, pooled.Degrees, source.Item1)];
     }
@@ -198,14 +161,12 @@ public static class NoiseFigures
     public static NoiseFigure? Figure(this IReadOnlyList<NoiseFigure> noise, string metric) =>
         noise.Where(n => n.Metric == metric).OrderBy(n => n.Source != "reference" ? 1 : n.DegreesOfFreedom >= 2 ? 0 : 2).FirstOrDefault();
 
-    /// <summary>Deviation of <see cref="Figure"/>; 0 if that is not known.</summary>
     public static double Relative(this IReadOnlyList<NoiseFigure> noise, string metric) => noise.Figure(metric)?.RelativeDeviation ?? 0;
 
     /// <summary>Standard deviation of values within their settings, and its degrees of freedom; 0 if nothing was measured twice.</summary>
-    internal static (double Deviation, int Degrees) Pooled(IEnumerable<IEnumerable<PointResult>> settings,
-        Func<IEnumerable<PointResult>, double[]> values)
+    internal static (double Deviation, int Degrees) Pooled(IEnumerable<IEnumerable<PointResult>> settings, CostMetric metric)
     {
-        double[][] groups = [.. settings.Select(values).Where(v => v.Length > 1)];
+        double[][] groups = [.. settings.Select(metric.Scaled).Where(v => v.Length > 1)];
         var degrees = groups.Sum(g => g.Length - 1);
         return degrees == 0 ? (0, 0) : (Math.Sqrt(groups.Sum(g => g.Variance() * (g.Length - 1)) / degrees), degrees);
     }

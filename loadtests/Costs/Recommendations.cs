@@ -1,33 +1,20 @@
-using Btx.Cli;
-using Btx.LoadTests.Records;
-
 namespace Btx.LoadTests.Costs;
 
 /// <summary>Which settings to run, and how sure that is. From <c>WithinPercent</c> on: of <see cref="WithinEnsemble"/> only.</summary>
-/// <param name="Kind"><see cref="ForObjective"/> or <see cref="WithinEnsemble"/>.</param>
-/// <param name="Where">The load that it was found at, in words.</param>
 /// <param name="Point">Name of the settings; null if nothing meets what was asked.</param>
-/// <param name="BitsPerByte">Mean over the domains, where it is known.</param>
-/// <param name="RunnerUp">Name of the settings that come next, if any do.</param>
 /// <param name="WithinNoise">It and the runner-up cannot be told apart; for an objective: some repeat missed it.</param>
-/// <param name="ShareMet">Share of requests that met the objective.</param>
-/// <param name="Cost">Seconds a token.</param>
 /// <param name="OfEnsemblesCost">Cost over the full ensemble's, where that was measured at this load and is not alike.</param>
 /// <param name="Loss">Bits per byte over the full ensemble's, less 1.</param>
 /// <param name="Told">Settings of mode <c>expert</c> that cost less, for callers that name the domain.</param>
-/// <param name="Undecided">Most of the settings that qualify cost alike beside the noise: the point is then that with the fewest experts,
-/// and the runner-up the cheapest of the others.</param>
+/// <param name="Undecided">Most that qualify cost alike: the point has the fewest experts, the runner-up costs least of the others.</param>
 /// <param name="Qualifying">How many settings qualify; those of mode <c>expert</c> count only where they alone do.</param>
 public sealed record Recommendation(string Kind, string Where, string Sentence, string? Point = null, string? Mode = null, int? K = null,
     double? BitsPerByte = null, string? RunnerUp = null, bool WithinNoise = false, double? ShareMet = null,
     double? RequestsPerSecond = null, double? WithinPercent = null, double? Cost = null, double? OfEnsemblesCost = null,
     double? RunnerUpCost = null, double? Loss = null, string? Told = null, bool Undecided = false, int Qualifying = 0)
 {
-    /// <summary>The best quality among the points that meet the service objective.</summary>
-    public const string ForObjective = "objective";
-
-    /// <summary>The lowest cost within some per cent of the full ensemble's quality.</summary>
-    public const string WithinEnsemble = "within";
+    /// <summary>The best quality that meets the service objective; the lowest cost near the full ensemble's quality.</summary>
+    public const string ForObjective = "objective", WithinEnsemble = "within";
 
     /// <summary>Those that qualify and whose cost cannot be told from the lowest, which comes first.</summary>
     public IReadOnlyList<string> CostsAlike { get; init; } = [];

@@ -1,6 +1,4 @@
 using System.Globalization;
-using System.Text.Json;
-using Btx.LoadTests.Records;
 
 namespace Btx.LoadTests.Load;
 
@@ -35,7 +33,6 @@ public sealed record Arrivals(string Text, Func<long, IEnumerable<Arrival>> From
         new(FormattableString.Invariant($"poisson:{rate}"), seed => PoissonFrom(rate, seed)) { Rate = rate };
 
     /// <summary>Open loop: Poisson arrivals, and every period, from one period on, a burst that is due at once.</summary>
-    /// <param name="rate">Of the Poisson arrivals; 0: bursts alone.</param>
     public static Arrivals Bursts(double rate, int size, double period) =>
         new(FormattableString.Invariant($"bursts:{rate},{size},{period}"), seed => BurstsFrom(rate, size, period, seed))
         { Rate = rate + (size / period) };
@@ -69,7 +66,6 @@ public sealed record Arrivals(string Text, Func<long, IEnumerable<Arrival>> From
     /// <summary>Reads recorded arrivals: JSON lines with the fields, or CSV with a header of the columns, <c>arrival</c> (seconds; or
     /// <c>timestamp</c>: seconds or a date and time) and optionally <c>prompt_tokens</c>, <c>output_tokens</c>, <c>domain</c>.
     /// <c>ContextTokens</c> and <c>GeneratedTokens</c> are read too: the columns of Azure's published inference traces.</summary>
-    /// <returns>In order of time, at least one.</returns>
     public static IReadOnlyList<Arrival> ReadTrace(string path)
     {
         var lines = RunJson.ReadText(path);
@@ -77,15 +73,10 @@ public sealed record Arrivals(string Text, Func<long, IEnumerable<Arrival>> From
         string[] columns = json || lines.Length == 0 ? [] : Cells(lines[0].ToLowerInvariant());
         if (!json && !columns.Any(c => c is "arrival" or "timestamp"))
             throw new LoadTestException($"{path}, line 1: expected JSON lines, or a header with a column \"arrival\" (seconds)");
-        var arrivals = new List<Arrival>();
-        for (var i = json ? 0 : 1; i < lines.Length; i++)
-        {
-            if (string.IsNullOrWhiteSpace(lines[i])) continue;
-            var where = $"{path}, line {i + 1}";
-            arrivals.Add(OfFields(json ? JsonFields(lines[i], where) : CsvFields(columns, lines[i], where), where));
-        }
-
-        return arrivals.Count > 0 ? [.. arrivals.OrderBy(a => a.Due)] : throw new LoadTestException($"{path} holds no arrival");
+        Arrival Read(string line, string where) => OfFields(json ? JsonFields(line, where) : CsvFields(columns, line, where), where);
+        Arrival[] arrivals = [.. lines.Index().Skip(json ? 0 : 1).Where(l => !string.IsNullOrWhiteSpace(l.Item))
+            .Select(l => Read(l.Item, $"{path}, line {l.Index + 1}")).OrderBy(a => a.Due)];
+        return arrivals.Length > 0 ? arrivals : throw new LoadTestException($"{path} holds no arrival");
     }
 
     private static IEnumerable<Arrival> PoissonFrom(double rate, long seed)

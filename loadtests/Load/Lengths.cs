@@ -1,5 +1,4 @@
 using System.Globalization;
-using Btx.LoadTests.Records;
 
 namespace Btx.LoadTests.Load;
 
@@ -16,9 +15,7 @@ public sealed record Lengths(string Text, int Max, double Median, Lengths.Drawin
     public static Lengths Uniform(int from, int to) =>
         new($"uniform:{from}..{to}", to, (from + to) / 2.0, (ref RandomStream draws) => from + draws.Below(to - from + 1));
 
-    /// <summary>A few long ones among many short ones, as lengths of prompts and answers are: exp of a normal. What is longer than
-    /// <paramref name="max"/> is drawn again.</summary>
-    /// <param name="sigma">Standard deviation of the logarithm.</param>
+    /// <summary>Exp of a normal: few long ones among many short ones. What is longer than <paramref name="max"/> is drawn again.</summary>
     public static Lengths Lognormal(double median, double sigma, int max) =>
         new(FormattableString.Invariant($"lognormal:{median},{sigma},{max}"), max, median, (ref RandomStream draws) =>
         {
@@ -45,25 +42,23 @@ public sealed record Lengths(string Text, int Max, double Median, Lengths.Drawin
     {
         if (int.TryParse(text, NumberStyles.None, null, out _)) text = $"fixed:{text}";
         var spec = new Specification(option, text, Forms);
-        switch (spec.Kind)
+        return spec.Kind switch
         {
-            case "fixed" when spec.Has(1):
-                return Fixed(spec.Whole(0, "tokens", 1));
-            case "uniform" when spec.Has(1):
-                var ends = spec.Part(0).Split("..");
-                if (ends.Length != 2 || !int.TryParse(ends[0], NumberStyles.None, null, out var from)
-                    || !int.TryParse(ends[1], NumberStyles.None, null, out var to))
-                    throw spec.Unknown();
-                return from >= 1 && from <= to ? Uniform(from, to) : throw spec.Error("expected A..B with 1 <= A <= B");
-            case "lognormal" when spec.Has(2) || spec.Has(3):
-                var (median, sigma) = (spec.Number(0, "median", 0), spec.Number(1, "sigma", 0, orEqual: true));
-                var max = spec.Has(3) ? spec.Whole(2, "longest", 1) : (int)Math.Min(Longest, Math.Ceiling(median * Math.Exp(4 * sigma)));
-                return max >= median ? Lognormal(median, sigma, max) : throw spec.Error($"the longest, {max}, is below the median");
-            case "empirical" when spec.Has(1):
-                return Empirical(spec.Part(0));
-            default:
-                throw spec.Unknown();
-        }
+            "fixed" when spec.Has(1) => Fixed(spec.Whole(0, "tokens", 1)),
+            "uniform" when spec.Has(1) && spec.Part(0).Split("..") is [var first, var last]
+                && int.TryParse(first, NumberStyles.None, null, out var from) && int.TryParse(last, NumberStyles.None, null, out var to) =>
+                from >= 1 && from <= to ? Uniform(from, to) : throw spec.Error("expected A..B with 1 <= A <= B"),
+            "lognormal" when spec.Has(2) || spec.Has(3) => Lognormal(spec),
+            "empirical" when spec.Has(1) => Empirical(spec.Part(0)),
+            _ => throw spec.Unknown(),
+        };
+    }
+
+    private static Lengths Lognormal(Specification spec)
+    {
+        var (median, sigma) = (spec.Number(0, "median", 0), spec.Number(1, "sigma", 0, orEqual: true));
+        var max = spec.Has(3) ? spec.Whole(2, "longest", 1) : (int)Math.Min(Longest, Math.Ceiling(median * Math.Exp(4 * sigma)));
+        return max >= median ? Lognormal(median, sigma, max) : throw spec.Error($"the longest, {max}, is below the median");
     }
 }
 
@@ -73,6 +68,25 @@ internal sealed class Specification(string option, string text, string forms)
     private readonly string[] _parts = text.Split(':', 2) is [_, var parts] ? parts.Split(',') : [];
 
     public string Kind { get; } = text.Split(':', 2)[0];
+
+    /// <summary>Reads <c>name=number,name=number</c>: numbers above 0, in their order.</summary>
+    /// <param name="usual">Of a name alone.</param>
+    public static IReadOnlyDictionary<string, double> Numbers(string option, string text, IReadOnlyCollection<string> names,
+        string usual = "")
+    {
+        var numbers = new OrderedDictionary<string, double>(StringComparer.Ordinal);
+        foreach (var part in text.Split(','))
+        {
+            var (name, said) = part.Split('=', 2) is [var before, var after] ? (before.Trim(), after) : (part.Trim(), usual);
+            if (!names.Contains(name))
+                throw new LoadTestException($"{option} {text}: there is no \"{name}\"; there are {string.Join(", ", names)}");
+            if (!(double.TryParse(said, CultureInfo.InvariantCulture, out var number) && double.IsFinite(number) && number > 0))
+                throw new LoadTestException($"{option} {text}: {name} is \"{said}\"; expected a number above 0");
+            if (!numbers.TryAdd(name, number)) throw new LoadTestException($"{option} {text}: {name} is named twice");
+        }
+
+        return numbers;
+    }
 
     public bool Has(int parts) => _parts.Length == parts;
 

@@ -1,14 +1,10 @@
-using System.Globalization;
-
 namespace Btx.LoadTests.Load;
 
 /// <summary>A request before it is sent.</summary>
-/// <param name="Index">From 0, in the order of arrival.</param>
 /// <param name="PromptTokens">Asked for; the answer's usage says how many there were.</param>
 public sealed record PlannedRequest(int Index, double? Due, string Domain, string Prompt, int PromptTokens, int OutputTokens, long Seed);
 
-/// <summary>Which requests come when: a pure function of its parts and the seed. The prompts and lengths of request i are the
-/// same under all arrivals but a trace's.</summary>
+/// <summary>Which requests come when, by the seed alone; prompts and lengths are the same under all arrivals but a trace's.</summary>
 public sealed class LoadPlan(Arrivals arrivals, PromptTexts texts, PromptRuler ruler, DomainMix mix, Lengths prompts, Lengths outputs,
     long seed)
 {
@@ -35,52 +31,32 @@ public sealed class LoadPlan(Arrivals arrivals, PromptTexts texts, PromptRuler r
 }
 
 /// <summary>Which domain a prompt is from, by weight.</summary>
-public sealed class DomainMix
+/// <param name="weights">Above 0, of any sum.</param>
+public sealed class DomainMix(IReadOnlyList<(string Domain, double Weight)> weights)
 {
-    private readonly double[] _cumulative;
+    private readonly double _sum = weights.Sum(w => w.Weight);
 
-    /// <param name="weights">Above 0; scaled to sum to 1.</param>
-    public DomainMix(IReadOnlyList<(string Domain, double Weight)> weights)
-    {
-        Domains = [.. weights.Select(w => w.Domain)];
-        double sum = weights.Sum(w => w.Weight), below = 0;
-        _cumulative = [.. weights.Select(w => below += w.Weight / sum)];
-        Text = string.Join(',', weights.Select(w => FormattableString.Invariant($"{w.Domain}={w.Weight / sum:0.###}")));
-    }
+    public IReadOnlyList<string> Domains { get; } = [.. weights.Select(w => w.Domain)];
 
-    public IReadOnlyList<string> Domains { get; }
-
-    public string Text { get; }
+    public string Text => string.Join(',', weights.Select(w => FormattableString.Invariant($"{w.Domain}={w.Weight / _sum:0.###}")));
 
     /// <summary>Reads <c>novels=0.5,python=0.5</c>; null: all that there are, equally.</summary>
     public static DomainMix Read(string option, string? text, IReadOnlyCollection<string> available)
     {
         if (text is null) return new([.. available.Select(d => (d, 1.0))]);
-        var weights = new List<(string Domain, double Weight)>();
-        foreach (var part in text.Split(','))
-        {
-            var (domain, said) = part.Split('=', 2) is [var name, var value] ? (name.Trim(), value) : (part.Trim(), "1");
-            if (!(double.TryParse(said, CultureInfo.InvariantCulture, out var weight) && double.IsFinite(weight) && weight > 0))
-                throw new LoadTestException($"{option} {text}: the weight of {domain} is \"{said}\"; expected a number above 0");
-            if (!available.Contains(domain))
-                throw new LoadTestException($"{option} {text}: the corpus has no \"{domain}\"; it has {string.Join(", ", available)}");
-            if (weights.Exists(w => w.Domain == domain)) throw new LoadTestException($"{option} {text}: {domain} is named twice");
-            weights.Add((domain, weight));
-        }
-
-        return new(weights);
+        return new([.. Specification.Numbers(option, text, available, usual: "1").Select(w => (w.Key, w.Value))]);
     }
 
     public string Draw(ref RandomStream draws)
     {
-        var at = draws.Uniform();
-        var index = Array.FindIndex(_cumulative, c => at < c);
-        return Domains[index < 0 ? ^1 : index];
+        var left = draws.Uniform() * _sum;
+        foreach (var (domain, weight) in weights)
+            if ((left -= weight) < 0) return domain;
+        return Domains[^1];
     }
 }
 
-/// <summary>Random draws that are the same on every machine (SplitMix64: Steele, Lea, Flood 2014). Each stream and index has its own: what
-/// one request draws does not move the next.</summary>
+/// <summary>Random draws that are the same on every machine (SplitMix64, Steele, Lea, Flood 2014), a stream for each index.</summary>
 public struct RandomStream(long seed, int stream, long index = 0)
 {
     /// <summary>What a stream is for: the same prompts come whatever the arrivals are.</summary>

@@ -1,7 +1,4 @@
 using System.Text;
-using System.Text.Json;
-using Btx.LoadTests.Clients;
-using Btx.LoadTests.Records;
 
 namespace Btx.LoadTests.Load;
 
@@ -12,6 +9,8 @@ public sealed class PromptTexts(IReadOnlyDictionary<string, string[]> documents,
     public string Name => name;
 
     public IReadOnlyCollection<string> Domains { get; } = [.. documents.Keys.Order(StringComparer.Ordinal)];
+
+    public IReadOnlyList<string> Of(string domain) => documents[domain];
 
     /// <summary>Reads CORPUS/DOMAIN/test.jsonl of every domain.</summary>
     public static PromptTexts Read(string corpus)
@@ -56,7 +55,6 @@ public sealed class PromptTexts(IReadOnlyDictionary<string, string[]> documents,
 /// <summary>How many characters make so many tokens. This program has no tokenizer: it sends the server a few samples of each domain and
 /// takes the lengths from its answers. A prompt's true length is in its own answer; the one that is asked for is met on average.</summary>
 /// <param name="charactersPerToken">By domain: over all samples, and of the sample with the most tokens for its length.</param>
-/// <param name="context">Tokens of prompt and answer together; 0: not known.</param>
 public sealed class PromptRuler(IReadOnlyDictionary<string, (double Mean, double Densest)> charactersPerToken, int context)
 {
     private const int Samples = 8;

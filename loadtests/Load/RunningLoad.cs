@@ -1,14 +1,11 @@
-using Btx.LoadTests.Clients;
-using Btx.LoadTests.Measuring;
-using Btx.LoadTests.Records;
-
 namespace Btx.LoadTests.Load;
 
-internal sealed class RunningLoad(LoadRun load, RequestIssuer issuer, MeasuredWindow window, CancellationToken stop) : IDisposable
+internal sealed class RunningLoad(LoadRun load, RequestIssuer issuer, CancellationToken stop) : IDisposable
 {
     private readonly List<RequestRecord> _records = [];
     private readonly Lock _gate = new();
-    private readonly CancellationTokenSource _end = CancellationTokenSource.CreateLinkedTokenSource(stop);
+    private readonly MeasuredWindow _window = new(load.Metrics); // after the first request the watch alone uses it
+    private readonly CancellationTokenSource _end = CancellationTokenSource.CreateLinkedTokenSource(stop), _over = new();
     private CancellationTokenSource _issuing = null!; // of sending
     private int _sent, _failed, _unanswered;
     private long _tokens, _begin;
@@ -23,11 +20,11 @@ internal sealed class RunningLoad(LoadRun load, RequestIssuer issuer, MeasuredWi
     /// <summary>So many requests in a row without a server: it is gone.</summary>
     private int GoneAfter => load.Plan.Arrivals.Concurrency is { } concurrency ? Math.Max(20, 2 * concurrency) : 50;
 
-    public async Task<LoadOutcome> RunAsync(CancellationToken stop)
+    public async Task<LoadOutcome> RunAsync()
     {
         _issuing = CancellationTokenSource.CreateLinkedTokenSource(_end.Token);
         // an idle server's counters are exact
-        if (Bounds is { WarmUpSeconds: 0, WarmUpRequests: 0 }) await window.OpenAsync(_end.Token);
+        if (Bounds is { WarmUpSeconds: 0, WarmUpRequests: 0 }) await _window.OpenAsync(_end.Token);
         var started = TimeProvider.System.GetUtcNow();
         _begin = TimeProvider.System.GetTimestamp();
         var watch = WatchAsync();
@@ -37,9 +34,9 @@ internal sealed class RunningLoad(LoadRun load, RequestIssuer issuer, MeasuredWi
             if (_error is { } error) throw error;
             if (issuer.DurationMet && _givenUp is null)
                 await PauseAsync(issuer.From!.Value + Bounds.Seconds!.Value - Now, _end.Token);
-            if (!_end.IsCancellationRequested) await window.CloseAsync(_end.Token);
+            await _over.CancelAsync();
+            await watch;
         }
-        catch (OperationCanceledException) when (_end.IsCancellationRequested) { } // what was measured is kept
         finally
         {
             await _end.CancelAsync();
@@ -51,12 +48,13 @@ internal sealed class RunningLoad(LoadRun load, RequestIssuer issuer, MeasuredWi
         var last = _records.Where(r => !r.WarmUp).Select(r => r.End ?? 0).DefaultIfEmpty(from).Max();
         var to = stop.IsCancellationRequested ? Math.Max(from, last)
             : Bounds.Seconds is { } seconds && (issuer.DurationMet || _cutOff) ? from + seconds : last;
-        return new(_records, started, from, to, window.Figures, stop.IsCancellationRequested, _givenUp, window.ProcessorShare);
+        return new(_records, started, from, to, _window.Figures, stop.IsCancellationRequested, _givenUp, _window.ProcessorShare);
     }
 
     public void Dispose()
     {
         _issuing?.Dispose();
+        _over.Dispose();
         _end.Dispose();
     }
 
@@ -156,16 +154,16 @@ internal sealed class RunningLoad(LoadRun load, RequestIssuer issuer, MeasuredWi
     /// <summary>Opens and closes the measured window in time, gives up what is far too late, and tells how far the load is.</summary>
     private async Task WatchAsync()
     {
-        var reported = 0.0;
-        while (!_end.IsCancellationRequested)
+        try
         {
-            try
+            for (var reported = 0.0; ; await PauseAsync(0.01, _over.Token))
             {
-                var now = Now;
+                _end.Token.ThrowIfCancellationRequested(); // what was measured is kept
+                var (over, now) = (_over.IsCancellationRequested, Now);
                 if (issuer.Begin(now) is { } from)
                 {
-                    if (!window.IsOpen) await window.OpenAsync(_end.Token);
-                    if (now >= from + Bounds.Seconds) await window.CloseAsync(_end.Token);
+                    if (!_window.IsOpen) await _window.OpenAsync(_end.Token);
+                    if (over || now >= from + Bounds.Seconds) await _window.CloseAsync(_end.Token);
                     if (!_cutOff && !issuer.IsOver && load.Plan.Arrivals.Concurrency is null
                         && now >= from + Bounds.Seconds + Bounds.LateSeconds)
                     {
@@ -176,19 +174,13 @@ internal sealed class RunningLoad(LoadRun load, RequestIssuer issuer, MeasuredWi
                     }
                 }
 
-                if (now - reported >= 0.5)
-                {
-                    reported = now;
-                    Report();
-                }
+                if (over) return;
+                if (now - reported < 0.5) continue;
+                reported = now;
+                Report();
             }
-            catch (OperationCanceledException) when (_end.IsCancellationRequested)
-            {
-                return;
-            }
-
-            await PauseAsync(0.01, _end.Token);
         }
+        catch (OperationCanceledException) when (_end.IsCancellationRequested) { }
     }
 
     private void Report()
@@ -202,5 +194,55 @@ internal sealed class RunningLoad(LoadRun load, RequestIssuer issuer, MeasuredWi
     {
         if (seconds <= 0) return;
         await Task.Delay(TimeSpan.FromSeconds(seconds), cancellation).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
+    }
+}
+
+/// <summary>Hands out a plan's requests until a bound is met, and says which are measured. For many threads at once.</summary>
+internal sealed class RequestIssuer(IEnumerator<PlannedRequest> requests, LoadBounds bounds)
+{
+    private readonly Lock _gate = new();
+    private int _measured;
+    private double? _from;
+
+    /// <summary>When measuring began; null: not yet.</summary>
+    public double? From
+    {
+        get { lock (_gate) return _from; }
+    }
+
+    public bool IsOver { get; private set; }
+
+    /// <summary>Nothing more, because all that is due in the measured time was handed out.</summary>
+    public bool DurationMet { get; private set; }
+
+    /// <summary>Measuring begins, if its time has come. <returns>When it began; null: it has not.</returns></summary>
+    public double? Begin(double now)
+    {
+        lock (_gate)
+        {
+            if (_from is null && bounds.WarmUpRequests == 0 && now >= bounds.WarmUpSeconds) _from = bounds.WarmUpSeconds;
+            return now >= _from ? _from : null;
+        }
+    }
+
+    /// <returns>Null: there are no more.</returns>
+    public (PlannedRequest Request, double Due, bool WarmUp)? Next(double now)
+    {
+        lock (_gate)
+        {
+            if (IsOver || !requests.MoveNext()) return Over();
+            var request = requests.Current;
+            var due = request.Due ?? now;
+            if (bounds.WarmUpRequests > 0 ? request.Index < bounds.WarmUpRequests : due < bounds.WarmUpSeconds) return (request, due, true);
+            _from ??= bounds.WarmUpRequests > 0 ? due : bounds.WarmUpSeconds;
+            DurationMet = due >= _from + bounds.Seconds;
+            return DurationMet || _measured++ == bounds.Requests ? Over() : (request, due, false);
+        }
+    }
+
+    private (PlannedRequest, double, bool)? Over()
+    {
+        IsOver = true;
+        return null;
     }
 }

@@ -1,18 +1,13 @@
 using System.Globalization;
 using System.Text.Json.Serialization;
-using Btx.LoadTests.Records;
-using MathNet.Numerics.Statistics;
 
 namespace Btx.LoadTests.Planning;
 
 /// <summary>How many devices a load needs, for each number of experts.</summary>
-/// <param name="Assumptions">A sentence each.</param>
 public sealed record CapacityPlan(MachineSpec Machine, PlannedLoad Load, PlannedRouting Routing, StepCosts Costs,
     IReadOnlyList<ForestPlan> Forests, IReadOnlyList<string> Assumptions)
 {
-    public const int CurrentSchema = 1;
-
-    public int Schema { get; init; } = CurrentSchema;
+    public int Schema { get; init; } = 1;
 }
 
 /// <summary>A machine to plan for. A device is what has memory of its own: a GPU, or a machine's processors together.</summary>
@@ -24,7 +19,6 @@ public sealed record MachineSpec
     [JsonPropertyName("bandwidth_gb_per_s")]
     public required double Bandwidth { get; init; }
 
-    /// <summary>Of a device, GiB.</summary>
     [JsonPropertyName("memory_gib")]
     public required double Memory { get; init; }
 
@@ -33,19 +27,14 @@ public sealed record MachineSpec
     /// <summary>Of a device in the precision that is served; null: rows are taken as free beside reading weights.</summary>
     public double? Teraflops { get; init; }
 
-    /// <exception cref="LoadTestException">A file that cannot be read, or figures that no machine has.</exception>
     public static MachineSpec Read(string path) => RunJson.Read<MachineSpec>(path).Checked(path);
 
-    /// <param name="source">File or options, for the message.</param>
     public MachineSpec Checked(string source)
     {
         foreach (var (name, value, most) in new[] { ("bandwidth_gb_per_s", Bandwidth, 1e6), ("memory_gib", Memory, 1e6),
             ("devices", Devices, 1024), ("teraflops", Teraflops ?? 1, 1e6) })
-        {
             if (!(value > 0 && value <= most))
                 throw new LoadTestException($"{source}: {name} is {value}; expected a number above 0, to {most:#,##0}");
-        }
-
         return this;
     }
 }
@@ -56,16 +45,10 @@ public sealed record MachineSpec
 public sealed record PlannedLoad(double RequestsPerSecond, double PromptTokens, double OutputTokens, string Mix, double? InterTokenLimit);
 
 /// <summary>How requests use the experts.</summary>
-/// <param name="Mode"><c>top_k</c>, <c>ensemble</c>, <c>expert</c> or <c>moe</c>.</param>
-/// <param name="K">Of <c>top_k</c> and <c>moe</c>.</param>
-/// <param name="Choice"><see cref="ByPrompt"/> or <see cref="ByDomain"/>.</param>
 public sealed record PlannedRouting(string Mode, int K, string Choice)
 {
-    /// <summary>Every expert reads the prompt before the k are chosen: what the server does.</summary>
-    public const string ByPrompt = "prompt";
-
-    /// <summary>The caller or a classifier names the domain: only the k experts read the prompt.</summary>
-    public const string ByDomain = "domain";
+    /// <summary>Every expert reads the prompt before the k are chosen, as in the server; or the caller names the domain.</summary>
+    public const string ByPrompt = "prompt", ByDomain = "domain";
 
     public bool IsMixture => Mode == "moe";
 
@@ -81,7 +64,6 @@ public sealed record PlannedRouting(string Mode, int K, string Choice)
 /// <summary>Shares of time and of memory that may be used, and the requests at a time that a server has caches for.</summary>
 public sealed record ServiceRules(double Utilisation = 0.7, double MemoryShare = 0.9, int Slots = 16);
 
-/// <param name="KvBytesPerToken">Keys and values of one token.</param>
 public sealed record ExpertSize(double Parameters, string Precision, double KvBytesPerToken)
 {
     /// <summary>Bytes a parameter, block scales of the quantised ones included (a half for 32 weights).</summary>
@@ -90,8 +72,7 @@ public sealed record ExpertSize(double Parameters, string Precision, double KvBy
 
     public double WeightBytes => Parameters * BytesPerParameter[Precision];
 
-    /// <summary>A Llama of usual proportions: parameters ≈ 12·layers·width², a layer for every 64 of width, as many heads of keys and
-    /// values as of queries, in fp16 but for fp32 weights.</summary>
+    /// <summary>A usual Llama: 12·layers·width² parameters, a layer for every 64 of width; fp16 but for fp32 weights.</summary>
     public static double UsualKvBytesPerToken(double parameters, string precision)
     {
         var width = Math.Cbrt(parameters * 64 / 12);
@@ -117,15 +98,11 @@ public static class DomainShares
     /// <exception cref="LoadTestException">None of these, or another number of weights than experts.</exception>
     public static double[] Read(string option, string text, int experts)
     {
-        static bool Number(string text, out double value) =>
-            double.TryParse(text, NumberStyles.Float, CultureInfo.InvariantCulture, out value) && double.IsFinite(value);
-        var zipf = text.StartsWith("zipf:", StringComparison.Ordinal);
-        double exponent = 0;
-        if (zipf && (!Number(text[5..], out exponent) || exponent is < 0 or > 10))
-            throw new LoadTestException($"{option} {text}: expected zipf: and an exponent from 0 to 10");
-        double[] weights = zipf || text == "uniform" ? [.. Enumerable.Range(1, experts).Select(i => Math.Pow(i, -exponent))]
-            : [.. text.Split(',').Select(part => Number(part, out var weight) && weight >= 0 ? weight
-                : throw new LoadTestException($"{option} {text}: \"{part}\" is no weight; expected {Forms}"))];
+        var spec = new Specification(option, text, Forms);
+        var exponent = spec.Kind != "zipf" ? 0 : spec.Has(1) ? spec.Number(0, "exponent", 0, orEqual: true) : throw spec.Unknown();
+        double[] weights = spec.Kind == "zipf" || text == "uniform" ? [.. Enumerable.Range(1, experts).Select(i => Math.Pow(i, -exponent))]
+            : [.. text.Split(',').Select(part => double.TryParse(part, out var weight) && weight >= 0 && double.IsFinite(weight) ? weight
+                : throw spec.Error($"\"{part}\" is no weight; expected {Forms}"))];
         if (weights.Length != experts)
             throw new LoadTestException($"{option} {text}: {weights.Length} weights for {experts} experts; give one for each, or uniform");
         var sum = weights.Sum();
@@ -145,7 +122,6 @@ public sealed record ForestPlan(int Experts, double BytesPerExpert, double Weigh
 
 /// <summary>Replicas that have every expert; times are means, seconds.</summary>
 /// <param name="Capacity">Requests a second of a replica that never waits.</param>
-/// <param name="InterToken">With the prompts of others between the steps.</param>
 /// <param name="PromptSeconds">For one request, alone.</param>
 public sealed record WholeForest(int DevicesPerReplica, int Replicas, int Machines, int Batch, double Capacity, double Utilisation,
     double TimeToFirstToken, double InterToken, double PromptSeconds);

@@ -1,6 +1,3 @@
-using Btx.Cli;
-using Btx.LoadTests.Costs;
-
 namespace Btx.LoadTests.Planning;
 
 /// <summary>From step costs, sizes and a load to devices.</summary>
@@ -49,8 +46,8 @@ public sealed class CapacityPlanner(ExpertSize expert, MachineSpec machine, Plan
         var bytes = weights + (routing.IsMixture ? 0 : kv);
         var perDevice = (int)Math.Min(experts, Math.Floor(((machine.Memory * (1L << 30) * rules.MemoryShare) - fixedBytes) / bytes));
         if (perDevice < 1)
-            throw new LoadTestException($"an expert takes {Quantity.Figures((bytes + fixedBytes) / (1 << 30))} GiB with its cache, a "
-                + $"device has {Quantity.Figures(machine.Memory * rules.MemoryShare)} GiB; plan fewer --slots or another --precision");
+            throw new LoadTestException($"an expert takes {Quantity.Memory(bytes + fixedBytes)} with its cache, a device has "
+                + $"{Quantity.Figures(machine.Memory * rules.MemoryShare)} GiB; plan fewer --slots or another --precision");
         var active = routing.Active(experts);
         var use = routing.IsMixture ? null : ExpertUse(DomainShares.Read("--mix", load.Mix, experts), active);
         var notes = new List<string>();
@@ -77,7 +74,6 @@ public sealed class CapacityPlanner(ExpertSize expert, MachineSpec machine, Plan
         [.. shares.Select(p => p + (shares.Length > 1 ? (1 - p) * (k - 1) / (shares.Length - 1) : 0))];
 
     /// <summary>Expected distinct experts of so many requests that choose independently.</summary>
-    /// <param name="use">Chance of each expert.</param>
     internal static double Distinct(IEnumerable<double> use, double requests) =>
         use.Sum(q => UnionFitting.Formula(1, Math.Min(1, q), requests));
 
@@ -174,10 +170,7 @@ public sealed class CapacityPlanner(ExpertSize expert, MachineSpec machine, Plan
         {
             var at = -1;
             for (var d = 0; d < devices; d++)
-            {
                 if (placement[d].Count < perDevice && !placement[d].Contains(e) && (at < 0 || filled[d] < filled[at])) at = d;
-            }
-
             if (at < 0) return null;
             placement[at].Add(e);
             filled[at] += loads[e] / copies[e];

@@ -1,6 +1,3 @@
-using Btx.Cli;
-using Btx.LoadTests.Costs;
-
 namespace Btx.LoadTests.Planning;
 
 /// <summary>A plan and its check as text.</summary>

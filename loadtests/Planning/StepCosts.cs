@@ -1,14 +1,8 @@
-using Btx.Cli;
-using Btx.LoadTests.Costs;
-using Btx.LoadTests.Statistics;
-using MathNet.Numerics.Statistics;
-
 namespace Btx.LoadTests.Planning;
 
 /// <summary>Seconds of a device: a decode step takes Step + PerExpert·distinct experts + PerRow·rows + PerKvByte·bytes read.</summary>
 /// <param name="Step">What a step costs whatever it runs; of a BTX model the shared parameters too.</param>
 /// <param name="PerPromptToken">Computing one token of a prompt on one expert.</param>
-/// <param name="Assumptions">Where these come from, a sentence each.</param>
 public sealed record StepCosts(double Step, double PerExpert, double PerRow, double PerPromptToken, double PerKvByte,
     IReadOnlyList<string> Assumptions)
 {
@@ -45,30 +39,25 @@ public sealed record StepCosts(double Step, double PerExpert, double PerRow, dou
     /// <summary>Of a measured run, carried over to experts of another size and to another machine.</summary>
     /// <param name="parameters">Of an expert that the run measured.</param>
     /// <param name="bandwidth">Of the run's machine, GB/s; null: not known, and the plan is for the same machine.</param>
-    /// <param name="target">Null: the run's machine.</param>
     /// <exception cref="LoadTestException">The run does not tell what an expert costs, or the machines cannot be related.</exception>
     public static (StepCosts Costs, MachineSpec Machine) Of(MeasuredRun run, PlannedRouting routing, double parameters, double? bandwidth,
         ExpertSize expert, MachineSpec? target)
     {
         var places = StepCostFit.Places(MeasuredSettings.Group(run.Points), routing.IsMixture ? CostLine.Mixture : CostLine.Forest);
-        var fit = StepCostFit.Of(places) ?? throw new LoadTestException($"--run {run.Directory}: its closed-loop points of "
-            + $"{(routing.IsMixture ? "moe" : "top_k and ensemble")} ({places.Count}) do not tell what an expert costs; sweep three "
-            + "values of k or more");
+        var fit = StepCostFit.Of(places) ?? throw new LoadTestException($"--run {run.Directory}: its {places.Count} closed-loop points of "
+            + $"{(routing.IsMixture ? "moe" : "top_k and ensemble")} do not tell what an expert costs; sweep three k or more");
         if (target is not null && bandwidth is null)
-            throw new LoadTestException("--run with another machine needs --fitted-bandwidth, the GB/s of the run's machine: it tells how "
-                + "much of it was reached");
+            throw new LoadTestException("--run with another machine needs --fitted-bandwidth, the GB/s of the run's machine");
         var share = routing.IsMixture ? FeedForwardShare : 1;
         var precision = places[0].Settings.Precision;
         if (!ExpertSize.BytesPerParameter.ContainsKey(precision))
-            throw new LoadTestException($"--run {run.Directory}: its precision is {precision}; there are "
-                + string.Join(", ", ExpertSize.BytesPerParameter.Keys));
+            throw new LoadTestException($"--run {run.Directory}: no size is known of its precision, {precision}");
         var measured = new ExpertSize(parameters, precision, 0);
         var reached = measured.WeightBytes * share / fit.PerExpert / 1e9;
         var efficiency = reached / bandwidth;
         if (efficiency > 1.5)
-            throw new LoadTestException($"--run {run.Directory}: an expert of {Quantity.Figures(measured.WeightBytes * share)} bytes is "
-                + $"read at {Quantity.Figures(reached)} GB/s, more than --fitted-bandwidth {bandwidth}: it lies in a cache, and its cost "
-                + "does not carry over to larger ones");
+            throw new LoadTestException($"--run {run.Directory}: an expert is read at {Quantity.Figures(reached)} GB/s, more than "
+                + $"--fitted-bandwidth {bandwidth}: it lies in a cache, and its cost does not carry over to larger ones");
         var speed = target is null ? 1 : target.Bandwidth / bandwidth!.Value;
         double weights = expert.WeightBytes / measured.WeightBytes / speed, rows = expert.Parameters / parameters / speed;
         var row = target?.Teraflops is { } t ? 2 * expert.Parameters * share / (t * 1e12 * Math.Min(1, efficiency!.Value))
@@ -159,8 +148,7 @@ public static class StepCostFit
                             select new CheckedPoint(place.Name, place.Repeats.Select(r => r.Summary.TokensPerSecond).Median(),
                                 Cycle(place)!.Value.Output / Predict(others, place, place.Settings.Concurrency!.Value)));
             if (points.Count == 0)
-                notes.Add($"{form}: {Quantity.Count(places.Count, "closed-loop point")}; to predict one, three others with different k or "
-                    + "concurrency are needed");
+                notes.Add($"{form}: {Quantity.Count(places.Count, "closed-loop point")}; to predict one, three others are needed");
             if (Of(places) is not { } costs) continue;
             // The closed-loop point of the same model tells the lengths; its slots are the server's.
             knees.AddRange(from curve in curves

@@ -2,24 +2,33 @@ using System.Text.Json.Serialization;
 
 namespace Btx.LoadTests.Records;
 
-/// <summary>One measured point: one line of a run's <c>points.jsonl</c>.</summary>
+/// <summary>One measurement of a run.</summary>
 /// <param name="Repeat">Which of the settings' repeats, from 0.</param>
 /// <param name="Order">Position in the shuffled order, from 0.</param>
 /// <param name="Reference">The point that is measured again and again: how it varies is the machine's noise.</param>
+public record PlannedPoint(PointSettings Settings, int Repeat, int Order, bool Reference)
+{
+    /// <summary>Equal for the same measurement of the same sweep.</summary>
+    [JsonIgnore]
+    public string Name => $"{Settings.Name}{(Reference ? "-ref" : "")}-r{Repeat}";
+
+    /// <summary>Of its requests' records.</summary>
+    [JsonIgnore]
+    public string FileName => $"{string.Concat(Name.Select(c => c is '/' or '\\' or ':' || char.IsControl(c) ? '_' : c))}.jsonl";
+}
+
+/// <summary>One measured point: one line of a run's <c>points.jsonl</c>.</summary>
 /// <param name="Server">Null for peers without metrics.</param>
 /// <param name="Experts">Of the served forest; null for peers.</param>
 /// <param name="Peer">A peer's own words on what it is and how it runs; null for the server.</param>
 public sealed record PointResult(PointSettings Settings, int Repeat, int Order, DateTimeOffset Started, LoadSummary Summary,
-    bool Reference = false, ServerFigures? Server = null, int? Experts = null, int? MixtureExperts = null, string? Peer = null);
+    bool Reference = false, ServerFigures? Server = null, int? Experts = null, int? MixtureExperts = null, string? Peer = null)
+    : PlannedPoint(Settings, Repeat, Order, Reference);
 
 /// <summary>What a point of a sweep sets.</summary>
-/// <param name="Mode">Routing mode: <c>ensemble</c>, <c>top_k</c>, <c>top_p:MASS</c>, <c>average</c>, <c>average:NAME</c>, <c>expert</c>
-/// (of the prompt's domain), <c>expert:NAME</c>, <c>moe</c>; or <c>peer:NAME</c>.</param>
-/// <param name="K">Experts a token, of <c>top_k</c> and <c>moe</c>; for the other modes what they run: all for <c>ensemble</c>, 1 for
-/// <c>average</c> and <c>expert</c>; null for <c>top_p</c> and peers.</param>
-/// <param name="Load"><c>closed</c> or <c>open</c>.</param>
-/// <param name="Concurrency">Closed loop: requests in flight; the batch that is asked for.</param>
-/// <param name="Rate">Open loop: requests due a second.</param>
+/// <param name="Mode">As in <c>sweep --modes</c>; or <c>peer:NAME</c>.</param>
+/// <param name="K">Experts a token, as asked for or as the mode runs them; null for <c>top_p</c> and peers.</param>
+/// <param name="Load"><c>closed</c>: <paramref name="Concurrency"/> in flight; <c>open</c>: <paramref name="Rate"/> due a second.</param>
 /// <param name="Precision">Of the served weights: <c>fp32</c>, <c>fp16</c>, <c>int8</c>, <c>int4</c>.</param>
 /// <param name="Options">Further server options, <c>--name</c> to value.</param>
 public sealed record PointSettings(string Mode, int? K, string Load, int? Concurrency, double? Rate, string Precision,
@@ -38,11 +47,9 @@ public sealed record PointSettings(string Mode, int? K, string Load, int? Concur
 /// <summary>What one load did. Latencies and counts are of the requests that were due in the measured time, whenever they ended; rates of
 /// tokens and requests are of what arrived in that time. Latencies are null where no request succeeded.</summary>
 /// <param name="Statuses">Requests by status, <c>ok</c> among them; the most frequent first.</param>
-/// <param name="OfferedPerSecond">Requests a second that were due in the measured time: the offered load.</param>
+/// <param name="OfferedPerSecond">Requests a second that were due in the measured time.</param>
 /// <param name="GoodputPerSecond">Successful requests that met the objective, of those due, a second; null without one.</param>
-/// <param name="TimeToFirstToken">From due to the first token.</param>
-/// <param name="InterToken">Between two tokens of a request.</param>
-/// <param name="EndToEnd">From due to the end.</param>
+/// <param name="EndToEnd">From due to the end, as the time to first token is from due.</param>
 /// <param name="EndToEndFromSent">From sent to the end: what a tool that omits the wait would report.</param>
 public sealed record LoadSummary(double Seconds, int Requests, int Failed, IReadOnlyDictionary<string, int> Statuses, long PromptTokens,
     long CompletionTokens, double TokensPerSecond, double RequestsPerSecond, double OfferedPerSecond, double? GoodputPerSecond = null,
@@ -55,15 +62,13 @@ public sealed record Estimate(double Value, double? Low, double? High, int Count
 /// <summary>The distribution of one latency, seconds.</summary>
 public sealed record LatencyFigures(Estimate P50, Estimate P90, Estimate P99, double Mean, double Max);
 
-/// <summary>What a request has to do to count: each limit in seconds, null where there is none. A request meets it if all hold.</summary>
+/// <summary>What a request has to do to count: limits in seconds, null where there is none; it meets the objective if all hold.</summary>
 /// <param name="InterToken">Of the request's mean gap between tokens.</param>
 /// <param name="Share">Share of requests that must meet it for a point to meet the objective, 0 to 1.</param>
 public sealed record ServiceObjective(double? TimeToFirstToken, double? InterToken, double? EndToEnd, double Share = 0.99);
 
-/// <summary>What the server's own <c>/metrics</c> say of the same time: differences between its begin and its end.</summary>
+/// <summary>What the server's own <c>/metrics</c> say of the same time. A decode step is one without any prefill.</summary>
 /// <param name="MeanTimeToFirstToken">Seconds, from arrival on.</param>
-/// <param name="DecodeSteps">Steps without any prefill; all that follows is of these alone.</param>
-/// <param name="DecodeSeconds">How long they took, summed.</param>
 /// <param name="MeanBatch">Tokens a decode step: the batch that really ran.</param>
 /// <param name="DistinctExperts">That a decode step ran, of the forest, on average.</param>
 /// <param name="DistinctMixtureExperts">The same of the BTX model, mean over its layers.</param>
@@ -80,11 +85,9 @@ public sealed record ServerFigures(double Seconds = 0, double Requests = 0, doub
 /// <param name="Due">Latency counts from here, not from <paramref name="Sent"/>: a stalled server may not hide the requests that it held
 /// up (coordinated omission).</param>
 /// <param name="Domain">Whose test split the prompt is from.</param>
-/// <param name="Status"><c>ok</c>, or why not: the gRPC status or <c>http_503</c>, <c>timeout</c>, <c>unreachable</c>, <c>cut_off</c>.
-/// </param>
+/// <param name="Status"><c>ok</c>, or why not: a gRPC status, <c>http_503</c>, <c>timeout</c>, <c>unreachable</c>, <c>cut_off</c>.</param>
 /// <param name="WarmUp">Due before measuring began; only its tokens that arrived later count, to the throughput.</param>
-/// <param name="ExpertTokens">Rows that ran on each expert for it, from the answer's usage: a token each, a chunk of the prompt one; of a
-/// BTX model tokens, mean over layers.</param>
+/// <param name="ExpertTokens">Rows that ran on each expert by the answer's usage; of a BTX model tokens, mean over layers.</param>
 public sealed record RequestRecord(int Index, double Due, double Sent, string Domain, string Status, bool WarmUp = false,
     double? FirstToken = null, double? End = null, int PromptTokens = 0, int CompletionTokens = 0, string? Finish = null,
     string? Error = null, IReadOnlyDictionary<string, double>? ExpertTokens = null)
@@ -94,4 +97,12 @@ public sealed record RequestRecord(int Index, double Due, double Sent, string Do
 
     [JsonIgnore]
     public bool Ok => Status == "ok";
+
+    /// <summary>When each token arrived.</summary>
+    public IEnumerable<double> TokenTimes()
+    {
+        if (FirstToken is not { } at) yield break;
+        yield return at;
+        foreach (var gap in Gaps) yield return at += gap;
+    }
 }

@@ -53,19 +53,14 @@ public sealed record MachineDescription(string Processor, int Cores, long Memory
 /// <summary>The load's shape, in the command line's own words.</summary>
 /// <param name="Door">How requests reach the server: <c>grpc</c> or <c>http</c>.</param>
 /// <param name="Prompts">Where prompts come from, and the domain mix.</param>
-/// <param name="WarmUp">What is left out: seconds or requests.</param>
-/// <param name="Bound">When a point ends: seconds or requests.</param>
 public sealed record LoadDescription(string Door, string Prompts, string PromptTokens, string OutputTokens, string WarmUp, string Bound);
 
-/// <summary>What the generator itself can do, against a server in its own process that answers at once: above this it would measure
-/// itself.</summary>
+/// <summary>What the generator itself can do: above this, against a server that answers at once, it would measure itself.</summary>
 /// <param name="ProcessorSecondsPerToken">Of the generator and that server together.</param>
 public sealed record Ceiling(string Door, int Concurrency, double RequestsPerSecond, double TokensPerSecond,
     double ProcessorSecondsPerToken);
 
-/// <summary>How good each point's model is on held-out text. Keys of the outer dictionaries are <see cref="QualityKey"/>s, of the inner
-/// ones domains.</summary>
-/// <param name="Source">Which files and what text.</param>
+/// <summary>How good each point's model is on held-out text, by <see cref="QualityKey"/>, then by domain.</summary>
 public sealed record QualityTable(string Source, IReadOnlyDictionary<string, IReadOnlyDictionary<string, double>> BitsPerByte,
     IReadOnlyDictionary<string, IReadOnlyDictionary<string, double>> Perplexity);
 
@@ -85,9 +80,7 @@ public sealed record ChangeTimeline(string Expert, IReadOnlyList<ChangeTimeline.
 {
     /// <param name="Kind"><c>add</c> or <c>remove</c>.</param>
     /// <param name="End">When the call returned.</param>
-    /// <param name="Phases">What the server reported on the way, and when.</param>
-    /// <param name="Background">When what is made after the answer (prepacked sessions, averages) was ready; null: not known.</param>
-    public sealed record Change(string Kind, string Id, double Begin, double End, double? Background, IReadOnlyList<Phase> Phases);
+    public sealed record Change(string Kind, string Id, double Begin, double End, IReadOnlyList<Phase> Phases);
 
     public sealed record Phase(string Name, double At);
 

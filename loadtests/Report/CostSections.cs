@@ -1,6 +1,4 @@
 using Btx.Cli.Charts;
-using Btx.LoadTests.Costs;
-using Btx.LoadTests.Records;
 
 namespace Btx.LoadTests.Report;
 
@@ -52,10 +50,7 @@ internal static class CostSections
                 ? [new(bits * (1 + (percent / 100)), $"{Amount.Of(percent)} % above the full ensemble")] : [],
         };
         var chart = new Chart($"frontier-{index + 1}", $"Cost and quality at {frontier.Where}", new Axis(unit), [panel])
-        {
-            Caption = "Left and low is good. Markers: median of the repeats; bars: twice the machine's noise. Points above the dashed "
-                + "steps are beaten by one that costs no more and is at least as good.",
-        };
+        { Caption = "Left and low is good. Markers: medians; bars: twice the noise. Points above the dashed steps are beaten." };
         return Figure.Of(chart, new(["", unit, "bits per byte", "perplexity", "on the frontier", "costs alike"],
             [.. frontier.Points.Select(p => (string[])[Label(p), Amount.Of(p.Cost, 1e3), Amount.Of(p.BitsPerByte), Amount.Of(p.Perplexity),
                 p.OnFrontier ? "yes" : "", string.Join(", ", p.CostsAlike)])]));
@@ -109,10 +104,7 @@ internal static class CostSections
         var (form, quantity) = (lines[0].Form, Amount.Title(lines[0].Quantity));
         var chart = new Chart($"cost-{index + 1}", $"{form}: {quantity}", new Axis("experts a token, k") { Whole = true, FromZero = true },
             [new Panel(new Axis($"{quantity} (ms)") { FromZero = true }, [.. lines.SelectMany(Series)]) { Height = 320 }])
-        {
-            Caption = $"Markers: median of the repeats, bars: the least and the most. Lines: the fit ({form}), dotted where it was not "
-                + "fitted; bands: its 95 % interval. Hollow: where the line breaks.",
-        };
+        { Caption = $"Markers: median, least and most. Lines: the fit ({form}), dotted beyond it; bands: 95 %. Hollow: it breaks." };
         return Figure.Of(chart, new(["", "k", "measured (ms)", "the line (ms)", "deviation from it", "breaks",
             "line through all points (ms)"],
             [.. lines.SelectMany(l => l.Points.Select(p => (string[])[l.Where, Amount.Of(p.K), Amount.Of(p.Seconds, 1e3),
@@ -173,10 +165,7 @@ internal static class CostSections
         yield return Figure.Of(
             new Chart($"union-{index + 1}", $"Distinct experts {what}: {union.Where}", new Axis("tokens a decode step (mean)"),
                 [new Panel(new Axis("distinct experts a step") { FromZero = true }, [.. measured, .. formula]) { Height = 300 }])
-            {
-                Caption = "Markers: measured, median of the repeats with the least and the most. Lines: E·(1 - (1 - k/E)^B), tokens that "
-                    + "choose independently and evenly.",
-            },
+            { Caption = "Markers: measured; median, least and most. Lines: E·(1 - (1 - k/E)^B), tokens that choose independently." },
             new(["", "tokens a step", "k", "experts", "distinct", "formula", "formula holds"],
                 [.. union.Points.Select(p => (string[])[p.Name, Amount.Of(p.Batch), $"{p.K}", $"{p.Experts}", Amount.Of(p.Distinct),
                     Amount.Of(p.Formula), p.FormulaHolds ? "yes" : "no"])]));
@@ -191,10 +180,7 @@ internal static class CostSections
             new Chart($"union-cost-{index + 1}", $"Step time against distinct experts {what}: {union.Where}",
                 new Axis("distinct experts a step"),
                 [new Panel(new Axis($"{Amount.Title(union.Quantity)} (ms)") { FromZero = true }, [.. steps, .. fitted]) { Height = 280 }])
-            {
-                Caption = "Filled: measured, median of the repeats with the least and the most. Hollow: what the fit says for the same "
-                    + "point (experts read, rows computed).",
-            },
+            { Caption = "Filled: measured; median, least and most. Hollow: what the fit says for the same point." },
             new(["", "distinct", "measured (ms)", "fitted (ms)"], [.. union.Points.Select(p => (string[])[p.Name, Amount.Of(p.Distinct),
                 Amount.Of(p.Seconds, 1e3), Amount.Of(p.Fitted * 1e3)])]));
     }

@@ -1,18 +1,10 @@
-using Btx.Cli;
-using Btx.LoadTests.Costs;
-using Btx.LoadTests.Records;
-
 namespace Btx.LoadTests.Report;
 
 /// <summary>The answer: how many experts to run, on the first screen.</summary>
 /// <param name="Answer">What to run, or why that cannot be said.</param>
-/// <param name="Reasons">What the reader has to know before any figure.</param>
-/// <param name="Facts">Figures of the recommended points.</param>
-/// <param name="Loads">What to run at each load.</param>
 /// <param name="Picture">Cost and quality at the load of the answer; null without one.</param>
 public sealed record Headline(string Answer, IReadOnlyList<string> Reasons, ReportTable Facts, ReportTable Loads, Figure? Picture)
 {
-    /// <param name="pictures">Of cost and quality.</param>
     public static Headline Of(ReportModel model, IReadOnlyList<Figure> pictures)
     {
         var all = model.Analysis?.Recommendations ?? [];

@@ -1,18 +1,14 @@
 using System.Globalization;
-using Btx.Cli;
 using Btx.Cli.Charts;
-using Btx.LoadTests.Records;
 
 namespace Btx.LoadTests.Report;
 
 /// <summary>Measured figures as the report writes them.</summary>
 public static class Amount
 {
-    /// <summary>Three figures.</summary>
     public static string Of(double? value) => value is { } v ? Quantity.Figures(v) : Quantity.None;
 
     /// <summary>An interval is in brackets.</summary>
-    /// <param name="scale">1000 for seconds as milliseconds.</param>
     public static string Of(Estimate? estimate, double scale = 1) => Of(estimate?.Value * scale)
         + (estimate is { Low: { } low, High: { } high } ? $" ({Of(low * scale)} to {Of(high * scale)})" : "");
 
@@ -25,22 +21,7 @@ public static class Amount
 
     public static string Time(DateTimeOffset at) => at.ToUniversalTime().ToString("yyyy-MM-dd HH:mm 'UTC'", CultureInfo.InvariantCulture);
 
-    /// <param name="metric">Name of a <see cref="Costs.CostMetric"/>.</param>
-    public static string Title(string metric) => metric switch
-    {
-        "decode_step" => "a decode step, the server's clock",
-        "inter_token" => "time between tokens, mean",
-        "inter_token_p50" => "time between tokens, p50",
-        "inter_token_p99" => "time between tokens, p99",
-        "time_to_first_token" => "time to first token, p50",
-        "time_to_first_token_p99" => "time to first token, p99",
-        "end_to_end" => "end to end, p50",
-        "end_to_end_p99" => "end to end, p99",
-        "tokens_per_second" => "tokens a second",
-        "requests_per_second" => "requests a second",
-        "seconds_per_token" => "server time a token",
-        _ => metric.Replace('_', ' '),
-    };
+    public static string Title(string metric) => CostMetric.All.FirstOrDefault(m => m.Name == metric)?.Title ?? metric;
 }
 
 /// <summary>Short names of points: mode and k, and of the rest what differs within the run.</summary>
@@ -70,7 +51,6 @@ public sealed class PointLabels(IReadOnlyCollection<PointSettings> all)
 
     public string Model(PointSettings settings) => Model(settings.Mode, settings.K, settings.Precision, settings.Options);
 
-    /// <summary>All of it: a table's row.</summary>
     public string Full(PointSettings settings) => $"{Model(settings)}, {Load(settings)}";
 }
 

@@ -1,9 +1,4 @@
-using Btx.Cli;
 using Btx.Cli.Charts;
-using Btx.LoadTests.Costs;
-using Btx.LoadTests.Records;
-using Btx.LoadTests.Statistics;
-using MathNet.Numerics.Statistics;
 
 namespace Btx.LoadTests.Report;
 
@@ -22,6 +17,13 @@ internal static class LoadSections
         ("time to first token, p99 (ms)", 1e3, s => s.TimeToFirstToken?.P99),
         ("time between tokens, p99 (ms)", 1e3, s => s.InterToken?.P99),
         ("end to end, p99 (ms)", 1e3, s => s.EndToEnd?.P99),
+    ];
+
+    private static readonly (string Name, Func<LoadCurvePoint, Estimate?> Of, SeriesStyle Style)[] Latencies =
+    [
+        ("first token, p50", p => p.TimeToFirstTokenP50, new(2, 2, 1, true)), ("first token, p99", p => p.TimeToFirstTokenP99, new(2, 2)),
+        ("between tokens, p50", p => p.InterTokenP50, new(5, 3)), ("end to end, p50", p => p.EndToEndP50, new(1, 1, 1, true)),
+        ("end to end, p99", p => p.EndToEndP99, new(1, 1)),
     ];
 
     public static Section Routing(ReportModel model)
@@ -56,10 +58,7 @@ internal static class LoadSections
         { Height = 180 });
         var chart = new Chart(name, server.Length > 0 ? $"{title}: {server}" : title, new Axis("experts a token, k") { Whole = true },
             [.. panels])
-        {
-            Caption = $"{(loads.Length == 1 ? $"{loads[0]}. " : "")}Markers: median of the repeats; bands and bars: the least and the "
-                + "most of them; of a point that was measured once, its 95 % interval.",
-        };
+        { Caption = $"{(loads.Length == 1 ? $"{loads[0]}. " : "")}Markers: median; bands: least and most, or 95 % of a single one." };
         return Figure.Of(chart, new(["", "k", .. quantities.Select(q => q.Title)], [.. points.Select(m => (string[])
             [model.Labels.Full(m.Settings), Amount.Of(m.Settings.K), .. quantities.Select(q => Amount.Of(m.Of(q.Of), q.Scale))])]));
     }
@@ -98,14 +97,7 @@ internal static class LoadSections
     {
         Series Line(string name, Func<LoadCurvePoint, Estimate?> of, double scale, SeriesStyle look) =>
             new(name, [.. curve.Points.Where(p => of(p) is not null).Select(p => Amount.At(p.Load, of(p)!, scale))], look);
-        Series[] latencies =
-        [
-            Line("end to end, p99", p => p.EndToEndP99, 1e3, new(1, 1)),
-            Line("end to end, p50", p => p.EndToEndP50, 1e3, new(1, 1, 1, true)),
-            Line("first token, p99", p => p.TimeToFirstTokenP99, 1e3, new(2, 2)),
-            Line("first token, p50", p => p.TimeToFirstTokenP50, 1e3, new(2, 2, 1, true)),
-            Line("between tokens, p50", p => p.InterTokenP50, 1e3, new(5, 3)),
-        ];
+        var latencies = Latencies.Select(l => Line(l.Name, l.Of, 1e3, l.Style));
         Series[] served = [Line("served", p => p.RequestsPerSecond, 1, new(0, 0))];
         Datum[] offered = [.. curve.Points.Select(p => new Datum(p.Load, p.Load))];
         if (curve.Load == "open") served = [.. served, new("as much as was offered", offered, new(7, 0, 2)) { Marked = false }];
@@ -121,11 +113,10 @@ internal static class LoadSections
             Marks = curve.Knee is not { } knee ? []
                 : [new(knee.Load, $"knee: {Amount.Of(knee.Load)} {unit} (between {Amount.Of(knee.Low)} and {Amount.Of(knee.High)})")],
         };
-        return Figure.Of(chart, new([axis.Title, "served (requests/s)", "tokens/s", "first token p50 (ms)", "first token p99 (ms)",
-            "between tokens p50 (ms)", "end to end p50 (ms)", "end to end p99 (ms)", "failed", "saturated"],
+        return Figure.Of(chart, new([axis.Title, "served (requests/s)", "tokens/s",
+            .. Latencies.Select(l => $"{l.Name.Replace(",", "")} (ms)"), "failed", "saturated"],
             [.. curve.Points.Select(p => (string[])[Amount.Of(p.Load), Amount.Of(p.RequestsPerSecond), Amount.Of(p.TokensPerSecond),
-                Amount.Of(p.TimeToFirstTokenP50, 1e3), Amount.Of(p.TimeToFirstTokenP99, 1e3), Amount.Of(p.InterTokenP50, 1e3),
-                Amount.Of(p.EndToEndP50, 1e3), Amount.Of(p.EndToEndP99, 1e3), Quantity.Percent(p.Failed), p.Saturated ? "yes" : ""])]));
+                .. Latencies.Select(l => Amount.Of(l.Of(p), 1e3)), Quantity.Percent(p.Failed), p.Saturated ? "yes" : ""])]));
     }
 
     /// <summary>All models of one kind of load in one picture.</summary>
@@ -148,16 +139,16 @@ internal static class LoadSections
         var section = new Section("change", "Experts added and removed under load");
         if (model.Change is not { } timeline) return section with { Missing = [model.Absent(RunDirectory.Change)] };
         var slice = timeline.Windows.Count > 0 ? Amount.Of((timeline.Windows[0].To - timeline.Windows[0].From) * 1e3) : "";
-        double[] usual = [.. timeline.Windows.Where(w => timeline.Changes.All(c => w.To <= c.Begin || w.From >= Until(c)))
+        double[] usual = [.. timeline.Windows.Where(w => timeline.Changes.All(c => w.To <= c.Begin || w.From >= c.End))
             .Select(w => w.WorstGap).OfType<double>()];
         var quiet = usual.Length == 0 ? "." : $"; without a change the worst of a window of {slice} ms was "
             + $"{Amount.Of(usual.Median() * 1e3)} ms in the median, {Amount.Of(usual.Max() * 1e3)} ms at most.";
         Figure Close(ChangeTimeline.Change change, int index)
         {
-            var room = Math.Max(2, Until(change) - change.Begin);
+            var room = Math.Max(2, change.End - change.Begin);
             return Draw($"change-{index + 1}", $"{change.Kind} {change.Id}, closer", slice,
-                [.. timeline.Windows.Where(w => w.To > change.Begin - room && w.From < Until(change) + room)],
-                [.. Shades(change).Select(s => s with { Label = "" })], [.. change.Phases.Select(p => new Mark(p.At, p.Name))]);
+                [.. timeline.Windows.Where(w => w.To > change.Begin - room && w.From < change.End + room)],
+                [new(change.Begin, change.End, "")], [.. change.Phases.Select(p => new Mark(p.At, p.Name))]);
         }
 
         return section with
@@ -172,7 +163,7 @@ internal static class LoadSections
             Figures = timeline.Windows.Count == 0 ? [] :
             [
                 Draw("change", $"{timeline.Expert} added and removed under load", slice, timeline.Windows,
-                    [.. timeline.Changes.SelectMany(Shades)], []),
+                    [.. timeline.Changes.Select(c => new Shade(c.Begin, c.End, $"{c.Kind} {c.Id}"))], []),
                 .. timeline.Changes.Take(MostChanges).Select(Close),
             ],
             Missing = timeline.Windows.Count == 0 ? ["change.json holds no window of time: no token arrived."]
@@ -183,19 +174,10 @@ internal static class LoadSections
 
     private static string Finding(ChangeTimeline timeline, ChangeTimeline.Change change)
     {
-        var worst = timeline.Windows.Where(w => w.To > change.Begin && w.From < Until(change)).Max(w => w.WorstGap);
+        var worst = timeline.Windows.Where(w => w.To > change.Begin && w.From < change.End).Max(w => w.WorstGap);
         return $"{change.Kind} {change.Id}: the call took {Amount.Of((change.End - change.Begin) * 1e3)} ms"
-            + (change.Background is { } ready ? $", work in the background another {Amount.Of((ready - change.End) * 1e3)} ms" : "")
             + (worst is { } gap ? $"; the worst gap between two tokens meanwhile was {Amount.Of(gap * 1e3)} ms"
                 : "; no token arrived meanwhile");
-    }
-
-    private static double Until(ChangeTimeline.Change change) => Math.Max(change.End, change.Background ?? change.End);
-
-    private static IEnumerable<Shade> Shades(ChangeTimeline.Change c)
-    {
-        yield return new(c.Begin, c.End, $"{c.Kind} {c.Id}");
-        if (c.Background > c.End) yield return new(c.End, c.Background.Value, $"{c.Kind} {c.Id}: in the background", Faint: true);
     }
 
     private static Figure Draw(string name, string title, string slice, IReadOnlyList<ChangeTimeline.Window> windows, Shade[] shades,
@@ -218,8 +200,7 @@ internal static class LoadSections
             new Panel(new Axis("tokens/s") { FromZero = true }, [Line("tokens a second", 2, w => w.TokensPerSecond)]) { Height = 110 },
         ])
         {
-            Caption = $"Each marker is a window of {slice} ms. Where tokens arrive in bunches, the median is that of tokens that came "
-                + "together. Shaded: from the call to its answer; lighter: what the server makes in the background after it.",
+            Caption = $"A marker is a window of {slice} ms. Shaded: from the call to its answer.",
             Shades = shades,
             Marks = marks,
         };

@@ -1,9 +1,7 @@
 using System.Reflection;
 using System.Text;
 using System.Text.RegularExpressions;
-using Btx.Cli;
 using Btx.Cli.Charts;
-using Btx.LoadTests.Records;
 using Markdig;
 
 namespace Btx.LoadTests.Report;
@@ -11,7 +9,6 @@ namespace Btx.LoadTests.Report;
 /// <summary>The report as Markdown: tables, and links to the pictures beside it.</summary>
 public static class MarkdownPage
 {
-    /// <param name="mostRows">Longer tables are cut here.</param>
     public static string Of(ReportPage page, int mostRows = 40)
     {
         var text = new StringBuilder();
@@ -79,9 +76,7 @@ public static class MarkdownPage
                 '|' => "\\|",
                 '`' when quoted => "`",
                 _ when code => c.ToString(),
-                '<' => "&lt;",
-                '>' => "&gt;",
-                '&' => "&amp;",
+                '<' or '>' or '&' => XmlText.Escape($"{c}"),
                 '\\' or '*' or '_' or '[' or ']' or '#' or '~' or '`' => $"\\{c}",
                 _ => c.ToString(),
             };

@@ -1,9 +1,4 @@
-using Btx.Cli;
 using Btx.Cli.Charts;
-using Btx.LoadTests.Costs;
-using Btx.LoadTests.Records;
-using Btx.LoadTests.Statistics;
-using MathNet.Numerics.Statistics;
 
 namespace Btx.LoadTests.Report;
 
@@ -41,8 +36,7 @@ internal static class PeerSection
 
     private static bool IsDense(MeasuredSettings peer) => peer.Settings.Mode.StartsWith("peer:dense", StringComparison.Ordinal);
 
-    /// <summary>The point at the same load that a peer is compared with: one expert by name before that of each prompt's domain, the same
-    /// precision and the fewest options where there is one, k = 2 before other k.</summary>
+    /// <summary>The point at the same load that a peer is compared with: one expert by name first, the same precision, k = 2.</summary>
     private static MeasuredSettings? Counterpart(ReportModel model, MeasuredSettings peer) => peer.Requests == peer.Failed ? null
         : model.Measurements.Where(m => Modes.Kind(m.Settings.Mode) == (IsDense(peer) ? "moe" : "expert") && m.Requests > m.Failed
             && (m.Settings.Load, m.Settings.Concurrency, m.Settings.Rate) == (peer.Settings.Load, peer.Settings.Concurrency,
@@ -63,8 +57,7 @@ internal static class PeerSection
             [new Panel(new Axis("") { Rows = rows }, [.. series])])
         {
             Marks = [new(1, "the same")],
-            Caption = "Markers: median of the ratios of all pairs of repeats; bars: 95 % interval (Hodges and Lehmann), where there are "
-                + "repeats enough for one.",
+            Caption = "Markers: median of the ratios of all pairs of repeats; bars: 95 % interval (Hodges and Lehmann).",
         };
         return Figure.Of(chart, new(["", .. Compared.Select(q => q.Title)],
             [.. rows.Select((name, row) => (string[])[name, .. ratios[row].Select(r => Amount.Of(r))])]));

@@ -1,20 +1,11 @@
-using System.Globalization;
 using System.Text.RegularExpressions;
-using Btx.Cli;
 using Btx.Cli.Charts;
-using Btx.LoadTests.Ceilings;
-using Btx.LoadTests.Costs;
-using Btx.LoadTests.Records;
-using MathNet.Numerics.Statistics;
 
 namespace Btx.LoadTests.Report;
 
 /// <summary>Quality, trust, failures, what was run, every point, and what is missing.</summary>
 internal static partial class RunSections
 {
-    /// <summary>Relative difference of figures that are called the same.</summary>
-    private const double Rounding = 1e-6;
-
     private static readonly (string Title, Func<LoadSummary, Estimate?> Of)[] Latencies =
     [
         ("first token p50 (ms)", s => s.TimeToFirstToken?.P50), ("first token p99 (ms)", s => s.TimeToFirstToken?.P99),
@@ -58,26 +49,15 @@ internal static partial class RunSections
     }
 
     /// <summary>Several k of a mode whose figures are the same in every domain.</summary>
-    private static IEnumerable<string> Alike(IReadOnlyDictionary<string, IReadOnlyDictionary<string, double>> bits)
-    {
-        bool Same(Match first, Match second) => bits[first.Value].Count == bits[second.Value].Count && bits[first.Value].All(d =>
-            bits[second.Value].TryGetValue(d.Key, out var other) && Math.Abs((other / d.Value) - 1) <= Rounding);
-        foreach (var mode in bits.Keys.Select(k => WithK().Match(k)).Where(m => m.Success && bits[m.Value].Count > 0)
-            .GroupBy(m => (Mode: m.Groups[1].Value, Precision: m.Groups[3].Value)))
-        {
-            var left = mode.OrderBy(m => int.Parse(m.Groups[2].Value, CultureInfo.InvariantCulture)).ToList();
-            while (left.Count > 0)
-            {
-                Match[] same = [left[0], .. left.Skip(1).Where(m => Same(left[0], m))];
-                left.RemoveAll(m => same.Contains(m));
-                if (same.Length > 1)
-                    yield return $"{mode.Key.Mode} with k = {string.Join(", ", same.Select(m => m.Groups[2].Value))} "
-                        + $"({mode.Key.Precision}) has the same quality in every domain: on the text that was scored the further experts "
-                        + "weigh next to nothing, so it does not tell these k apart. More text may: `--evaluation`, or a larger "
-                            + "`--quality-tokens`.";
-            }
-        }
-    }
+    private static IEnumerable<string> Alike(IReadOnlyDictionary<string, IReadOnlyDictionary<string, double>> bits) =>
+        from mode in bits.Keys.Select(k => WithK().Match(k)).Where(m => m.Success && bits[m.Value].Count > 0)
+            .GroupBy(m => (Mode: m.Groups[1].Value, Precision: m.Groups[3].Value))
+        from same in mode.OrderBy(m => int.Parse(m.Groups[2].Value)).GroupBy(m => string.Join(' ',
+            bits[m.Value].OrderBy(d => d.Key, StringComparer.Ordinal).Select(d => $"{d.Key} {d.Value:G6}")))
+        where same.Count() > 1
+        select $"{mode.Key.Mode} with k = {string.Join(", ", same.Select(m => m.Groups[2].Value))} ({mode.Key.Precision}) has the same "
+            + "quality in every domain: on the text that was scored the further experts weigh next to nothing, so it does not tell these "
+            + "k apart. More text may: `--evaluation`, or a larger `--quality-tokens`.";
 
     /// <summary>Mode, k and precision of a <see cref="QualityKey"/>.</summary>
     [GeneratedRegex(@"^(.+):k=([0-9]{1,6})@(.+)\z", RegexOptions.CultureInvariant)]
@@ -89,7 +69,7 @@ internal static partial class RunSections
         var reference = model.Points.Where(p => p.Reference && p.Summary.TokensPerSecond > 0).OrderBy(p => p.Started).ToArray();
         return new("trust", "How far to trust it")
         {
-            Findings = [.. new[] { Noise(model) }.OfType<string>(), .. model.Ceilings.Select(c => Ceiling(model, c)), .. Agreement(model)],
+            Findings = [.. new[] { Noise(model) }.OfType<string>(), .. Ceiling(model), .. Agreement(model)],
             Figures = reference.Length < 2 ? [] : [Drift(reference)],
             Tables = [new(["figure", "standard deviation between measurements", "degrees of freedom", "from"],
                 [.. (model.Analysis?.Noise ?? []).Select(n => (string[])
@@ -98,7 +78,7 @@ internal static partial class RunSections
             [
                 .. reference.Length >= 2 ? [] : (string[])["The machine's noise is not known: no reference point was measured twice. `btx "
                     + "loadtest sweep` repeats one."],
-                .. model.Ceilings.Count > 0 ? [] : (string[])[model.Absent(RunDirectory.CeilingFile)],
+                .. model.Ceiling is not null ? [] : (string[])[model.Absent(RunDirectory.CeilingFile)],
             ],
         };
     }
@@ -108,13 +88,15 @@ internal static partial class RunSections
         : $"Noise: the same settings measured again differ by {Quantity.Percent(n.RelativeDeviation)} (standard deviation of tokens a "
             + $"second, from {(n.Source == "reference" ? "the reference point over the whole run" : "the repeats")}).";
 
-    private static string Ceiling(ReportModel model, Ceiling ceiling)
+    private static IEnumerable<string> Ceiling(ReportModel model)
     {
+        if (model.Ceiling is not { } ceiling) yield break;
         var most = model.Points.Where(p => !Modes.IsPeer(p.Settings.Mode)).Select(p => p.Summary.TokensPerSecond).Where(double.IsFinite)
             .DefaultIfEmpty(0).Max();
         var share = most / ceiling.TokensPerSecond;
-        return $"The generator's own ceiling ({ceiling.Door}, {ceiling.Concurrency} in flight) is {Amount.Of(ceiling.TokensPerSecond)} "
-            + $"tokens/s and {Amount.Of(ceiling.RequestsPerSecond)} requests/s; the fastest point made {Amount.Of(most)} tokens/s, "
+        yield return $"The generator's own ceiling ({ceiling.Door}, {ceiling.Concurrency} in flight) is "
+            + $"{Amount.Of(ceiling.TokensPerSecond)} tokens/s and {Amount.Of(ceiling.RequestsPerSecond)} requests/s; "
+            + $"the fastest point made {Amount.Of(most)} tokens/s, "
             + $"{Quantity.Percent(share)} of it. " + (share <= CeilingRun.SafeShare ? "The generator was not the bottleneck."
                 : "That is close: the fastest points may show the generator rather than the server.");
     }
@@ -139,10 +121,7 @@ internal static partial class RunSections
             new Axis("time since its first measurement (minutes)"),
             [new Panel(new Axis("tokens/s, from the median (%)"), [new Series("reference point", points, SeriesStyle.Of(0))])
             { Height = 200, Levels = [new(0, $"median: {Amount.Of(median)} tokens/s")] }])
-        {
-            Caption = "Nothing but the machine differs between these measurements: differences of other points that are no larger mean "
-                + "nothing.",
-        };
+        { Caption = "Nothing but the machine differs here: differences of other points that are no larger mean nothing." };
         return Figure.Of(chart, new(["started", "tokens/s", "from the median"], [.. reference.Select(p => (string[])
             [Amount.Time(p.Started), Amount.Of(p.Summary.TokensPerSecond), Quantity.Percent(Off(p))])]));
     }

@@ -1,4 +1,3 @@
-using Btx.LoadTests.Records;
 using MathNet.Numerics;
 using MathNet.Numerics.Distributions;
 using MathNet.Numerics.LinearAlgebra;
@@ -16,7 +15,6 @@ public sealed record LeastSquares(IReadOnlyList<double> Coefficients, IReadOnlyL
     private int Degrees => Fitted.Count - Coefficients.Count;
 
     /// <summary>y = a + b·x.</summary>
-    /// <exception cref="ArgumentException">Fewer values than coefficients, or equal places.</exception>
     public static LeastSquares Line(IReadOnlyList<double> x, IReadOnlyList<double> y, IReadOnlyList<double>? weights = null) =>
         Try([.. x.Select(v => new[] { 1, v })], y, weights) ?? throw new ArgumentException($"{y.Count} values at fewer than two places");
 
@@ -56,7 +54,6 @@ public sealed record LeastSquares(IReadOnlyList<double> Coefficients, IReadOnlyL
 }
 
 /// <summary>F test of lack of fit: is the misfit larger than the scatter of repeats? (Draper &amp; Smith §1.5)</summary>
-/// <param name="F">Mean square of the misfit over that of the repeats.</param>
 public readonly record struct LackOfFit(double F, double P)
 {
     /// <summary>Null where no place has repeats or no place is left over for the model to miss.</summary>

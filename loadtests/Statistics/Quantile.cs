@@ -1,4 +1,3 @@
-using Btx.LoadTests.Records;
 using MathNet.Numerics.Distributions;
 
 namespace Btx.LoadTests.Statistics;
@@ -12,32 +11,20 @@ public static class Quantile
 
     /// <summary>Interpolated between the two nearest of the ordered values (Hyndman &amp; Fan's form 7).</summary>
     /// <param name="ordered">Ascending, at least one.</param>
-    public static double Value(ReadOnlySpan<double> ordered, double p)
-    {
-        if (ordered.Length == 0) throw new ArgumentException("no values", nameof(ordered));
-        var position = p * (ordered.Length - 1);
-        var below = (int)position;
-        return below + 1 < ordered.Length ? ordered[below] + ((position - below) * (ordered[below + 1] - ordered[below])) : ordered[^1];
-    }
+    public static double Value(double[] ordered, double p) => ordered.Length == 0 ? throw new ArgumentException("no values")
+        : SortedArrayStatistics.QuantileCustom(ordered, p, QuantileDefinition.R7);
 
     /// <summary>Of values that are independent: a figure a request.</summary>
-    public static Estimate OfOrdered(ReadOnlySpan<double> ordered, double p) => WithRanks(ordered, p, ordered.Length);
+    public static Estimate OfOrdered(double[] ordered, double p) => WithRanks(ordered, p, ordered.Length);
 
     /// <summary>Of values that are alike within a group, as the gaps between a request's tokens: the interval is that of as many
     /// independent values as vary as much (Woodruff 1952: the share below the quantile is a ratio estimate over the groups).</summary>
     public static Estimate OfGroups(IReadOnlyCollection<float[]> groups, double p)
     {
-        double[] ordered = [.. groups.SelectMany(g => g).Select(v => (double)v)];
-        Array.Sort(ordered);
+        double[] ordered = [.. groups.SelectMany(g => g).Select(v => (double)v).Order()];
         var value = Value(ordered, p);
         double n = ordered.Length, filled = groups.Count(g => g.Length > 0), below = Array.FindLastIndex(ordered, v => v <= value) + 1,
-            share = below / n, square = 0;
-        foreach (var group in groups)
-        {
-            var difference = group.Count(v => v <= value) - (share * group.Length);
-            square += difference * difference;
-        }
-
+            share = below / n, square = groups.Sum(g => Math.Pow(g.Count(v => v <= value) - (share * g.Length), 2));
         if (filled < 2) return new Estimate(value, null, null, ordered.Length);
         var independent = share * (1 - share) / n;
         var design = independent > 0 ? Math.Max(1, square * filled / (filled - 1) / (n * n) / independent) : 1;
@@ -66,7 +53,7 @@ public static class Quantile
         }
     }
 
-    private static Estimate WithRanks(ReadOnlySpan<double> ordered, double p, int effective)
+    private static Estimate WithRanks(double[] ordered, double p, int effective)
     {
         var value = Value(ordered, p);
         if (Ranks(effective, p) is not var (low, high)) return new Estimate(value, null, null, ordered.Length);

@@ -1,16 +1,13 @@
-using Btx.LoadTests.Records;
 using MathNet.Numerics.Distributions;
 
 namespace Btx.LoadTests.Statistics;
 
-/// <summary>Mann-Whitney U (Wilcoxon's rank sum), two-sided. Exact by counting every division of the pooled midranks up to 50 values; above
-/// that the normal approximation with corrections for ties and continuity.</summary>
+/// <summary>Mann-Whitney U, two-sided: exact with midranks up to 50 values, then normal, corrected for ties and continuity.</summary>
 /// <param name="U">Pairs in which the second group's value is the larger one, ties one half.</param>
 public readonly record struct MannWhitney(double U, double P)
 {
     internal const int LargestExact = 50;
 
-    /// <exception cref="ArgumentException">An empty group.</exception>
     public static MannWhitney Test(IReadOnlyList<double> first, IReadOnlyList<double> second)
     {
         if (first.Count == 0 || second.Count == 0) throw new ArgumentException("a group without values");
@@ -32,9 +29,7 @@ public readonly record struct MannWhitney(double U, double P)
         foreach (var rank in ranks)
         {
             for (var size = n; size >= 1; size--)
-            {
                 for (var s = total; s >= rank; s--) ways[size, s] += ways[size - 1, s - rank];
-            }
         }
 
         return [.. Enumerable.Range(0, total + 1).Select(s => ways[n, s])];
@@ -66,10 +61,9 @@ public static class HodgesLehmann
     public static Estimate Shift(IReadOnlyList<double> first, IReadOnlyList<double> second)
     {
         double[] differences = [.. first.SelectMany(a => second.Select(b => b - a)).Order()];
-        var middle = Quantile.Value(differences, 0.5);
         var rank = Rank(first.Count, second.Count);
-        return rank < 1 ? new(middle, null, null, differences.Length)
-            : new(middle, differences[rank - 1], differences[^rank], differences.Length);
+        return new(Quantile.Value(differences, 0.5), rank < 1 ? null : differences[rank - 1], rank < 1 ? null : differences[^rank],
+            differences.Length);
     }
 
     /// <summary>Largest c with P(U &lt; c) ≤ 2.5 %.</summary>

@@ -1,8 +1,4 @@
 using System.Globalization;
-using Btx.LoadTests.Clients;
-using Btx.LoadTests.Load;
-using Btx.LoadTests.Records;
-using Btx.LoadTests.Statistics;
 
 namespace Btx.LoadTests.Sweeps;
 
@@ -42,9 +38,7 @@ internal sealed record Grid(IReadOnlyList<int> Concurrency, IReadOnlyList<double
             throw new LoadTestException("--rate with %: shares of the best closed loop need closed loops; give --concurrency");
     }
 
-    /// <summary>All points of what is served in each precision, in the order of the axes. Peers have a point a load,
-    /// whatever precisions and options there are.</summary>
-    /// <param name="notes">Gets a line for each value that a mode cannot take.</param>
+    /// <summary>All points of what is served in each precision, in the order of the axes; peers have a point a load.</summary>
     public IReadOnlyList<PointSettings> Points(IReadOnlyDictionary<string, ServedFacts> served, IList<string> notes)
     {
         var points = new List<PointSettings>();
@@ -81,34 +75,25 @@ internal sealed record Grid(IReadOnlyList<int> Concurrency, IReadOnlyList<double
         foreach (var mode in Modes ?? ["ensemble", "top_k", "average", "moe"])
         {
             if ((mode == "moe" ? facts.MixtureExperts : facts.Experts).Count == 0) continue;
-            switch (mode)
+            if (mode is "top_k" or "moe")
             {
-                case "ensemble":
-                    yield return (mode, facts.Experts.Count);
-                    break;
-                case "top_k" or "moe":
-                    var choices = mode == "moe" ? facts.MixtureChoices : [.. Enumerable.Range(1, facts.Experts.Count)];
-                    foreach (var k in K ?? choices)
-                    {
-                        if (choices.Contains(k)) yield return (mode, k);
-                        else notes.Add($"{mode} in {precision}: k {k} is left out; it takes {string.Join(", ", choices)}");
-                    }
-
-                    break;
-                default:
-                    if (mode.StartsWith("expert:", StringComparison.Ordinal) && !facts.Experts.Contains(mode["expert:".Length..]))
-                        notes.Add($"{mode} is left out in {precision}; experts are {string.Join(", ", facts.Experts)}");
-                    else yield return (mode, mode.StartsWith("top_p", StringComparison.Ordinal) ? null : 1);
-                    break;
+                var choices = mode == "moe" ? facts.MixtureChoices : [.. Enumerable.Range(1, facts.Experts.Count)];
+                foreach (var k in K ?? choices)
+                    if (choices.Contains(k)) yield return (mode, k);
+                    else notes.Add($"{mode} in {precision}: k {k} is left out; it takes {string.Join(", ", choices)}");
             }
+            else if (mode.StartsWith("expert:", StringComparison.Ordinal) && !facts.Experts.Contains(mode["expert:".Length..]))
+                notes.Add($"{mode} is left out in {precision}; experts are {string.Join(", ", facts.Experts)}");
+            else
+                yield return (mode, mode == "ensemble" ? facts.Experts.Count : mode.Contains("top_p") ? null : 1);
         }
     }
 
     private IEnumerable<PointSettings> Loads(string mode, int? k)
     {
-        var closed = Concurrency.Select(n => new PointSettings(mode, k, "closed", n, null, "fp32", new Dictionary<string, string>()));
-        return !HasRates(mode, k) ? closed : closed.Concat(Rates.Select(rate =>
-            new PointSettings(mode, k, "open", null, rate, "fp32", new Dictionary<string, string>())));
+        var settings = new PointSettings(mode, k, "closed", null, null, "fp32", new Dictionary<string, string>());
+        var open = Rates.Where(_ => HasRates(mode, k)).Select(rate => settings with { Load = "open", Rate = rate });
+        return Concurrency.Select(n => settings with { Concurrency = n }).Concat(open);
     }
 
     private IEnumerable<Dictionary<string, string>> Combinations()
@@ -120,24 +105,19 @@ internal sealed record Grid(IReadOnlyList<int> Concurrency, IReadOnlyList<double
     }
 }
 
-/// <summary>The open loops of a load curve, from what the closed loops gave: a rate at which a server saturates cannot be named before
-/// it is measured.</summary>
+/// <summary>The open loops of a load curve, as shares of what the closed loops gave.</summary>
 internal static class CurveRates
 {
     /// <returns>For each settings, loads apart: its highest median request rate over the closed loops, times each share.</returns>
     public static IReadOnlyList<PointSettings> Points(IEnumerable<PointResult> measured, Grid grid) =>
     [
-        .. measured
-            .Where(p => p.Settings.Load == "closed" && !p.Reference && grid.HasRates(p.Settings.Mode, p.Settings.K))
-            .GroupBy(p => (p.Settings with { Concurrency = null }).Name)
-            .OrderBy(g => g.Key, StringComparer.Ordinal)
+        .. measured.Where(p => p.Settings.Load == "closed" && !p.Reference && grid.HasRates(p.Settings.Mode, p.Settings.K))
+            .GroupBy(p => (p.Settings with { Concurrency = null }).Name).OrderBy(g => g.Key, StringComparer.Ordinal)
             .SelectMany(group =>
             {
-                var capacity = group.GroupBy(p => p.Settings.Concurrency)
-                    .Max(g => Quantile.Value([.. g.Select(p => p.Summary.RequestsPerSecond).Order()], 0.5));
+                var capacity = group.GroupBy(p => p.Settings.Concurrency).Max(g => g.Select(p => p.Summary.RequestsPerSecond).Median());
                 // Three digits: a name that people can read.
-                return grid.RateShares.Select(share => double.Parse((capacity * share).ToString("G3", CultureInfo.InvariantCulture),
-                    CultureInfo.InvariantCulture)).Where(rate => rate > 0).Distinct()
+                return grid.RateShares.Select(share => double.Parse($"{capacity * share:G3}")).Where(rate => rate > 0).Distinct()
                     .Select(rate => group.First().Settings with { Load = "open", Concurrency = null, Rate = rate });
             }),
     ];
@@ -147,21 +127,13 @@ internal static class CurveRates
 internal static class ValueList
 {
     /// <summary><c>1,2,8</c>, <c>1..4</c>, or both.</summary>
-    public static IReadOnlyList<int> Integers(string option, string text)
-    {
-        var values = new List<int>();
-        foreach (var part in Words(option, text))
-        {
-            var ends = part.Split("..");
-            if (ends.Length > 2 || !ends.All(e => int.TryParse(e, NumberStyles.None, null, out _)))
-                throw Unreadable(option, text, "whole numbers such as 1,2,8 or 1..4");
-            var (from, to) = (int.Parse(ends[0]), int.Parse(ends[^1]));
-            if (from < 1 || to < from || to - from > 10_000) throw Unreadable(option, text, "whole numbers from 1, ranges upwards");
-            values.AddRange(Enumerable.Range(from, to - from + 1));
-        }
-
-        return [.. values.Distinct()];
-    }
+    public static IReadOnlyList<int> Integers(string option, string text) =>
+    [
+        .. Words(option, text).SelectMany(part => part.Split("..") is { Length: 1 or 2 } ends
+            && int.TryParse(ends[0], NumberStyles.None, null, out var from) && int.TryParse(ends[^1], NumberStyles.None, null, out var to)
+            && from >= 1 && to >= from && to - from <= 10_000 ? Enumerable.Range(from, to - from + 1)
+            : throw Unreadable(option, text, "whole numbers from 1, such as 1,2,8 or 1..4")).Distinct(),
+    ];
 
     /// <summary><c>0.5,2</c> and <c>50%,110%</c>, in one list.</summary>
     /// <returns>Requests a second; shares, 1 for 100 %.</returns>

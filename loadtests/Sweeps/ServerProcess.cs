@@ -4,7 +4,7 @@ using System.Text.RegularExpressions;
 namespace Btx.LoadTests.Sweeps;
 
 /// <summary>A server in a process of its own, on loopback ports that the system chose. It ends when this program does.</summary>
-internal sealed partial class ServerProcess : IAsyncDisposable
+internal sealed partial class ServerProcess(Process guard, string log) : IAsyncDisposable
 {
     /// <summary>Names the program where the command line does not; the launcher sets it.</summary>
     public const string Variable = "BTX_SERVER_PROGRAM";
@@ -24,17 +24,13 @@ internal sealed partial class ServerProcess : IAsyncDisposable
         exit $code
         """;
 
-    private readonly Process _guard;
-
-    private ServerProcess(Process guard, string log) => (_guard, Log) = (guard, log);
-
-    public string Log { get; }
+    public string Log => log;
 
     public Uri Grpc { get; private set; } = null!;
 
     public Uri Http { get; private set; } = null!;
 
-    public bool Ended => _guard.HasExited;
+    public bool Ended => guard.HasExited;
 
     /// <param name="path">Btx.Server.dll or an executable; null: as <see cref="Variable"/> says.</param>
     public static string[] Program(string? path)
@@ -54,7 +50,7 @@ internal sealed partial class ServerProcess : IAsyncDisposable
     {
         string[] words = [.. program, "serve", .. arguments, "--http", "127.0.0.1:0", "--grpc", "127.0.0.1:0"];
         await File.AppendAllTextAsync(log, $"$ {string.Join(' ', words)}\n", cancellation);
-        var begin = new FileInfo(log).Length;
+        var begin = (await File.ReadAllTextAsync(log, cancellation)).Length;
         var start = new ProcessStartInfo("sh", ["-c", Guard, "sh", log, .. words]) { RedirectStandardInput = true };
         var server = new ServerProcess(Process.Start(start)!, log);
         try
@@ -62,7 +58,7 @@ internal sealed partial class ServerProcess : IAsyncDisposable
             while (true)
             {
                 var ended = server.Ended;
-                var text = await server.WrittenAsync(begin, cancellation);
+                var text = (await File.ReadAllTextAsync(log, cancellation))[begin..];
                 var addresses = Address().Matches(text).ToLookup(m => m.Groups[1].Value, m => new Uri(m.Groups[2].Value));
                 if (addresses.Contains("gRPC") && addresses.Contains("HTTP"))
                 {
@@ -90,28 +86,20 @@ internal sealed partial class ServerProcess : IAsyncDisposable
     {
         try
         {
-            _guard.StandardInput.Close();
+            guard.StandardInput.Close();
         }
         catch (IOException) { } // it has ended
 
-        await _guard.WaitForExitAsync(CancellationToken.None);
-        _guard.Dispose();
+        await guard.WaitForExitAsync(CancellationToken.None);
+        guard.Dispose();
     }
 
     // Its last error; after it may stand where to read more.
     private static string Cause(string text)
     {
-        const StringSplitOptions Trimmed = StringSplitOptions.RemoveEmptyEntries | StringSplitOptions.TrimEntries;
-        string[] lines = [.. text.Split('\n', Trimmed).Where(l => l[0] != '$')];
+        string[] lines = [.. text.Split('\n').Select(l => l.Trim()).Where(l => l.Length > 0 && l[0] != '$')];
         return lines.LastOrDefault(l => l.StartsWith("error: ", StringComparison.Ordinal))?["error: ".Length..]
             ?? lines.LastOrDefault() ?? "it wrote nothing";
-    }
-
-    private async Task<string> WrittenAsync(long begin, CancellationToken cancellation)
-    {
-        using var file = new FileStream(Log, FileMode.Open, FileAccess.Read, FileShare.ReadWrite) { Position = begin };
-        using var reader = new StreamReader(file);
-        return await reader.ReadToEndAsync(cancellation);
     }
 
     [GeneratedRegex(@"^  (HTTP|gRPC) +(http://\S+)[^\n]*\n", RegexOptions.Multiline)]

@@ -1,7 +1,3 @@
-using Btx.Cli;
-using Btx.LoadTests.Clients;
-using Btx.LoadTests.Measuring;
-using Btx.LoadTests.Records;
 using Btx.V1;
 using Grpc.Core;
 
@@ -11,8 +7,7 @@ namespace Btx.LoadTests.Sweeps;
 /// <param name="Concurrency">The largest closed loop: the server gets a slot for each request of it.</param>
 /// <param name="AveragesOnDemand">No mode needs averages when the server starts.</param>
 /// <param name="FirstOptions">The values that the server of a description is started with.</param>
-/// <param name="Program">See <see cref="ServerProcess.Program"/>; empty: <paramref name="Grpc"/> is loaded, which is running.</param>
-/// <param name="Http">Where a running server has its metrics; null: they are not read.</param>
+/// <param name="Program">See <see cref="ServerProcess.Program"/>; where <paramref name="Grpc"/> is set, that server is loaded.</param>
 /// <param name="Key">Of a running server; null: none is sent.</param>
 internal sealed record ServerInputs(IReadOnlyDictionary<string, string> Forests, IReadOnlyDictionary<string, string> Mixtures,
     IReadOnlyList<string> Precisions, int Concurrency, bool AveragesOnDemand, IReadOnlyDictionary<string, string> FirstOptions,
@@ -30,7 +25,6 @@ internal sealed record ServerInputs(IReadOnlyDictionary<string, string> Forests,
                 ? (name, rest) : (null, value);
             var manifest = Path.Combine(directory, file);
             var precision = RunJson.ReadField($"{option} {value}", manifest, "precision", "name a directory that `btx export` wrote");
-            if (precision is null or "") throw new LoadTestException($"{option} {value}: {manifest} names no precision");
             if (said is not null && said != precision)
                 throw new LoadTestException($"{option} {value}: {manifest} is of {precision}, not of {said}");
             if (!found.TryAdd(precision, Path.GetFullPath(directory)))
@@ -62,39 +56,30 @@ internal sealed record ServerInputs(IReadOnlyDictionary<string, string> Forests,
     }
 }
 
-/// <summary>Points with equal keys are measured on one server process. Peers have none.</summary>
-internal sealed record ServerKey(string Precision, string Options)
+/// <summary>Points with equal keys are measured on one server process.</summary>
+internal static class ServerKey
 {
     /// <returns>Null: the point is a peer's.</returns>
-    public static ServerKey? Of(PointSettings settings) => settings.Mode.StartsWith("peer:", StringComparison.Ordinal) ? null
-        : new(settings.Precision, string.Join(' ', Words(settings.Options)));
+    public static string? Of(PointSettings settings) => settings.Mode.StartsWith("peer:", StringComparison.Ordinal) ? null
+        : string.Join(' ', Words(settings.Options).Prepend(settings.Precision));
 
     public static IEnumerable<string> Words(IReadOnlyDictionary<string, string> options) =>
         options.OrderBy(o => o.Key, StringComparer.Ordinal).Select(o => $"{o.Key}={o.Value}");
 }
 
 /// <summary>A server that answers: started for the sweep, or one that was running.</summary>
-internal sealed class LiveServer : IAsyncDisposable
+internal sealed class LiveServer(ServerProcess? process, Uri grpc, Uri? http, string? key) : IAsyncDisposable
 {
-    private readonly ServerProcess? _process;
+    public GrpcClient Client { get; } = new(grpc, key);
 
-    private LiveServer(ServerProcess? process, Uri grpc, Uri? http, string? key)
-    {
-        (_process, Client) = (process, new(grpc, key));
-        Forest = new(Client.Channel);
-        Metrics = http is null ? null : new ServerMetrics(http, key);
-    }
+    public Forest.ForestClient Forest => field ??= new(Client.Channel);
 
-    public GrpcClient Client { get; }
-
-    public Forest.ForestClient Forest { get; }
-
-    public ServerMetrics? Metrics { get; }
+    public ServerMetrics? Metrics { get; } = http is null ? null : new(http, key);
 
     public ServedFacts Facts { get; private set; } = null!;
 
     /// <summary>It was started for the sweep and is no more.</summary>
-    public bool Ended => _process?.Ended == true;
+    public bool Ended => process?.Ended == true;
 
     public static async Task<LiveServer> StartAsync(string[] program, IEnumerable<string> arguments, string log,
         CancellationToken cancellation)
@@ -116,20 +101,20 @@ internal sealed class LiveServer : IAsyncDisposable
         {
             await server.DisposeAsync();
             if (e.InnerException is not RpcException { StatusCode: StatusCode.Unauthenticated or StatusCode.PermissionDenied } no) throw;
-            throw new LoadTestException($"the server at {grpc.Authority} refused ({no.Status.Detail.ReplaceLineEndings(" ")}); "
-                + $"give its key with {ApiKeyFlag.Name} FILE", no);
+            throw new LoadTestException($"the server at {grpc.Authority} wants a key: {no.Status.Detail.ReplaceLineEndings(" ")}; give it "
+                + $"with {ApiKeyFlag.Name}", no);
         }
     }
 
     /// <summary>Adds to a message why it answers no more.</summary>
     public string ExitReport(string what) =>
-        Ended ? $"{what}; the server ended{_process!.LastError()}, its output is in {_process.Log}" : what;
+        Ended ? $"{what}; the server ended{process!.LastError()}, its output is in {process.Log}" : what;
 
     public async ValueTask DisposeAsync()
     {
         await Client.DisposeAsync();
         Metrics?.Dispose();
-        if (_process is not null) await _process.DisposeAsync();
+        if (process is not null) await process.DisposeAsync();
     }
 }
 
@@ -137,7 +122,7 @@ internal sealed class LiveServer : IAsyncDisposable
 internal sealed class Servers(ServerInputs inputs, string logs) : IAsyncDisposable
 {
     private readonly HashSet<string> _verified = new(StringComparer.Ordinal);
-    private ServerKey? _key;
+    private string? _key;
     private LiveServer? _server;
 
     public ServerInputs Inputs => inputs;

@@ -1,10 +1,4 @@
 using System.Diagnostics;
-using Btx.Cli;
-using Btx.LoadTests.Ceilings;
-using Btx.LoadTests.Changes;
-using Btx.LoadTests.Clients;
-using Btx.LoadTests.Quality;
-using Btx.LoadTests.Records;
 
 namespace Btx.LoadTests.Sweeps;
 
@@ -12,15 +6,12 @@ namespace Btx.LoadTests.Sweeps;
 /// <param name="Asked">All that decides what is measured, by option: what a sweep that goes on must be asked again.</param>
 /// <param name="ReferenceEvery">Points between two measurements of the reference point.</param>
 internal sealed record SweepRequest(string Out, IReadOnlyDictionary<string, string> Asked, Grid Grid, ServerInputs Servers, LoadShape Shape,
-    PeerRequest Peers, int Repeats, int ReferenceEvery, double CeilingSeconds, string Corpus, QualityRequest Quality, ChangeRequest Change);
+    IReadOnlyList<PeerChoice> Peers, int Repeats, int ReferenceEvery, double CeilingSeconds, QualityRequest Quality, ChangeRequest Change);
 
 /// <summary>What a sweep left behind.</summary>
-/// <param name="Points">Settings that were measured.</param>
-/// <param name="Notes">What was left out, and why.</param>
 internal sealed record SweepOutcome(string Directory, int Points, IReadOnlyList<PointResult> Results, IReadOnlyList<string> Notes);
 
-/// <summary>A whole sweep: the closed loops and rates of the grid, the load curves that follow from them, quality, and changes under load.
-/// What is there already is not measured again.</summary>
+/// <summary>A whole sweep: closed loops and rates, load curves, quality, changes. What is there already is not measured again.</summary>
 internal sealed class Sweep(SweepRequest request, string command, ProgressItem progress)
 {
     public async Task<SweepOutcome> RunAsync(CancellationToken cancellation)
@@ -62,7 +53,7 @@ internal sealed class Sweep(SweepRequest request, string command, ProgressItem p
         }
 
         if (quality.Tokens > 0)
-            await new ScoredQuality(servers, TestSplit.Read(request.Corpus), quality.Tokens, quality.Selection, qualityFile, progress)
+            await new ScoredQuality(servers, shape.Texts, quality.Tokens, quality.Selection, qualityFile, progress)
                 .MeasureAsync(points, cancellation);
         await ChangeAsync(state, servers, source, cancellation);
         return new(state.Directory, points.Count + curve.Count, state.Results, [.. notes.Distinct()]);
@@ -79,9 +70,10 @@ internal sealed class Sweep(SweepRequest request, string command, ProgressItem p
         {
             cancellation.ThrowIfCancellationRequested();
             progress.Report(done + i, open[i].Name, plan.Count);
-            var result = await source.MeasureAsync(open[i], state.At(RunDirectory.Requests, open[i].FileName), cancellation);
+            var result = await source.MeasureAsync(open[i], cancellation);
             state.Add(result);
-            var left = i + 1 == open.Length ? "" : $"  {Duration(clock.Elapsed / (i + 1) * (open.Length - i - 1))} left";
+            var seconds = Math.Ceiling(clock.Elapsed.TotalSeconds / (i + 1) * (open.Length - i - 1));
+            var left = seconds > 0 ? $"  {Quantity.Seconds(seconds)} left" : "";
             progress.WriteLine($"{done + i + 1,4}/{plan.Count}  {open[i].Name,-44} {Line(result.Summary)}{left}");
         }
     }
@@ -89,20 +81,18 @@ internal sealed class Sweep(SweepRequest request, string command, ProgressItem p
     // What the generator itself can do, at the largest closed loop; the servers are idle meanwhile.
     private async Task CeilingAsync(string file, CancellationToken cancellation)
     {
-        for (var attempt = 0; attempt < 3 && !File.Exists(file); attempt++)
+        if (File.Exists(file)) return;
+        progress.Report(0, "the generator's own ceiling", 1);
+        try
         {
-            progress.Report(0, "the generator's own ceiling", 1);
-            try
-            {
-                var ceiling = await CeilingRun.MeasureAsync("grpc", request.Servers.Concurrency, request.CeilingSeconds,
-                    (int)Math.Max(1, request.Shape.Prompts.Median), (int)Math.Max(1, request.Shape.Outputs.Median), cancellation);
-                RunJson.Write(file, ceiling);
-                progress.WriteLine($"the generator's own ceiling: {ceiling.TokensPerSecond:0} tokens/s, {ceiling.Concurrency} in flight");
-            }
-            catch (LoadTestException e)
-            {
-                progress.WriteLine($"note: {e.Message}");
-            }
+            var ceiling = await CeilingRun.MeasureAsync("grpc", request.Servers.Concurrency, request.CeilingSeconds,
+                request.Shape.Prompts, request.Shape.Outputs, cancellation);
+            RunJson.Write(file, ceiling);
+            progress.WriteLine($"the generator's own ceiling: {ceiling.TokensPerSecond:0} tokens/s, {ceiling.Concurrency} in flight");
+        }
+        catch (LoadTestException e)
+        {
+            progress.WriteLine($"note: {e.Message}");
         }
     }
 
@@ -130,10 +120,7 @@ internal sealed class Sweep(SweepRequest request, string command, ProgressItem p
     }
 
     private string Length(int measurements) =>
-        Duration(measurements * TimeSpan.FromSeconds(request.Shape.Bounds.WarmUpSeconds + request.Shape.Bounds.Seconds!.Value));
-
-    private static string Duration(TimeSpan time) => time.TotalHours >= 1 ? $"{(int)time.TotalHours} h {time.Minutes} min"
-        : time.TotalSeconds >= 90 ? $"{time.TotalMinutes:0} min" : $"{Math.Ceiling(time.TotalSeconds):0} s";
+        Quantity.Seconds(measurements * (request.Shape.Bounds.WarmUpSeconds + request.Shape.Bounds.Seconds!.Value));
 
     private static string Line(LoadSummary s) =>
         $"{s.TokensPerSecond,8:0.0} tokens/s {s.RequestsPerSecond,7:0.00} requests/s  first token {Milliseconds(s.TimeToFirstToken)}  "

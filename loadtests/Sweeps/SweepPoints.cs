@@ -1,17 +1,11 @@
-using Btx.LoadTests.Clients;
-using Btx.LoadTests.Load;
-using Btx.LoadTests.Records;
-
 namespace Btx.LoadTests.Sweeps;
 
 /// <summary>What all points of a sweep have in common: the requests and the bounds.</summary>
-/// <param name="HeatSeconds">Of load that a server gets when it has been started, before its first point: it compiles and maps as it
-/// runs.</param>
+/// <param name="HeatSeconds">Of load on a server that has been started, before its first point: it compiles and maps as it runs.</param>
 internal sealed record LoadShape(PromptTexts Texts, DomainMix Mix, Lengths Prompts, Lengths Outputs, LoadBounds Bounds, double HeatSeconds,
     int Seed, ServiceObjective? Objective)
 {
     /// <summary>That lengths may be cut; null: all fit.</summary>
-    /// <param name="context">Tokens of prompt and answer together; 0: not known.</param>
     public string? TooLong(int context) => context == 0 || (long)Prompts.Max + Outputs.Max <= context ? null
         : $"--prompt-tokens {Prompts.Text} and --output-tokens {Outputs.Text} are up to {(long)Prompts.Max + Outputs.Max} tokens "
             + $"together, the context is {context}: what is longer is cut to it, the prompt first";
@@ -20,35 +14,43 @@ internal sealed record LoadShape(PromptTexts Texts, DomainMix Mix, Lengths Promp
     public int SeedOf(PlannedPoint point) => point.Reference ? Seed : Seed + 1 + point.Repeat;
 }
 
-/// <summary>The peers of a sweep.</summary>
-/// <param name="Program">Serves the dense models; empty: there are none.</param>
-internal sealed record PeerRequest(IReadOnlyList<PeerChoice> Choices, int Threads, string[] Program);
-
-/// <summary>Measures points on servers of a forest, and on peers with the prompts, lengths and arrivals that the server gets; the server
-/// idles meanwhile.</summary>
-internal sealed class SweepPoints(Servers servers, PeerRequest peers, LoadShape shape, PointSettings reference, string logs)
+/// <summary>Measures points on servers, and on peers with the prompts, lengths and arrivals that the server gets.</summary>
+internal sealed class SweepPoints(Servers servers, IReadOnlyList<PeerChoice> peers, LoadShape shape, PointSettings reference, string run)
     : IAsyncDisposable
 {
     private static readonly TimeSpan s_patience = TimeSpan.FromMinutes(2);
     private readonly Dictionary<string, LiveServer> _dense = new(StringComparer.Ordinal);
     private PromptRuler? _ruler;
-    private LiveServer? _heated;
+    private readonly HashSet<LiveServer> _heated = [];
 
-    /// <summary>Measures once, warm-up included; keeps each request's record in <paramref name="requestsFile"/>.</summary>
-    public async Task<PointResult> MeasureAsync(PlannedPoint point, string requestsFile, CancellationToken cancellation)
+    /// <summary>Measures once, warm-up included, and keeps each request's record.</summary>
+    public async Task<PointResult> MeasureAsync(PlannedPoint point, CancellationToken cancellation)
     {
         var settings = point.Settings;
-        if (peers.Choices.FirstOrDefault(c => c.Mode == settings.Mode) is { } choice)
-            return await PeerAsync(point, choice, requestsFile, cancellation);
-        var server = await servers.ForAsync(settings, cancellation);
-        var load = await LoadAsync(server, settings, shape.SeedOf(point), cancellation);
-        if (_heated != server) await HeatAsync(load, cancellation);
-        _heated = server;
-        var result = await RunAsync(point, load with { Metrics = server.Metrics }, requestsFile, server.ExitReport, cancellation);
-        if (server.Ended)
-            throw new LoadTestException(server
-                .ExitReport($"{point.Name}: not all requests were answered; the points before it are kept, and the same command goes on"));
-        return result with { Experts = server.Facts.Experts.Count, MixtureExperts = server.Facts.MixtureExperts.Count };
+        var peer = peers.FirstOrDefault(c => c.Mode == settings.Mode);
+        // A peer gets the requests that the reference point's server would get.
+        var asServed = peer is null ? settings
+            : reference with { Load = settings.Load, Concurrency = settings.Concurrency, Rate = settings.Rate };
+        var server = await servers.ForAsync(asServed, cancellation);
+        var load = await LoadAsync(server, asServed, shape.SeedOf(point), cancellation);
+        if (peer is null)
+            return await ServedAsync(point, server, load, cancellation)
+                with { Experts = server.Facts.Experts.Count, MixtureExperts = server.Facts.MixtureExperts.Count };
+        if (peer.Kind == PeerKind.Dense)
+        {
+            if (!_dense.TryGetValue(peer.Name, out var dense)) _dense[peer.Name] = dense = await StartAsync(peer, cancellation);
+            if (dense.Facts.Experts is not [var expert])
+                throw new LoadTestException($"--peer {peer}: is a forest of {dense.Facts.Experts.Count} experts; a dense peer has one");
+            load = load with { Client = dense.Client, Served = dense.Facts, Routing = new("expert", Expert: expert) };
+            return await ServedAsync(point, dense, load, cancellation)
+                with { Peer = $"this server on a dense model, {peer.Precision}: {peer.Place}" };
+        }
+
+        var slots = settings.Concurrency ?? Math.Max(16, servers.Inputs.Concurrency); // in an open loop as many as the server has
+        await using var client = await PeerClient.StartAsync(peer.Name, peer.Command(slots, server.Facts.ContextLength), s_patience,
+            cancellation);
+        load = load with { Client = client, Served = await client.DescribeAsync(cancellation), Routing = new("expert", Expert: peer.Name) };
+        return await RunAsync(point, load, what => what, cancellation) with { Peer = client.Description };
     }
 
     /// <summary>The load of a point on a server, not yet run.</summary>
@@ -69,49 +71,26 @@ internal sealed class SweepPoints(Servers servers, PeerRequest peers, LoadShape 
         _dense.Clear();
     }
 
-    private async Task<PointResult> PeerAsync(PlannedPoint point, PeerChoice choice, string requestsFile, CancellationToken cancellation)
+    private Task<LiveServer> StartAsync(PeerChoice dense, CancellationToken cancellation)
     {
-        var settings = point.Settings;
-        var server = await servers.ForAsync(reference, cancellation);
-        var asServed = reference with { Load = settings.Load, Concurrency = settings.Concurrency, Rate = settings.Rate };
-        var load = await LoadAsync(server, asServed, shape.SeedOf(point), cancellation);
-        if (choice.Kind == PeerKind.Dense) return await DenseAsync(point, choice, load, requestsFile, cancellation);
-        var slots = settings.Concurrency ?? Math.Max(16, servers.Inputs.Concurrency); // in an open loop as many as the server has
-        var command = choice.Command(peers.Threads, slots, server.Facts.ContextLength);
-        await using var peer = await PeerClient.StartAsync(choice.Name, command, s_patience, cancellation);
-        load = load with { Client = peer, Served = await peer.DescribeAsync(cancellation), Routing = new("expert", Expert: choice.Name) };
-        var result = await RunAsync(point, load, requestsFile, what => what, cancellation);
-        return result with { Peer = peer.Description };
+        var inputs = servers.Inputs.Of(dense.Precision, dense.Place) with { AveragesOnDemand = true };
+        var arguments = inputs.Arguments(dense.Precision, inputs.FirstOptions, verified: false);
+        return LiveServer.StartAsync(inputs.Program, arguments, Path.Combine(run, $"server-{dense.Name}.log"), cancellation);
     }
 
-    private async Task<PointResult> DenseAsync(PlannedPoint point, PeerChoice choice, LoadRun load, string requestsFile,
-        CancellationToken cancellation)
+    private async Task<PointResult> ServedAsync(PlannedPoint point, LiveServer server, LoadRun load, CancellationToken cancellation)
     {
-        var fresh = !_dense.TryGetValue(choice.Name, out var server);
-        if (fresh)
-        {
-            var inputs = servers.Inputs.Of(choice.Precision, choice.Place) with { AveragesOnDemand = true };
-            server = _dense[choice.Name] = await LiveServer.StartAsync(peers.Program, inputs.Arguments(choice.Precision,
-                servers.Inputs.FirstOptions, verified: false), Path.Combine(logs, $"server-{choice.Name}.log"), cancellation);
-        }
-
-        if (server!.Facts.Experts is not [var expert])
-            throw new LoadTestException($"--peer {choice}: is a forest of {server.Facts.Experts.Count} experts; a dense peer has one");
-        load = load with { Client = server.Client, Served = server.Facts, Routing = new("expert", Expert: expert) };
-        if (fresh) await HeatAsync(load, cancellation);
-        var result = await RunAsync(point, load with { Metrics = server.Metrics }, requestsFile, server.ExitReport, cancellation);
-        return result with { Peer = $"this server on a dense model, {choice.Precision}: {choice.Place}" };
+        if (_heated.Add(server)) await (load with { Bounds = new() { Seconds = shape.HeatSeconds } }).RunAsync(cancellation);
+        var result = await RunAsync(point, load with { Metrics = server.Metrics }, server.ExitReport, cancellation);
+        return !server.Ended ? result
+            : throw new LoadTestException(server.ExitReport($"{point.Name}: not all was answered; the same command goes on with it"));
     }
-
-    private Task<LoadOutcome> HeatAsync(LoadRun load, CancellationToken cancellation) =>
-        (load with { Bounds = new() { Seconds = shape.HeatSeconds } }).RunAsync(cancellation);
 
     /// <param name="explain">Adds to a message why nothing answers any more.</param>
-    private async Task<PointResult> RunAsync(PlannedPoint point, LoadRun load, string requestsFile, Func<string, string> explain,
-        CancellationToken cancellation)
+    private async Task<PointResult> RunAsync(PlannedPoint point, LoadRun load, Func<string, string> explain, CancellationToken cancellation)
     {
         LoadOutcome outcome;
-        var file = new RecordFile(requestsFile);
+        var file = new RecordFile(Path.Combine(run, RunDirectory.Requests, point.FileName));
         await using (file) outcome = await (load with { File = file }).RunAsync(cancellation);
         cancellation.ThrowIfCancellationRequested();
         if (file.Problem is { } problem) throw new LoadTestException($"{point.Name}: {problem}");
@@ -120,21 +99,9 @@ internal sealed class SweepPoints(Servers servers, PeerRequest peers, LoadShape 
         if (summary.Requests == 0)
             throw new LoadTestException($"{point.Name}: no request was due in the measured time; give more --duration or a higher --rate");
         if (summary.Failed == summary.Requests)
-            throw new LoadTestException(explain($"{point.Name}: none of {summary.Requests} requests succeeded: "
-                + $"{outcome.Records[0].Status}: {outcome.Records[0].Error}"));
+            throw new LoadTestException(explain($"{point.Name}: all failed: {outcome.Records[0].Status}: {outcome.Records[0].Error}"));
         return new(point.Settings, point.Repeat, point.Order, outcome.Started, summary, point.Reference, outcome.Server);
     }
-}
-
-/// <summary>One measurement of a sweep; see <see cref="PointResult"/>.</summary>
-internal sealed record PlannedPoint(PointSettings Settings, int Repeat, int Order, bool Reference)
-{
-    /// <summary>Equal for the same measurement of the same sweep.</summary>
-    public string Name => $"{Settings.Name}{(Reference ? "-ref" : "")}-r{Repeat}";
-
-    public string FileName => $"{string.Concat(Name.Select(c => c is '/' or '\\' or ':' || char.IsControl(c) ? '_' : c))}.jsonl";
-
-    public static PlannedPoint Of(PointResult result) => new(result.Settings, result.Repeat, result.Order, result.Reference);
 }
 
 /// <summary>The order of a sweep's measurements. Each repeat goes through all points once. In it, points that need the same server process
@@ -142,7 +109,6 @@ internal sealed record PlannedPoint(PointSettings Settings, int Repeat, int Orde
 /// where its own server runs; where another one runs, when that one is done.</summary>
 internal static class SweepPlan
 {
-    /// <param name="referenceEvery">Points between two measurements of it.</param>
     /// <param name="earlier">A plan that has been measured before: orders and the reference point's repeats go on.</param>
     public static IReadOnlyList<PlannedPoint> Of(IReadOnlyList<PointSettings> points, PointSettings reference, int repeats,
         int referenceEvery, int seed, IReadOnlyList<PlannedPoint>? earlier = null)

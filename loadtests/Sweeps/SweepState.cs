@@ -1,25 +1,17 @@
 using System.Text;
-using System.Text.Json;
-using Btx.LoadTests.Records;
 
 namespace Btx.LoadTests.Sweeps;
 
 /// <summary>A sweep's directory: what was asked, and what is measured. One program at a time.</summary>
-internal sealed class SweepState : IDisposable
+internal sealed class SweepState(string directory, FileStream held, IReadOnlyDictionary<string, string> asked) : IDisposable
 {
     // What was asked, in the command line's words, and what was served: the same again goes on, anything else is refused.
     private const string AskedFile = "sweep.json", LockFile = "sweep.lock";
-    private readonly FileStream _lock;
-    private readonly IReadOnlyDictionary<string, string> _asked;
     private readonly HashSet<string> _done = new(StringComparer.Ordinal);
     private readonly List<PointResult> _results = [];
 
-    private SweepState(string directory, FileStream held, IReadOnlyDictionary<string, string> asked) =>
-        (Directory, _lock, _asked) = (directory, held, asked);
+    public string Directory => directory;
 
-    public string Directory { get; }
-
-    /// <summary>Measured before or now, in the order of measuring.</summary>
     public IReadOnlyList<PointResult> Results => _results;
 
     public static SweepState Open(string directory, IReadOnlyDictionary<string, string> asked)
@@ -47,7 +39,7 @@ internal sealed class SweepState : IDisposable
 
     /// <summary>What is served, by precision: known only when a server has been asked.</summary>
     public void RequireServed(IReadOnlyDictionary<string, string> served) =>
-        Require(_asked.Concat(served.Select(s => KeyValuePair.Create($"served {s.Key}", s.Value))).ToDictionary(), whole: true);
+        Require(asked.Concat(served.Select(s => KeyValuePair.Create($"served {s.Key}", s.Value))).ToDictionary(), whole: true);
 
     public bool Has(PlannedPoint point) => _done.Contains(point.Name);
 
@@ -60,7 +52,7 @@ internal sealed class SweepState : IDisposable
         Keep(result);
     }
 
-    public void Dispose() => _lock.Dispose();
+    public void Dispose() => held.Dispose();
 
     // Written when all of it is known; compared, as far as it is known, before that.
     private void Require(IReadOnlyDictionary<string, string> asked, bool whole)
@@ -79,8 +71,7 @@ internal sealed class SweepState : IDisposable
             .Order(StringComparer.Ordinal).Select(k => (Key: k, Was: before.GetValueOrDefault(k), Is: asked.GetValueOrDefault(k)))
             .Where(d => d.Was != d.Is).Select(d => $"{d.Key} was {Shown(d.Was)}, is {Shown(d.Is)}")];
         if (differences.Length > 0)
-            throw new LoadTestException($"--out {Directory}: holds another sweep ({string.Join("; ", differences)}); "
-                + "repeat its command to go on there, or name another directory");
+            throw new LoadTestException($"--out {Directory}: holds another sweep: {string.Join("; ", differences)}; name another one");
     }
 
     // A line that a crash cut off goes: what follows must begin on a line of its own.
@@ -88,25 +79,16 @@ internal sealed class SweepState : IDisposable
     {
         var path = At(RunDirectory.Points);
         if (!File.Exists(path)) return;
-        using (var file = new FileStream(path, FileMode.Open, FileAccess.ReadWrite))
-        {
-            var end = file.Length;
-            for (; end > 0; end--)
-            {
-                file.Position = end - 1;
-                if (file.ReadByte() == '\n') break;
-            }
-
-            file.SetLength(end);
-        }
-
+        var whole = File.ReadAllBytes(path).AsSpan().LastIndexOf((byte)'\n') + 1;
+        using (var file = File.OpenWrite(path)) file.SetLength(whole);
         var damaged = new List<string>();
-        foreach (var point in PointLines.Read(path, damaged, "take the line out, and the same command measures it again")) Keep(point);
-        if (damaged.Count > 0) throw new LoadTestException(damaged[0]);
+        foreach (var point in RunJson.ReadLines<PointResult>(path, damaged, WholeRecord.Is)) Keep(point);
+        if (damaged.Count > 0)
+            throw new LoadTestException($"{damaged[0]}; take the line out, and the same command measures it again");
     }
 
     private void Keep(PointResult result)
     {
-        if (_done.Add(PlannedPoint.Of(result).Name)) _results.Add(result);
+        if (_done.Add(result.Name)) _results.Add(result);
     }
 }

@@ -1,7 +1,4 @@
 using System.CommandLine;
-using Btx.Cli;
-using Btx.LoadTests.Ceilings;
-using Btx.LoadTests.Load;
 
 namespace Btx.LoadTests.Verbs;
 
@@ -32,14 +29,13 @@ internal static class CeilingVerb
         command.SetAction(async (parsed, cancellation) =>
         {
             json.RequireWritable(parsed);
-            foreach (var option in new[] { concurrency, prompt, output }.Where(o => parsed.GetValue(o) < 1))
-                throw new LoadTestException($"{option.Name} {parsed.GetValue(option)}: expected 1 or more");
+            Lengths Length(Flag<int> option) => Lengths.Read(option.Name, $"{parsed.GetValue(option)}");
             var inFlight = parsed.GetValue(concurrency);
-            if (inFlight > Arrivals.MostInFlight)
-                throw new LoadTestException($"--concurrency {inFlight}: one client has {Arrivals.MostInFlight} requests in flight at most");
+            if (inFlight is < 1 or > Arrivals.MostInFlight)
+                throw new LoadTestException($"--concurrency {inFlight}: expected 1 or more, at most {Arrivals.MostInFlight} in flight");
             var seconds = new LoadBounds { Seconds = parsed.GetValue(duration) }.Validate().Seconds!.Value;
-            var ceiling = await CeilingRun.MeasureAsync(parsed.GetValue(kind)!, inFlight, seconds, parsed.GetValue(prompt),
-                parsed.GetValue(output), cancellation);
+            var (prompts, outputs) = (Length(prompt), Length(output));
+            var ceiling = await CeilingRun.MeasureAsync(parsed.GetValue(kind)!, inFlight, seconds, prompts, outputs, cancellation);
             json.Write(parsed, ceiling, RunReport.Lines(ceiling));
             return 0;
         });

@@ -1,7 +1,5 @@
 using System.CommandLine;
-using Btx.Cli;
 using Btx.LoadTests.Comparing;
-using Btx.LoadTests.Costs;
 
 namespace Btx.LoadTests.Verbs;
 

@@ -1,7 +1,5 @@
 using System.CommandLine;
 using System.Globalization;
-using Btx.Cli;
-using Btx.LoadTests.Costs;
 using Btx.LoadTests.Planning;
 
 namespace Btx.LoadTests.Verbs;
@@ -98,10 +96,8 @@ internal sealed class PlanVerb
         var load = new PlannedLoad(Between("--load", rate, 0, 1e6), Between("--prompt-tokens", parsed.GetValue(_prompt), 0, 1e6),
             Between("--output-tokens", parsed.GetValue(_output), 0, 1e6), parsed.GetValue(_mix)!,
             parsed.GetValue(_interToken) is { } limit ? Between("--inter-token", limit, 0, 3600) : null);
-        var (mode, k) = (parsed.GetValue(_mode)!, parsed.GetValue(_k));
-        if (k < 1) throw new LoadTestException($"--k is {k}; expected 1 or more");
-        if (mode is "top_k" or "moe" && k > experts.Min())
-            throw new LoadTestException($"--k is {k}, more than the {experts.Min()} of --experts");
+        var mode = parsed.GetValue(_mode)!;
+        var k = (int)Between("--k", parsed.GetValue(_k), 0, mode is "top_k" or "moe" ? experts.Min() : int.MaxValue);
         var routing = new PlannedRouting(mode, k, parsed.GetValue(_choice)!);
         var rules = new ServiceRules(Between("--utilisation", parsed.GetValue(_utilisation), 0, 0.99),
             Between("--memory-share", parsed.GetValue(_memoryShare), 0, 1), (int)Between("--slots", parsed.GetValue(_slots), 0, 1024));
@@ -109,8 +105,7 @@ internal sealed class PlanVerb
         if (parsed.GetValue(_run) is not { } directory)
         {
             if (target is null)
-                throw new LoadTestException("no machine to plan for: give --machine FILE, or --bandwidth and --memory, or --run RUN for "
-                    + "the machine that was measured");
+                throw new LoadTestException("no machine to plan for: give --machine, or --bandwidth and --memory, or --run");
             var expert = Expert(parsed, null);
             var costs = StepCosts.Of(target, expert, routing, Between("--efficiency", parsed.GetValue(_efficiency), 0, 1),
                 Between("--step-overhead", parsed.GetValue(_overhead), 0, 60, orLow: true));
@@ -125,7 +120,6 @@ internal sealed class PlanVerb
         return new CapacityPlanner(planned, on, load, routing, fitted, rules).Plan(experts);
     }
 
-    /// <param name="fitted">Parameters of a measured expert, if there is one.</param>
     private ExpertSize Expert(ParseResult parsed, double? fitted)
     {
         var parameters = parsed.GetValue(_parameters) is { } text ? ExpertSize.ReadParameters("--expert-parameters", text)
@@ -137,25 +131,26 @@ internal sealed class PlanVerb
 
     private MachineSpec? Machine(ParseResult parsed)
     {
-        var (b, m) = (parsed.GetValue(_bandwidth), parsed.GetValue(_memory));
+        var given = (parsed.GetValue(_bandwidth), parsed.GetValue(_memory));
         if (parsed.GetValue(_machine) is { } file)
-            return b is null && m is null ? MachineSpec.Read(file)
+            return given is (null, null) ? MachineSpec.Read(file)
                 : throw new LoadTestException("--machine and --bandwidth or --memory both describe the machine; give one of the two");
-        if (b is null && m is null) return null;
-        if (b is null || m is null)
-            throw new LoadTestException($"{(b is null ? "--bandwidth" : "--memory")} is missing: a machine needs both");
-        return new MachineSpec
+        return given switch
         {
-            Bandwidth = b.Value,
-            Memory = m.Value,
-            Devices = parsed.GetValue(_devices),
-            Teraflops = parsed.GetValue(_teraflops),
-        }.Checked("--bandwidth, --memory, --devices, --teraflops");
+            (null, null) => null,
+            ({ } bandwidth, { } memory) => new MachineSpec
+            {
+                Bandwidth = bandwidth,
+                Memory = memory,
+                Devices = parsed.GetValue(_devices),
+                Teraflops = parsed.GetValue(_teraflops),
+            }.Checked("--bandwidth, --memory, --devices, --teraflops"),
+            (var bandwidth, _) => throw new LoadTestException($"{(bandwidth is null ? "--bandwidth" : "--memory")} is missing: give both"),
+        };
     }
 
     /// <summary>A value above <paramref name="low"/> up to <paramref name="high"/>, or a message.</summary>
     private static double Between(string option, double value, double low, double high, bool orLow = false) =>
         (value > low || (orLow && value == low)) && value <= high ? value
-        : throw new LoadTestException($"{option} is {value}; expected a number {(orLow ? "from" : "above")} {low}{(orLow ? "" : ",")} to "
-            + $"{high:#,##0.##}");
+        : throw new LoadTestException($"{option} is {value}; expected a number {(orLow ? "from" : "above")} {low}, to {high:#,##0.##}");
 }

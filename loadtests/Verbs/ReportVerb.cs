@@ -1,6 +1,4 @@
 using System.CommandLine;
-using Btx.Cli;
-using Btx.LoadTests.Measuring;
 using Btx.LoadTests.Report;
 
 namespace Btx.LoadTests.Verbs;
@@ -36,7 +34,7 @@ internal static class ReportVerb
             double[] percents = [.. text.Split(',', StringSplitOptions.TrimEntries)
                 .Select(p => double.TryParse(p, out var percent) && percent is >= 0 and <= 1000 ? percent
                 : throw new LoadTestException($"--within {text}: \"{p}\"; expected per cent, such as 2 or 1,5"))];
-            var page = ReportPage.Of(ReportModel.Read(directory).Analyse(directory, asked, percents));
+            var page = ReportPage.Of(ReportModel.Of(RunFiles.Read(directory), asked, percents));
             json.Write(parsed, page.Model.Analysis, Lines(page,
                 LoadTestException.Wrap($"{directory}: the report cannot be written", () => page.Write(directory))));
             foreach (var problem in page.Model.Faults) parsed.InvocationConfiguration.Error.WriteLine($"left out: {problem}");

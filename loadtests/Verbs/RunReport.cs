@@ -1,17 +1,8 @@
-using Btx.Cli;
-using Btx.LoadTests.Ceilings;
-using Btx.LoadTests.Records;
-
 namespace Btx.LoadTests.Verbs;
 
 /// <summary>What <c>run --json</c> writes.</summary>
-/// <param name="Verdict">On the objective; null without one.</param>
-/// <param name="Ceiling">Null: it was not measured.</param>
 /// <param name="ProcessorShare">Processor seconds of the generator a second, while it measured.</param>
-/// <param name="GivenUp">Why the load was given up before its bound; null: it was not.</param>
-/// <param name="Errors">The first message of each status that is a failure.</param>
 /// <param name="Shortened">Requests that were asked longer than the context and were cut.</param>
-/// <param name="Unwritten">What could not be written into the run's directory.</param>
 internal sealed record RunResult(RunDescription Description, PointResult Point, string? Verdict, Ceiling? Ceiling, double ProcessorShare,
     string? GivenUp, bool Stopped, IReadOnlyDictionary<string, string> Errors, int Shortened, IReadOnlyList<string> Unwritten)
 {
@@ -50,10 +41,7 @@ internal static class RunReport
                 yield return "warning: that is more than half: the generator may have held the load back; spread it over several "
                     + "machines, or trust the server's figures";
         }
-        else
-        {
-            yield return $"generator   {result.ProcessorShare:P0} of a core; its ceiling was not measured";
-        }
+        else yield return $"generator   {result.ProcessorShare:P0} of a core; its ceiling was not measured";
     }
 
     public static IEnumerable<string> Lines(Ceiling ceiling)
@@ -88,12 +76,7 @@ internal static class RunReport
     private static string Cell(Estimate estimate) => estimate is { Low: { } low, High: { } high }
         ? $"{Milliseconds(estimate.Value)} [{Milliseconds(low)}, {Milliseconds(high)}]" : $"{Milliseconds(estimate.Value)} [too few]";
 
-    private static string Milliseconds(double seconds) => (seconds * 1000) switch
-    {
-        >= 1000 and var ms => $"{ms:0}",
-        >= 10 and var ms => $"{ms:0.0}",
-        var ms => $"{ms:0.00}"
-    };
+    private static string Milliseconds(double seconds) => $"{seconds * 1000:0.00}";
 
     private static string Mean(long tokens, LoadSummary summary) => summary.Requests == summary.Failed ? "-"
         : $"{tokens / (double)(summary.Requests - summary.Failed):0.0}";

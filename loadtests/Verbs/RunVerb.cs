@@ -1,11 +1,4 @@
 using System.CommandLine;
-using System.Text.Json;
-using Btx.Cli;
-using Btx.LoadTests.Ceilings;
-using Btx.LoadTests.Clients;
-using Btx.LoadTests.Load;
-using Btx.LoadTests.Measuring;
-using Btx.LoadTests.Records;
 
 namespace Btx.LoadTests.Verbs;
 
@@ -94,8 +87,7 @@ internal sealed class RunVerb
         using var metrics = http is null ? null : new ServerMetrics(http, key);
         var served = await client.DescribeAsync(cancellation);
         if (served.ContextLength > 0 && outputs.Max >= served.ContextLength)
-            throw new LoadTestException($"--output-tokens {outputs.Text}: up to {outputs.Max} tokens; prompt and answer together have "
-                + $"{served.ContextLength} in this model");
+            throw new LoadTestException($"--output-tokens {outputs.Text}: prompt and answer together have {served.ContextLength}");
         var ruler = await PromptRuler.MeasureAsync(client, texts, mix, routing, served, prompts, seed, cancellation);
         var description = RunDescription.Now(SweepVerb.CommandLine(),
             new(kind, $"{texts.Name}; {mix.Text}", Described(prompts, arrivals, a => a.PromptTokens),
@@ -105,8 +97,7 @@ internal sealed class RunVerb
                     arrivals.Recorded is not null ? "the trace's end" : null }.OfType<string>())), objective, seed);
         Keep(parsed, RunDirectory.Description, path => RunJson.Write(path, description));
         if (ceiling is null && !parsed.GetValue(_noCeiling))
-            ceiling = await CeilingRun.MeasureAsync(kind, arrivals.Concurrency ?? 32, CeilingSeconds, Math.Max(1, (int)prompts.Median),
-                Math.Max(1, (int)outputs.Median), cancellation);
+            ceiling = await CeilingRun.MeasureAsync(kind, arrivals.Concurrency ?? 32, CeilingSeconds, prompts, outputs, cancellation);
         if (ceiling is not null) Keep(parsed, RunDirectory.CeilingFile, path => RunJson.Write(path, ceiling));
 
         var settings = Settings(routing, arrivals, served);
@@ -177,17 +168,15 @@ internal sealed class RunVerb
     {
         if (parsed.GetValue(_ceiling) is not { } file) return null;
         var known = RunJson.Read<Ceiling>(file);
-        return known.Door == kind ? known : throw new LoadTestException($"--ceiling {file}: is of {known.Door}, the load goes through "
-            + $"{kind}; measure that one with `btx loadtest ceiling --door {kind}`");
+        return known.Door == kind ? known
+            : throw new LoadTestException($"--ceiling {file}: is of {known.Door}; `btx loadtest ceiling --door {kind}` measures this one");
     }
 
     private static void RequireFree(string? directory)
     {
-        if (directory is null) return;
-        if (File.Exists(Path.Combine(directory, RunDirectory.Description)))
-            throw new LoadTestException($"--out {directory}: holds a run already; name another directory");
-        if (Directory.Exists(directory) && Directory.EnumerateFileSystemEntries(directory).Any())
-            throw new LoadTestException($"--out {directory}: holds something else than a run; name a new directory or an empty one");
+        if (!Directory.Exists(directory) || !Directory.EnumerateFileSystemEntries(directory).Any()) return;
+        var holds = File.Exists(Path.Combine(directory, RunDirectory.Description)) ? "a run already" : "something else than a run";
+        throw new LoadTestException($"--out {directory}: holds {holds}; name another directory");
     }
 
     // Writes one of the run's files, if a directory is asked for.
@@ -204,13 +193,8 @@ internal sealed class RunVerb
     // As a sweep's point.
     private static PointSettings Settings(RoutingChoice routing, Arrivals arrivals, ServedFacts served)
     {
-        var k = routing.Mode switch
-        {
-            "top_k" or "moe" => routing.K,
-            "ensemble" => served.Experts.Count,
-            "average" or "expert" => 1,
-            _ => (int?)null,
-        };
+        var k = routing.Mode is "top_k" or "moe" ? routing.K : routing.Mode == "ensemble" ? served.Experts.Count
+            : routing.Mode == "top_p" ? null : (int?)1;
         return new(routing.Mode, k, arrivals.Concurrency is null ? "open" : "closed", arrivals.Concurrency, arrivals.Rate,
             served.Precision.Length > 0 ? served.Precision : PointSettings.Unknown, new Dictionary<string, string>());
     }

@@ -1,9 +1,4 @@
 using System.CommandLine;
-using System.Text.Json;
-using Btx.Cli;
-using Btx.LoadTests.Load;
-using Btx.LoadTests.Measuring;
-using Btx.LoadTests.Records;
 
 namespace Btx.LoadTests.Verbs;
 

@@ -1,9 +1,4 @@
 using System.CommandLine;
-using Btx.Cli;
-using Btx.LoadTests.Changes;
-using Btx.LoadTests.Clients;
-using Btx.LoadTests.Load;
-using Btx.LoadTests.Quality;
 using Btx.LoadTests.Sweeps;
 using Btx.V1;
 
@@ -75,12 +70,12 @@ internal sealed class SweepFlags
             parsed.GetValue(_k) is { Length: > 0 } k ? ValueList.Integers("--k", k) : null)
         {
             RateShares = shares,
-            Peers = [.. peers.Choices.Select(c => (c.Mode, c.Precision))],
+            Peers = [.. peers.Select(c => (c.Mode, c.Precision))],
             Options = ServerOptions(parsed.GetValue(_option)!),
         };
         grid.Validate();
         var texts = PromptTexts.Read(parsed.GetValue(_shared.Corpus)!);
-        var servers = Servers(parsed, grid);
+        var servers = Servers(parsed, grid, peers);
         var repeats = Positive("--repeats", parsed.GetValue(_repeats) ?? (quick ? 2 : 3));
         var referenceEvery = Positive("--reference-every", parsed.GetValue(_referenceEvery) ?? 8);
         var bounds = new LoadBounds(WarmUpSeconds: parsed.GetValue(_warmUp) ?? (quick ? 0.3 : 2),
@@ -93,8 +88,6 @@ internal sealed class SweepFlags
             Lengths.Read("--output-tokens", outputs), bounds, heat, parsed.GetValue(_shared.Seed), _shared.ReadObjective(parsed));
         var asked = new Dictionary<string, string>(StringComparer.Ordinal)
         {
-            ["--modes"] = parsed.GetValue(_modes) ?? "all",
-            ["--k"] = parsed.GetValue(_k) ?? "all",
             ["--concurrency"] = concurrency,
             ["--rate"] = rate.Length == 0 ? "none" : rate,
             ["--rate-modes"] = grid.RateModes is null ? "all" : string.Join(',', grid.RateModes),
@@ -103,23 +96,20 @@ internal sealed class SweepFlags
             ["--repeats"] = $"{repeats}",
             ["--reference-every"] = $"{referenceEvery}",
             ["--duration"] = $"{bounds.Seconds}",
-            ["--requests"] = bounds.Requests is { } n ? $"{n}" : "any",
             ["--warm-up"] = $"{bounds.WarmUpSeconds}",
-            ["--timeout"] = $"{bounds.TimeoutSeconds}",
             ["--prompt-tokens"] = prompts,
             ["--output-tokens"] = outputs,
-            ["--domains"] = parsed.GetValue(_shared.Domains) ?? "all",
-            ["--objective"] = parsed.GetValue(_shared.Objective) ?? "none",
-            ["--seed"] = $"{shape.Seed}",
             ["--precision"] = string.Join(',', servers.Precisions),
-            ["--peer"] = string.Join(' ', peers.Choices),
-            ["--peer-threads"] = $"{peers.Threads}",
+            ["--peer"] = string.Join(' ', peers),
         };
+        foreach (var (option, usual) in new (Option, string)[] { (_modes, "all"), (_k, "all"), (_requests, "any"), (_shared.Domains, "all"),
+            (_shared.Objective, "none"), (_shared.Timeout, "120"), (_shared.Seed, "1"), (_peerThreads, "1") })
+            asked[option.Name] = parsed.GetResult(option) is { Tokens: [var said] } ? said.Value : usual;
         return new(parsed.GetValue(_out)!, asked, grid, servers, shape, peers, repeats, referenceEvery, quick ? 0.5 : 3,
-            parsed.GetValue(_shared.Corpus)!, Quality(parsed), Change(parsed, servers, grid));
+            Quality(parsed), Change(parsed, servers, grid));
     }
 
-    private ServerInputs Servers(ParseResult parsed, Grid grid)
+    private ServerInputs Servers(ParseResult parsed, Grid grid, IReadOnlyList<PeerChoice> peers)
     {
         var forests = ServerInputs.ByPrecision("--forest", parsed.GetValue(_forest)!, ServerInputs.ForestFile);
         var mixtures = ServerInputs.ByPrecision("--btx", parsed.GetValue(_mixture)!, ServerInputs.MixtureFile);
@@ -135,17 +125,18 @@ internal sealed class SweepFlags
             throw new LoadTestException($"--precision {missing}: neither --forest nor --btx is of it, only of {string.Join(", ", given)}");
         var (grpc, http) = running is null ? default : ServerAddress.ParseServer(ServerFlag.Name, running, parsed.GetValue(_remote));
         var onDemand = grid.Modes is { } modes && !modes.Any(m => m.StartsWith("average", StringComparison.Ordinal));
+        var program = running is null || peers.Any(p => p.Kind == PeerKind.Dense) ? ServerProcess.Program(parsed.GetValue(_program)) : [];
         return new(forests, mixtures, wanted ?? given, grid.Concurrency.DefaultIfEmpty(1).Max(), onDemand,
-            grid.Options.ToDictionary(o => o.Key, o => o.Value[0]), running is null ? ServerProcess.Program(parsed.GetValue(_program)) : [],
-            grpc, http, running is null ? null : ServerAddress.ReadKey(parsed, _key));
+            grid.Options.ToDictionary(o => o.Key, o => o.Value[0]), program, grpc, http,
+            running is null ? null : ServerAddress.ReadKey(parsed, _key));
     }
 
-    private PeerRequest Peers(ParseResult parsed)
+    private PeerChoice[] Peers(ParseResult parsed)
     {
-        var choices = PeerChoice.ParseAll(parsed.GetValue(_peer)!);
         var threads = Positive("--peer-threads", parsed.GetValue(_peerThreads));
-        foreach (var choice in choices.Where(c => c.Kind != PeerKind.Dense)) _ = choice.Command(threads, 1, 0); // is it built?
-        return new(choices, threads, choices.Any(c => c.Kind == PeerKind.Dense) ? ServerProcess.Program(parsed.GetValue(_program)) : []);
+        PeerChoice[] peers = [.. PeerChoice.ParseAll(parsed.GetValue(_peer)!).Select(c => c with { Threads = threads })];
+        foreach (var peer in peers.Where(p => p.Kind != PeerKind.Dense)) _ = peer.Command(1, 0); // is it built?
+        return peers;
     }
 
     private QualityRequest Quality(ParseResult parsed)
@@ -166,8 +157,7 @@ internal sealed class SweepFlags
             throw new LoadTestException($"--change-expert {guest}: says already what is changed; leave --change {kind} out");
         if (guest is not null && !Directory.Exists(guest)) throw new LoadTestException($"--change-expert {guest}: no such directory");
         if (!possible && (guest is not null || kind == "remove-add"))
-            throw new LoadTestException($"{(guest is null ? "--change remove-add" : $"--change-expert {guest}")}: a forest is changed only "
-                + "on a server that the sweep starts, on a copy; give --forest DIR, not --server");
+            throw new LoadTestException("--change and --change-expert change a copy of a forest; give --forest DIR, not --server");
         return new(kind == "none" || !possible ? 0 : rounds ?? (quick ? 1 : 3), guest,
             Math.Min(4, grid.Concurrency.DefaultIfEmpty(4).Max()), TimeSpan.FromSeconds(quick ? 1 : 5));
     }

@@ -1,6 +1,4 @@
 using System.CommandLine;
-using Btx.Cli;
-using Btx.LoadTests.Records;
 using Btx.LoadTests.Sweeps;
 
 namespace Btx.LoadTests.Verbs;

@@ -1,4 +1,4 @@
-using Btx.Model;
+using System.Runtime.InteropServices;
 using Btx.Model.Configuration;
 using Btx.Model.Files;
 using Btx.Model.Forests;
@@ -12,14 +12,12 @@ internal static class DenseForest
 {
     private const string Expert = "dense";
 
-    /// <summary>The dense counterpart of a BTX model at k experts a token: the same network, its feed-forward k times as wide, so as many
-    /// parameters are active. Random weights: speed does not ask what they say.</summary>
+    /// <summary>The dense counterpart of a BTX model at k experts a token: as many active parameters, random weights.</summary>
     public static LlamaConfig Like(string moe, int k, string forest)
     {
         var config = LlamaConfig.Load(moe);
         if (config.Moe is not { } m)
-            throw new BtxException($"{Path.Combine(moe, LlamaConfig.FileName)}: no BTX model; --btx takes the directory of one "
-                + "(train mix, train finetune) or of a served one");
+            throw new BtxException($"{Path.Combine(moe, LlamaConfig.FileName)}: no BTX model; name the directory of one");
         if (k < 1 || k > m.Experts) throw new BtxException($"--k {k}: {moe} has {m.Experts} experts; use 1..{m.Experts}");
         var dense = config with { Moe = null, IntermediateSize = k * config.IntermediateSize, TorchDtype = "float32" };
         Write(forest, directory =>
@@ -62,19 +60,9 @@ internal static class DenseForest
     }
 
     // Variance 1/inputs for matrices and norms of 1: activations stay in the range of a trained model's.
-    private static unsafe void Fill(long[] shape, Span<byte> to, Random random)
+    private static void Fill(long[] shape, Span<byte> to, Random random)
     {
-        fixed (byte* start = to)
-        {
-            var values = new Span<float>((float*)start, to.Length / sizeof(float));
-            if (shape.Length == 1)
-            {
-                values.Fill(1);
-                return;
-            }
-
-            var scale = MathF.Sqrt(3f / shape[1]);
-            foreach (ref var v in values) v = scale * ((2 * random.NextSingle()) - 1);
-        }
+        var scale = shape.Length == 1 ? 0 : MathF.Sqrt(3f / shape[1]);
+        foreach (ref var v in MemoryMarshal.Cast<byte, float>(to)) v = scale == 0 ? 1 : scale * ((2 * random.NextSingle()) - 1);
     }
 }

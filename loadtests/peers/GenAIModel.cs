@@ -1,12 +1,10 @@
 using System.Text.Json;
-using System.Text.Json.Nodes;
-using Btx.Model;
+using Btx.Model.Configuration;
 using Microsoft.ML.OnnxRuntimeGenAI;
 
 namespace Btx.Peers;
 
-/// <summary>ONNX Runtime GenAI's Generator with a batch of sequences: requests that wait when a batch begins share it, later ones wait
-/// until its longest has ended; its C# interface has no other batching.</summary>
+/// <summary>ONNX Runtime GenAI's Generator with a batch: requests that wait when it begins share it, later ones wait.</summary>
 internal sealed class GenAIModel : IPeerModel
 {
     private readonly Config _config;
@@ -24,17 +22,15 @@ internal sealed class GenAIModel : IPeerModel
             throw new BtxException($"{path}: not found; make it with `btx export --forest F --out S --genai` and name S/weights/EXPERT");
         try
         {
-            var described = JsonNode.Parse(File.ReadAllBytes(path))!["model"]!;
-            var (vocabulary, context) = ((int)described["vocab_size"]!, (int)described["context_length"]!);
-            _padding = vocabulary - 1;
+            var model = LlamaConfig.Load(directory);
+            _padding = model.VocabSize - 1;
             _config = new Config(directory);
             var decoder = new { session_options = new { intra_op_num_threads = options.Threads } };
             _config.Overlay(JsonSerializer.Serialize(new { model = new { pad_token_id = _padding, decoder } }));
             _model = new(_config);
-            var dtype = (string?)JsonNode.Parse(File.ReadAllBytes(Path.Combine(directory, "config.json")))!["torch_dtype"];
-            context = Math.Min(options.Context ?? context, context);
-            Description = new($"ONNX Runtime GenAI {version}", options.Threads, options.Slots, context, vocabulary,
-                dtype == "float16" ? "fp16" : "fp32", "one Generator of a batch; a batch ends before the next begins");
+            Description = new($"ONNX Runtime GenAI {version}", options.Threads, options.Slots,
+                Math.Min(options.Context ?? int.MaxValue, model.MaxPositionEmbeddings), model.VocabSize,
+                model.TorchDtype == "float16" ? "fp16" : "fp32", "one Generator of a batch; a batch ends before the next begins");
         }
         catch (OnnxRuntimeGenAIException e)
         {

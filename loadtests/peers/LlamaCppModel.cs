@@ -1,23 +1,20 @@
 using System.Numerics.Tensors;
-using Btx.Model;
 using LLama;
 using LLama.Common;
 using LLama.Native;
 
 namespace Btx.Peers;
 
-/// <summary>Parallel sequences in one context of llama.cpp, as its own server runs them: each step decodes one token of every running
-/// sequence and, in the same batch, the prompts of those that just came.</summary>
+/// <summary>Parallel sequences in one context, as llama.cpp's own server runs them: prompts share the batches of decoding.</summary>
 internal sealed class LlamaCppModel : IPeerModel
 {
     private const int BatchTokens = 512;
     private readonly LLamaWeights _weights;
     private readonly LLamaContext _context;
     private readonly LLamaBatch _batch = new();
-    private readonly Sequence?[] _slots;
+    private readonly PeerRequest?[] _slots;
 
-    /// <param name="cache">fp16 with flash attention, the library's own default and the fastest; fp32 with plain attention: flash
-    /// attention on an fp32 cache takes twice the time.</param>
+    /// <param name="cache">fp16 with flash attention, the library's default; fp32 with plain attention, which is faster there.</param>
     public LlamaCppModel(string path, PeerSlots options, string? version, string precision, string cache)
     {
         // Only errors: what it says otherwise is pages long.
@@ -40,7 +37,7 @@ internal sealed class LlamaCppModel : IPeerModel
             var length = options.Context ?? _weights.ContextSize;
             parameters.ContextSize = (uint)((length + 255) / 256 * 256 * options.Slots); // llama.cpp's caches come in 256s
             _context = _weights.CreateContext(parameters);
-            _slots = new Sequence?[options.Slots];
+            _slots = new PeerRequest?[options.Slots];
             Description = new($"llama.cpp of LLamaSharp {version}", options.Threads, options.Slots, length, _weights.Vocab.Count, precision,
                 $"cache in {cache}, parallel sequences of one context that join and leave at any step");
         }
@@ -55,38 +52,36 @@ internal sealed class LlamaCppModel : IPeerModel
     public bool TryAdd(PeerRequest request)
     {
         var slot = Array.IndexOf(_slots, null);
-        if (slot >= 0) _slots[slot] = new(request);
+        if (slot >= 0) _slots[slot] = request;
         return slot >= 0;
     }
 
     public IReadOnlyList<(PeerRequest Request, int Token)> Step()
     {
         _batch.Clear();
-        var rows = new List<(Sequence Sequence, int Row)>();
+        var rows = new List<(PeerRequest Request, int Row)>();
         foreach (var decoding in new[] { true, false })
-        {
             for (var slot = 0; slot < _slots.Length; slot++)
             {
-                if (_slots[slot] is not { } s || s.Request.Generated > 0 != decoding) continue;
-                var end = decoding ? s.Read + 1 : s.Request.Prompt.Length;
+                if (_slots[slot] is not { } s || s.Generated > 0 != decoding) continue;
+                var end = decoding ? s.Read + 1 : s.Prompt.Length;
                 while (s.Read < end && _batch.TokenCount < BatchTokens)
                 {
-                    var token = decoding ? s.Last : s.Request.Prompt[s.Read];
+                    var token = decoding ? s.Last : s.Prompt[s.Read];
                     var row = _batch.Add(token, s.Read++, (LLamaSeqId)slot, s.Read == end);
                     if (s.Read == end) rows.Add((s, row));
                 }
             }
-        }
 
         if (_context.Decode(_batch) is not DecodeResult.Ok and var result)
             throw new BtxException($"llama_decode answered {result} for {_batch.TokenCount} tokens");
         foreach (var (s, row) in rows) s.Last = TensorPrimitives.IndexOfMax<float>(_context.NativeHandle.GetLogitsIth(row));
-        return [.. rows.Select(r => (r.Sequence.Request, r.Sequence.Last))];
+        return [.. rows.Select(r => (r.Request, r.Request.Last))];
     }
 
     public void Remove(PeerRequest request)
     {
-        var slot = Array.FindIndex(_slots, s => s?.Request == request);
+        var slot = Array.IndexOf(_slots, request);
         _context.NativeHandle.MemorySequenceRemove((LLamaSeqId)slot, -1, -1);
         _slots[slot] = null;
     }
@@ -95,14 +90,5 @@ internal sealed class LlamaCppModel : IPeerModel
     {
         _context.Dispose();
         _weights.Dispose();
-    }
-
-    private sealed class Sequence(PeerRequest request)
-    {
-        public PeerRequest Request { get; } = request;
-
-        public int Read { get; set; }
-
-        public int Last { get; set; }
     }
 }

@@ -1,16 +1,13 @@
 using System.Runtime.InteropServices;
 using System.Text;
 using System.Text.Json;
-using Btx.Model;
 using Btx.Model.Configuration;
 using Btx.Model.Files;
 using Btx.Model.Tensors;
 
 namespace Btx.Peers;
 
-/// <summary>Makes a GGUF file of architecture <c>llama</c> out of a Hugging Face Llama directory. llama.cpp turns neighbouring pairs of a
-/// head's dimensions, Hugging Face the first half with the second: the rows of the query and key projections are put in llama.cpp's
-/// order.</summary>
+/// <summary>Makes a GGUF file of a Hugging Face Llama directory; rows of query and key are put in llama.cpp's order of pairs.</summary>
 internal static class LlamaGguf
 {
     private const int Normal = 1, Control = 3, UserDefined = 4, Unused = 5; // types of tokens
@@ -106,18 +103,15 @@ internal static class LlamaGguf
             using var document = JsonDocument.Parse(File.ReadAllBytes(path));
             var root = document.RootElement;
             var model = root.GetProperty("model");
-            void Put(int id, string token, int type)
+            foreach (var (id, token, type) in model.GetProperty("vocab").EnumerateObject().Select(t => (t.Value.GetInt32(), t.Name, Normal))
+                .Concat(root.GetProperty("added_tokens").EnumerateArray().Select(t => (t.GetProperty("id").GetInt32(),
+                    t.GetProperty("content").GetString()!, t.GetProperty("special").GetBoolean() ? Control : UserDefined))))
             {
                 if (id < 0 || id >= tokens.Length)
-                    throw new BtxException($"{path}: token \"{BtxException.OneLine(token)}\" has id {id}; config.json "
-                        + $"has a vocab_size of {tokens.Length}");
+                    throw new BtxException($"{path}: \"{BtxException.OneLine(token)}\" has id {id}; the vocab_size is {tokens.Length}");
                 (tokens[id], types[id]) = (token, type);
             }
 
-            foreach (var token in model.GetProperty("vocab").EnumerateObject()) Put(token.Value.GetInt32(), token.Name, Normal);
-            foreach (var added in root.GetProperty("added_tokens").EnumerateArray())
-                Put(added.GetProperty("id").GetInt32(), added.GetProperty("content").GetString()!,
-                    added.GetProperty("special").GetBoolean() ? Control : UserDefined);
             merges = [.. model.GetProperty("merges").EnumerateArray()
                 .Select(m => m.ValueKind == JsonValueKind.Array ? $"{m[0].GetString()} {m[1].GetString()}" : m.GetString()!)];
             split = Split(root);
@@ -149,8 +143,7 @@ internal static class LlamaGguf
 /// <summary>Types of stored tensors, with ggml's numbers.</summary>
 internal enum GgufType : uint { F32 = 0, F16 = 1 }
 
-/// <summary>Writes a GGUF file, version 3, little-endian: magic, counts, metadata, a directory of tensors, then their data, each on a
-/// multiple of 32 bytes. Format: ggml's <c>docs/gguf.md</c>.</summary>
+/// <summary>Writes a GGUF file, version 3, little-endian, each tensor on a multiple of 32 bytes; see ggml's <c>docs/gguf.md</c>.</summary>
 internal sealed class GgufWriter
 {
     private readonly List<(string Key, uint Type, Action<BinaryWriter> Value)> _metadata = [];
@@ -168,7 +161,6 @@ internal sealed class GgufWriter
         _metadata.Add((key, 9, w => Array(w, 5, values, (to, value) => to.Write(value))));
 
     /// <param name="shape">As PyTorch says it, outermost first; the file lists it innermost first.</param>
-    /// <param name="data">Its bytes, C order.</param>
     public void Add(string name, GgufType type, IReadOnlyList<long> shape, Func<byte[]> data) => _tensors.Add((name, type, shape, data));
 
     public void Write(string path) => AtomicFile.Write(path, stream =>

@@ -1,7 +1,6 @@
 using System.Diagnostics;
 using System.Text.Json;
 using System.Threading.Channels;
-using Btx.Model;
 using Btx.Model.Tokens;
 
 namespace Btx.Peers;
@@ -28,11 +27,8 @@ internal interface IPeerModel : IDisposable
 internal sealed record PeerSlots(int Threads, int Slots, int? Context);
 
 /// <summary>What answers, said once when it is ready.</summary>
-/// <param name="Batching">How requests share a step, in words.</param>
-internal sealed record PeerDescription(string Name, int Threads, int Slots, int Context, int Vocabulary, string Precision, string Batching)
-{
-    public string Event { get; } = "ready";
-}
+internal sealed record PeerDescription(string Name, int Threads, int Slots, int Context, int Vocabulary, string Precision, string Batching,
+    string Event = "ready");
 
 /// <summary>A prompt to continue to exactly <see cref="MaxTokens"/>, unless the context ends before.</summary>
 internal sealed class PeerRequest(long id, int[] prompt, int maxTokens)
@@ -44,6 +40,12 @@ internal sealed class PeerRequest(long id, int[] prompt, int maxTokens)
     public int MaxTokens { get; } = maxTokens;
 
     public int Generated { get; set; }
+
+    /// <summary>Tokens that the model has taken in, and the last one that it made; for a model that asks for them.</summary>
+    public int Read { get; set; }
+
+    /// <inheritdoc cref="Read"/>
+    public int Last { get; set; }
 }
 
 /// <summary>Serves a model over two streams of JSON lines until the input ends. In: <c>{"id":1,"text":"It is","max_tokens":8}</c>, or token
@@ -121,13 +123,12 @@ internal sealed class PeerLoop(IPeerModel model, TextTokenizer tokenizer, TextRe
 
     private string? Problem(PeerRequest r)
     {
-        var d = model.Description;
-        if (r.Prompt.Length == 0) return "the prompt is empty";
-        if (r.Prompt.Length >= d.Context)
-            return $"the prompt has {r.Prompt.Length} tokens; the context holds {d.Context}, one of them to be generated";
-        if (r.MaxTokens < 1) return $"max_tokens is {r.MaxTokens}; expected 1 or more";
-        return Array.FindIndex(r.Prompt, t => t < 0 || t >= d.Vocabulary) is >= 0 and var at
-            ? $"prompt[{at}] is {r.Prompt[at]}; expected 0..{d.Vocabulary - 1}" : null;
+        var (d, length) = (model.Description, r.Prompt.Length);
+        return length == 0 ? "the prompt is empty"
+            : length >= d.Context ? $"the prompt has {length} tokens; the context holds {d.Context}, one of them to be generated"
+            : r.MaxTokens < 1 ? $"max_tokens is {r.MaxTokens}; expected 1 or more"
+            : Array.FindIndex(r.Prompt, t => t < 0 || t >= d.Vocabulary) is >= 0 and var at
+                ? $"prompt[{at}] is {r.Prompt[at]}; expected 0..{d.Vocabulary - 1}" : null;
     }
 
     private void Read()

@@ -1,7 +1,6 @@
 using System.CommandLine;
 using System.Reflection;
 using Btx.Cli;
-using Btx.Model;
 using Btx.Model.Tokens;
 using Btx.Peers;
 

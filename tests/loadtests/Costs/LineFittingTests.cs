@@ -50,7 +50,6 @@ public sealed class LineFittingTests
             s, i) => Enumerable.Range(0, 3).Select(r => Planted.Point(Planted.Closed("top_k", i + 1), s * (1 + (scatter * (r - 1))), r)))];
         Assert.NotEmpty(CostModel.Analyse(Points(0.005), null, new()).Lines[0].Breaks);
         Assert.Empty(CostModel.Analyse(Points(0.15), null, new()).Lines[0].Breaks);
-        Assert.Empty(CostModel.Analyse(Points(0.005), null, new() { Tolerance = 0.2 }).Lines[0].Breaks);
     }
 
     [Fact]

@@ -31,9 +31,9 @@ public sealed class LoadInputTests : IDisposable
     }
 
     [Theory]
-    [InlineData("law=1", "the corpus has no \"law\"; it has code, prose")]
-    [InlineData("code=0", "the weight of code is \"0\"")]
-    [InlineData("code=x", "the weight of code is \"x\"")]
+    [InlineData("law=1", "there is no \"law\"; there are code, prose")]
+    [InlineData("code=0", "code is \"0\"")]
+    [InlineData("code=x", "code is \"x\"; expected a number above 0")]
     [InlineData("code=1,code=2", "named twice")]
     public void A_bad_domain_mix_is_refused(string mix, string message) =>
     Assert.Contains(message, Assert.Throws<LoadTestException>(() => DomainMix.Read("--domains", mix, Plans.Texts.Domains)).Message);

@@ -30,7 +30,7 @@ public sealed class GreedyParityTests
             Experts = 1
         }, o => o with { GenAI = true });
         var place = peer == "genai" ? Path.Combine(served.Served, "weights", "alpha") : Path.Combine(served.Forest, "experts", "alpha");
-        var command = PeerChoice.Parse($"{peer}={place}").Command(1, slots, 0);
+        var command = PeerChoice.Parse($"{peer}={place}").Command(slots, 0);
         // the engine's is fp32
         var theirs = await AskAsync(peer == "genai" ? command : [.. command, "--cache", "fp32"]);
         await using var engine = ForestEngine.Start(new EngineOptions { Directory = served.Served, Threads = 1 });

@@ -14,10 +14,10 @@ public sealed class FirstScreenTests
             markdown[..markdown.IndexOf("\n## ", StringComparison.Ordinal)]);
     }
 
-    private static ReportPage Page(SyntheticRun run) => ReportPage.Of(ReportModel.Read(run.Directory).Analyse(run.Directory, null, [2]));
+    private static ReportPage Page(SyntheticRun run) => ReportPage.Of(ReportModel.Of(RunFiles.Read(run.Directory), null, [2]));
 
     private static ReportPage Page(PointResult[] points) =>
-        ReportPage.Of(new ReportModel("planted") { Points = points, Quality = UndecidedTests.Quality }.Analyse("", null, [1]));
+        ReportPage.Of(ReportModel.Of(new("planted") { Points = points, Quality = UndecidedTests.Quality }, null, [1]));
 
     [Theory]
     [InlineData("./btx loadtest sweep --quick --forest served --corpus corpus --out run", true)]
@@ -51,7 +51,7 @@ public sealed class FirstScreenTests
             BitsPerByte = UndecidedTests.Quality.BitsPerByte.Where(q =>
             q.Key.StartsWith("top_k", StringComparison.Ordinal)).ToDictionary()
         };
-        var page = ReportPage.Of(new ReportModel("planted") { Points = points, Quality = quality }.Analyse("", null, [1]));
+        var page = ReportPage.Of(ReportModel.Of(new("planted") { Points = points, Quality = quality }, null, [1]));
         Assert.StartsWith("No recommendation. The quality of the full ensemble, which others are held against, is not known",
             page.Headline.Answer, StringComparison.Ordinal);
     }

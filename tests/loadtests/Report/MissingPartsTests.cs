@@ -7,7 +7,7 @@ namespace Btx.LoadTests.Tests.Report;
 /// <summary>Whatever part of a run is missing or damaged, the rest is reported, and the report says what is missing.</summary>
 public sealed class MissingPartsTests
 {
-    private static ReportPage Page(string directory) => ReportPage.Of(ReportModel.Read(directory).Analyse(directory, null, [2]));
+    private static ReportPage Page(string directory) => ReportPage.Of(ReportModel.Of(RunFiles.Read(directory), null, [2]));
 
     private static void Parses(ReportPage page)
     {
@@ -60,7 +60,8 @@ public sealed class MissingPartsTests
         using var run = SyntheticRun.Whole();
         File.WriteAllText(Path.Combine(run.Directory, file), text);
         var page = Page(run.Directory);
-        Assert.EndsWith("it is damaged", Assert.Single(page.Model.Faults), StringComparison.Ordinal);
+        Assert.StartsWith(Path.Combine(run.Directory, file), Assert.Single(page.Model.Faults), StringComparison.Ordinal);
+        Assert.Equal([file], page.Model.Damaged);
         Parses(page);
     }
 
@@ -122,9 +123,9 @@ public sealed class MissingPartsTests
     public void A_directory_without_a_run_is_refused()
     {
         var missing = Path.Combine(Path.GetTempPath(), $"btx-none-{Guid.NewGuid():N}");
-        Assert.Contains(missing, Assert.Throws<LoadTestException>(() => ReportModel.Read(missing)).Message, StringComparison.Ordinal);
+        Assert.Contains(missing, Assert.Throws<LoadTestException>(() => RunFiles.Read(missing)).Message, StringComparison.Ordinal);
         using var run = new SyntheticRun();
-        Assert.Contains(RunDirectory.Points, Assert.Throws<LoadTestException>(() => ReportModel.Read(run.Directory)).Message,
+        Assert.Contains(RunDirectory.Points, Assert.Throws<LoadTestException>(() => RunFiles.Read(run.Directory)).Message,
             StringComparison.Ordinal);
     }
 }

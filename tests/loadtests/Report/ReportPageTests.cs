@@ -10,7 +10,7 @@ namespace Btx.LoadTests.Tests.Report;
 public sealed partial class ReportPageTests
 {
     private static ReportPage Page(SyntheticRun run, ServiceObjective? objective = null) =>
-        ReportPage.Of(ReportModel.Read(run.Directory).Analyse(run.Directory, objective, [2]));
+        ReportPage.Of(ReportModel.Of(RunFiles.Read(run.Directory), objective, [2]));
 
     /// <summary>The page is written so that it is XML too, except for the document type.</summary>
     private static XDocument Parse(string html) => XDocument.Parse(html[html.IndexOf('\n', StringComparison.Ordinal)..]);

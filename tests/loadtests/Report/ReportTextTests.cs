@@ -30,7 +30,7 @@ public sealed class ReportTextTests
                 run.Closed($"expert:{name}", 1, 1, repeat);
             }
 
-            var model = new ReportModel(name)
+            var model = new RunFiles(name)
             {
                 Points = run.Points,
                 Quality = new(name, new Dictionary<string, IReadOnlyDictionary<string, double>>
@@ -42,7 +42,7 @@ public sealed class ReportTextTests
                 Description = SyntheticRun.Description() with { Command = name },
                 Faults = [name],
             };
-            var page = ReportPage.Of(model.Analyse(run.Directory, null, [2]));
+            var page = ReportPage.Of(ReportModel.Of(model, null, [2]));
             var html = HtmlPage.Of(page);
             var parsed = XDocument.Parse(html[html.IndexOf('\n', StringComparison.Ordinal)..]);
             Assert.DoesNotContain(parsed.Descendants(), e => e.Name.LocalName == "script");

@@ -73,12 +73,12 @@ internal sealed class SyntheticRun : IDisposable
         var random = new Random(3);
         ChangeTimeline.Change[] changes =
         [
-            new("remove", "german", 5.02, 5.06, 5.9, [new("journal", 5.03), new("swap", 5.05)]),
-            new("add", "german", 12.1, 12.62, 14.3, [new("validate", 12.15), new("build", 12.2), new("prime", 12.5), new("swap", 12.6)]),
+            new("remove", "german", 5.02, 5.06, [new("journal", 5.03), new("swap", 5.05)]),
+            new("add", "german", 12.1, 12.62, [new("validate", 12.15), new("build", 12.2), new("prime", 12.5), new("swap", 12.6)]),
         ];
         var windows = Enumerable.Range(0, 80).Select(i => (From: i * 0.25, To: (i + 1) * 0.25)).Select(w =>
         {
-            var busy = changes.Any(c => w.To > c.Begin && w.From < c.Background);
+            var busy = changes.Any(c => w.To > c.Begin && w.From < c.End);
             return new ChangeTimeline.Window(w.From, w.To, w.From is 8 ? null : 0.014 + (0.002 * random.NextDouble()),
                 0.02 + (0.004 * random.NextDouble()), 0.024 + ((busy ? 0.03 : 0.008) * random.NextDouble()),
                 270 - (busy ? 40 : 0) + (10 * random.NextDouble()), 0);

@@ -57,7 +57,7 @@ public sealed class PlanVerbTests
     [InlineData("--load 5 --expert-parameters lots", Machine, "--expert-parameters lots: expected")]
     [InlineData("--load 5 --expert-parameters 125M --experts 8,x", Machine, "--experts 8,x: \"x\" is no number")]
     [InlineData("--load 5 --expert-parameters 125M --experts 0", Machine, "--experts 0: ")]
-    [InlineData("--load 5 --expert-parameters 125M --k 9", Machine, "--k is 9, more than the 8 of --experts")]
+    [InlineData("--load 5 --expert-parameters 125M --k 9", Machine, "--k is 9; expected a number above 0, to 8")]
     [InlineData("--load 5 --expert-parameters 125M --k 0", Machine, "--k is 0")]
     [InlineData("--load 5 --expert-parameters 125M --slots 0", Machine, "--slots is 0")]
     [InlineData("--load 5 --expert-parameters 125M --utilisation 1", Machine, "--utilisation is 1")]

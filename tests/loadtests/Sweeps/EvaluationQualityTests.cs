@@ -1,9 +1,9 @@
 using System.Text.Json.Nodes;
-using Btx.LoadTests.Quality;
+using Btx.LoadTests.Sweeps;
 using Btx.LoadTests.Records;
 using Btx.LoadTests.Clients;
 
-namespace Btx.LoadTests.Tests.Quality;
+namespace Btx.LoadTests.Tests.Sweeps;
 
 public sealed class EvaluationQualityTests : IDisposable
 {

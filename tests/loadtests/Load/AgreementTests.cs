@@ -1,9 +1,8 @@
 using Btx.LoadTests.Clients;
 using Btx.LoadTests.Load;
-using Btx.LoadTests.Measuring;
 using Btx.LoadTests.Tests.Fakes;
 
-namespace Btx.LoadTests.Tests.Measuring;
+namespace Btx.LoadTests.Tests.Load;
 
 /// <summary>What the client saw is what the server counted.</summary>
 public sealed class AgreementTests(TinyServer server) : IClassFixture<TinyServer>

@@ -1,8 +1,4 @@
-using System.Globalization;
-using Btx.LoadTests.Records;
-using Btx.LoadTests.Statistics;
-
-namespace Btx.LoadTests.Measuring;
+namespace Btx.LoadTests.Load;
 
 public static class LoadFigures
 {
@@ -17,7 +13,7 @@ public static class LoadFigures
         var statuses = measured.GroupBy(r => r.Status).OrderByDescending(g => g.Count()).ThenBy(g => g.Key, StringComparer.Ordinal);
         return new(seconds, measured.Length, measured.Length - ok.Length, statuses.ToDictionary(g => g.Key, g => g.Count()),
             PromptTokens: ok.Sum(r => (long)r.PromptTokens), CompletionTokens: ok.Sum(r => (long)r.CompletionTokens),
-            TokensPerSecond: PerSecond(records.Where(r => r.Ok).Sum(r => TokensWithin(r, from, to))),
+            TokensPerSecond: PerSecond(records.Where(r => r.Ok).Sum(r => r.TokenTimes().Count(t => t > from && t <= to))),
             RequestsPerSecond: PerSecond(records.Count(r => r.Ok && r.End > from && r.End <= to)),
             OfferedPerSecond: PerSecond(measured.Length),
             GoodputPerSecond: objective is null ? null : PerSecond(ok.Count(r => ObjectiveCheck.Meets(objective, r))),
@@ -34,19 +30,6 @@ public static class LoadFigures
         return ordered.Length == 0 ? null : new(Quantile.OfOrdered(ordered, 0.5), Quantile.OfOrdered(ordered, 0.9),
             Quantile.OfOrdered(ordered, 0.99), ordered.Average(), ordered[^1]);
     }
-
-    private static int TokensWithin(RequestRecord record, double from, double to)
-    {
-        if (record.FirstToken is not { } at) return 0;
-        var count = at > from && at <= to ? 1 : 0;
-        foreach (var gap in record.Gaps)
-        {
-            at += gap;
-            if (at > from && at <= to) count++;
-        }
-
-        return count;
-    }
 }
 
 /// <summary>Does a load meet an objective, and if not, by how much?</summary>
@@ -57,23 +40,11 @@ public static class ObjectiveCheck
     /// <summary>Reads <c>ttft=0.5,itl=0.05,e2e=2,share=0.99</c>.</summary>
     public static ServiceObjective Read(string option, string text)
     {
-        var limits = new Dictionary<string, double>(StringComparer.Ordinal);
-        foreach (var part in text.Split(','))
-        {
-            if (part.Split('=', 2).Select(p => p.Trim()).ToArray() is not [("ttft" or "itl" or "e2e" or "share") and var name, var value])
-                throw new LoadTestException($"{option} {text}: \"{part}\"; expected {Forms}");
-            if (!double.TryParse(value, CultureInfo.InvariantCulture, out var limit) || !(limit > 0) || !double.IsFinite(limit)
-                || (name == "share" && limit > 1))
-                throw new LoadTestException($"{option} {text}: {name} is \"{value}\"; expected "
-                    + (name == "share" ? "above 0, to 1" : "seconds, above 0"));
-            if (!limits.TryAdd(name, limit)) throw new LoadTestException($"{option} {text}: {name} is named twice");
-        }
-
+        var limits = Specification.Numbers(option, text, ["ttft", "itl", "e2e", "share"]);
         double? Limit(string name) => limits.TryGetValue(name, out var limit) ? limit : null;
-        var objective = new ServiceObjective(Limit("ttft"), Limit("itl"), Limit("e2e"));
-        if (objective is { TimeToFirstToken: null, InterToken: null, EndToEnd: null })
-            throw new LoadTestException($"{option} {text}: limits nothing; expected {Forms}");
-        return Limit("share") is { } share ? objective with { Share = share } : objective;
+        var objective = new ServiceObjective(Limit("ttft"), Limit("itl"), Limit("e2e"), Limit("share") ?? 0.99);
+        return objective is not (null, null, null, _) and { Share: <= 1 } ? objective
+            : throw new LoadTestException($"{option} {text}: limits nothing, or a share above 1; expected {Forms}");
     }
 
     public static bool Meets(ServiceObjective objective, RequestRecord r) => r.Ok && Excess(objective, r).All(e => e.Excess <= 1);

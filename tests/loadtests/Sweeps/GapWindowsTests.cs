@@ -1,7 +1,7 @@
-using Btx.LoadTests.Changes;
+using Btx.LoadTests.Sweeps;
 using Btx.LoadTests.Records;
 
-namespace Btx.LoadTests.Tests.Changes;
+namespace Btx.LoadTests.Tests.Sweeps;
 
 public sealed class GapWindowsTests
 {

@@ -1,14 +1,9 @@
 using System.Diagnostics;
 using System.Text.Json.Nodes;
-using Btx.Cli;
-using Btx.LoadTests.Load;
-using Btx.LoadTests.Records;
-using Btx.LoadTests.Statistics;
-using Btx.LoadTests.Sweeps;
 using Btx.V1;
 using Grpc.Core;
 
-namespace Btx.LoadTests.Changes;
+namespace Btx.LoadTests.Sweeps;
 
 /// <summary>Which changes under load a sweep ends with.</summary>
 /// <param name="Rounds">How often an expert comes and leaves; 0: no changes.</param>
@@ -16,8 +11,7 @@ namespace Btx.LoadTests.Changes;
 /// <param name="Quiet">Time before, between and after changes.</param>
 internal sealed record ChangeRequest(int Rounds, string? Guest, int Concurrency, TimeSpan Quiet);
 
-/// <summary>What a client of a constant closed loop sees while an expert leaves the forest and comes again, or comes and leaves. The forest
-/// is a copy of the served one; the load is the sweep's.</summary>
+/// <summary>What a constant closed loop sees while an expert leaves a copy of the forest and comes again, or the reverse.</summary>
 internal sealed class ChangeExperiment(Servers servers, SweepPoints points, ChangeRequest request, ProgressItem progress)
 {
     public const double Slice = 0.25;
@@ -41,8 +35,7 @@ internal sealed class ChangeExperiment(Servers servers, SweepPoints points, Chan
         catch (RpcException e)
         {
             cancellation.ThrowIfCancellationRequested();
-            var cause = e.Status.Detail.Length > 0 ? e.Status.Detail.ReplaceLineEndings(" ") : e.StatusCode.ToString();
-            throw new LoadTestException($"the expert cannot be changed under load: {cause}", e);
+            throw new LoadTestException($"the expert cannot be changed under load: {GrpcClient.Reason(e)}", e);
         }
     }
 
@@ -65,8 +58,7 @@ internal sealed class ChangeExperiment(Servers servers, SweepPoints points, Chan
                 for (var change = 0; change < 2 * request.Rounds; change++)
                 {
                     progress.Report(change, "changes under load", 2 * request.Rounds);
-                    var isAddition = change % 2 == (request.Guest is null ? 1 : 0);
-                    await ChangeAsync(server, isAddition ? add : null, add.Name, Now, cancellation);
+                    await ChangeAsync(server, change % 2 == (request.Guest is null ? 1 : 0) ? add : null, add.Name, Now, cancellation);
                     await PauseAsync(running, cancellation);
                 }
             }
@@ -124,7 +116,7 @@ internal sealed class ChangeExperiment(Servers servers, SweepPoints points, Chan
 
         if (result is null)
             throw new LoadTestException(server.ExitReport($"the server ended the change ({kind} {name}) without a result"));
-        _changes.Add(new(kind, result.Change.Id, begin, now(), null, phases));
+        _changes.Add(new(kind, result.Change.Id, begin, now(), phases));
         progress.WriteLine($"      {kind} {name} under load: {now() - begin:0.00} s, the engine paused "
             + $"{1000 * (result.Swap?.PauseSeconds ?? 0):0.0} ms");
     }
@@ -132,8 +124,7 @@ internal sealed class ChangeExperiment(Servers servers, SweepPoints points, Chan
     // The load must go on: its end is the end of the experiment.
     private async Task PauseAsync(Task running, CancellationToken cancellation)
     {
-        var pause = Task.Delay(request.Quiet, cancellation);
-        await (await Task.WhenAny(pause, running));
+        await (await Task.WhenAny(Task.Delay(request.Quiet, cancellation), running));
         if (running.IsCompleted) throw new LoadTestException("changes under load: the load ended before the changes did");
     }
 }
@@ -141,33 +132,20 @@ internal sealed class ChangeExperiment(Servers servers, SweepPoints points, Chan
 /// <summary>What the clients of a load saw, in slices of its time. A gap counts where it ended.</summary>
 internal static class GapWindows
 {
-    /// <param name="slice">Seconds of a window; the last one may be shorter.</param>
     public static IReadOnlyList<ChangeTimeline.Window> Of(IReadOnlyCollection<RequestRecord> records, double seconds, double slice)
     {
         var count = Math.Max(1, (int)Math.Ceiling((seconds / slice) - 1e-9));
-        var gaps = Enumerable.Range(0, count).Select(_ => new List<double>()).ToArray();
-        var (tokens, failed) = (new int[count], new int[count]);
         int At(double time) => Math.Clamp((int)(time / slice), 0, count - 1);
-        foreach (var record in records)
+        var tokens = records.SelectMany(r => r.TokenTimes().Select((time, i) => (At: At(time), Gap: i > 0 ? r.Gaps[i - 1] : (double?)null)))
+            .ToLookup(t => t.At, t => t.Gap);
+        var failed = records.Where(r => !r.Ok).ToLookup(r => At(r.End ?? r.Sent));
+        return [.. Enumerable.Range(0, count).Select(w =>
         {
-            if (!record.Ok) failed[At(record.End ?? record.Sent)]++;
-            if (record.FirstToken is not { } time) continue;
-            tokens[At(time)]++;
-            foreach (var gap in record.Gaps)
-            {
-                time += gap;
-                tokens[At(time)]++;
-                gaps[At(time)].Add(gap);
-            }
-        }
-
-        return [.. gaps.Select((seen, w) =>
-        {
-            double[] ordered = [.. seen.Order()];
-            var (from, to, any) = (w * slice, Math.Min(seconds, (w + 1) * slice), ordered.Length > 0);
-            double? At(double share) => any ? Quantile.Value(ordered, share) : null;
-            return new ChangeTimeline.Window(from, to, At(0.5), At(0.99), any ? ordered[^1] : null, tokens[w] / Math.Max(1e-9, to - from),
-                failed[w]);
+            double[] gaps = [.. tokens[w].OfType<double>().Order()];
+            var (from, to) = (w * slice, Math.Min(seconds, (w + 1) * slice));
+            double? Gap(double share) => gaps.Length > 0 ? Quantile.Value(gaps, share) : null;
+            return new ChangeTimeline.Window(from, to, Gap(0.5), Gap(0.99), Gap(1), tokens[w].Count() / Math.Max(1e-9, to - from),
+                failed[w].Count());
         })];
     }
 }

@@ -1,8 +1,8 @@
-using Btx.LoadTests.Quality;
+using Btx.LoadTests.Sweeps;
 
-namespace Btx.LoadTests.Tests.Quality;
+namespace Btx.LoadTests.Tests.Sweeps;
 
-public sealed class TestSplitTests
+public sealed class TextPiecesTests
 {
     [Theory]
     [InlineData("one two three four", 9)]
@@ -13,15 +13,15 @@ public sealed class TestSplitTests
     [InlineData("", 4)]
     public void Pieces_make_the_document_again_and_are_short_enough(string document, int characters)
     {
-        string[] pieces = [.. TestSplit.Pieces(document, characters)];
+        string[] pieces = [.. TextPieces.Pieces(document, characters)];
         Assert.Equal(document, string.Concat(pieces));
         Assert.All(pieces, p => Assert.InRange(p.Length, 1, characters));
         Assert.All(pieces, p => Assert.False(char.IsLowSurrogate(p[0]) || char.IsHighSurrogate(p[^1])));
     }
 
     [Fact]
-    public void A_piece_ends_before_a_blank() => Assert.Equal(["one two", " three", " four"], TestSplit.Pieces("one two three four", 9));
+    public void A_piece_ends_before_a_blank() => Assert.Equal(["one two", " three", " four"], TextPieces.Pieces("one two three four", 9));
 
     [Fact]
-    public void Some_are_evenly_spread() => Assert.Equal([0, 3, 6], TestSplit.Spread([.. Enumerable.Range(0, 10)], 3));
+    public void Some_are_evenly_spread() => Assert.Equal([0, 3, 6], TextPieces.Spread([.. Enumerable.Range(0, 10)], 3));
 }

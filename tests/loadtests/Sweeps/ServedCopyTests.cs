@@ -1,7 +1,7 @@
 using System.Text.Json.Nodes;
-using Btx.LoadTests.Changes;
+using Btx.LoadTests.Sweeps;
 
-namespace Btx.LoadTests.Tests.Changes;
+namespace Btx.LoadTests.Tests.Sweeps;
 
 public sealed class ServedCopyTests : IDisposable
 {

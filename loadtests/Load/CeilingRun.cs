@@ -1,9 +1,5 @@
 using System.Buffers.Binary;
 using System.Text;
-using System.Text.Json;
-using Btx.LoadTests.Clients;
-using Btx.LoadTests.Load;
-using Btx.LoadTests.Records;
 using Btx.V1;
 using Google.Protobuf;
 using Microsoft.AspNetCore.Builder;
@@ -12,7 +8,7 @@ using Microsoft.AspNetCore.Http;
 using Microsoft.AspNetCore.Server.Kestrel.Core;
 using Microsoft.Extensions.Logging;
 
-namespace Btx.LoadTests.Ceilings;
+namespace Btx.LoadTests.Load;
 
 /// <summary>Measures what the generator itself can do.</summary>
 public static class CeilingRun
@@ -24,16 +20,18 @@ public static class CeilingRun
 
     /// <summary>Longer, where nothing ended in that time.</summary>
     /// <param name="seconds">That are measured; a fourth as many go before.</param>
-    public static async Task<Ceiling> MeasureAsync(string kind, int concurrency, double seconds, int promptWords, int outputTokens,
+    public static async Task<Ceiling> MeasureAsync(string kind, int concurrency, double seconds, Lengths prompts, Lengths outputs,
         CancellationToken cancellation)
     {
         await using var server = await InstantServer.StartAsync(cancellation);
-        await using IServerClient client = kind == "grpc" ? new GrpcClient(server.Grpc) : new OpenAiClient(server.Http);
-        var words = string.Join(' ', Enumerable.Repeat("word", promptWords));
-        var texts = new PromptTexts(new Dictionary<string, string[]> { ["word"] = [words] }, "a word");
+        await using IServerClient client = kind == "grpc" ? new GrpcClient(new(server.Urls.Last()))
+            : new OpenAiClient(new(server.Urls.First()));
+        var (words, tokens) = ((int)Math.Max(1, prompts.Median), (int)Math.Max(1, outputs.Median));
+        var text = string.Join(' ', Enumerable.Repeat("word", words));
+        var texts = new PromptTexts(new Dictionary<string, string[]> { ["word"] = [text] }, "a word");
         var ruler = new PromptRuler(new Dictionary<string, (double, double)> { ["word"] = ("word ".Length, "word ".Length) }, 0);
         var plan = new LoadPlan(Arrivals.Closed(concurrency), texts, ruler, DomainMix.Read("", null, texts.Domains),
-            Lengths.Fixed(promptWords), Lengths.Fixed(outputTokens), 0);
+            Lengths.Fixed(words), Lengths.Fixed(tokens), 0);
         for (var tries = 0; tries < Tries; tries++, seconds *= 2)
         {
             var bounds = new LoadBounds { WarmUpSeconds = Math.Max(0.25, seconds / 4), Seconds = seconds };
@@ -42,8 +40,9 @@ public static class CeilingRun
             cancellation.ThrowIfCancellationRequested();
             if (outcome.Records.FirstOrDefault(r => !r.Ok) is { } failed)
                 throw new LoadTestException($"the ceiling could not be measured: {failed.Status}: {failed.Error}");
-            if (outcome.Summarise() is { TokensPerSecond: > 0 and var tokens, RequestsPerSecond: > 0 and var requests })
-                return new(kind, concurrency, requests, tokens, outcome.ProcessorShare / tokens);
+            if (outcome.Summarise() is { TokensPerSecond: > 0, RequestsPerSecond: > 0 } summary)
+                return new(kind, concurrency, summary.RequestsPerSecond, summary.TokensPerSecond,
+                    outcome.ProcessorShare / summary.TokensPerSecond);
         }
 
         throw new LoadTestException($"the ceiling could not be measured: no request ended in {seconds / 2} s; is the machine busy?");
@@ -54,24 +53,17 @@ public static class CeilingRun
         ceiling.RequestsPerSecond > 0 ? load.RequestsPerSecond / ceiling.RequestsPerSecond : 0);
 }
 
-/// <summary>gRPC and HTTP without a model: every token is sent and flushed as a server does, as soon as the one before is on its way. It
-/// runs in this process, on loopback, so what is measured against it is what the generator can do at least.</summary>
-internal sealed class InstantServer : IAsyncDisposable
+/// <summary>gRPC and HTTP without a model, in this process: every token is sent and flushed as a server does, at once.</summary>
+internal static class InstantServer
 {
     private static readonly byte[] s_event = Encoding.UTF8.GetBytes("""
         data: {"id":"cmpl-0","object":"text_completion","created":0,"model":"forest","choices":[{"text":" word","logprobs":
         {"tokens":[" word"],"token_logprobs":[-1.5],"top_logprobs":[{}],"text_offset":[0]},"finish_reason":null,"index":0}],"usage":null}
         """.ReplaceLineEndings("") + "\n\n");
     private static readonly byte[] s_message = Framed(new GenerateResponse { Text = " word", TokenId = 1, Logprob = -1.5 });
-    private readonly WebApplication _app;
 
-    private InstantServer(WebApplication app) => (_app, Http, Grpc) = (app, new(app.Urls.First()), new(app.Urls.Last()));
-
-    public Uri Http { get; }
-
-    public Uri Grpc { get; }
-
-    public static async Task<InstantServer> StartAsync(CancellationToken cancellation)
+    /// <returns>It listens at two addresses: HTTP, then gRPC.</returns>
+    public static async Task<WebApplication> StartAsync(CancellationToken cancellation)
     {
         var builder = WebApplication.CreateEmptyBuilder(new());
         builder.Logging.ClearProviders();
@@ -87,24 +79,12 @@ internal sealed class InstantServer : IAsyncDisposable
         {
             using var body = new MemoryStream();
             await context.Request.Body.CopyToAsync(body, context.RequestAborted);
-            switch (context.Request.Path.Value)
-            {
-                case "/btx.v1.Inference/Generate":
-                    await GenerateAsync(context, body.ToArray());
-                    break;
-                case "/v1/completions":
-                    await CompleteAsync(context, body.ToArray());
-                    break;
-                default:
-                    context.Response.StatusCode = StatusCodes.Status404NotFound;
-                    break;
-            }
+            await (context.Request.Path == "/v1/completions" ? CompleteAsync(context, body.ToArray())
+                : GenerateAsync(context, body.ToArray()));
         });
         await app.StartAsync(cancellation);
-        return new(app);
+        return app;
     }
-
-    public async ValueTask DisposeAsync() => await _app.DisposeAsync();
 
     private static async Task GenerateAsync(HttpContext context, byte[] body)
     {

@@ -1,7 +1,7 @@
-using Btx.LoadTests.Measuring;
+using Btx.LoadTests.Load;
 using Btx.LoadTests.Records;
 
-namespace Btx.LoadTests.Tests.Measuring;
+namespace Btx.LoadTests.Tests.Load;
 
 public sealed class LoadFiguresTests
 {

@@ -1,9 +1,6 @@
-using System.Globalization;
 using System.Text.RegularExpressions;
-using Btx.LoadTests.Clients;
-using Btx.LoadTests.Records;
 
-namespace Btx.LoadTests.Measuring;
+namespace Btx.LoadTests.Load;
 
 /// <summary>The <c>/metrics</c> of a server.</summary>
 /// <param name="key">Null: none is sent.</param>
@@ -36,20 +33,15 @@ public sealed class ServerMetrics(Uri http, string? key = null) : IDisposable
 }
 
 /// <summary>A page of metrics in Prometheus' text format, as it was at one time.</summary>
-public sealed partial class MetricsPage
+public sealed partial class MetricsPage(string text)
 {
-    private readonly ILookup<string, (Dictionary<string, string> Labels, double Value)> _samples;
-
-    public MetricsPage(string text) => _samples = Sample().Matches(text)
-        .Where(m => double.TryParse(m.Groups["value"].Value, CultureInfo.InvariantCulture, out _))
-        .ToLookup(m => m.Groups["name"].Value, m => (
-            Label().Matches(m.Groups["labels"].Value).ToDictionary(l => l.Groups["name"].Value,
-                l => Escaped().Replace(l.Groups["value"].Value, e => e.Value == "\\n" ? "\n" : e.Value[1..])),
-            double.Parse(m.Groups["value"].Value, CultureInfo.InvariantCulture)));
+    private readonly ILookup<string, (Dictionary<string, string> Labels, double Value)> _samples = Sample().Matches(text)
+        .Where(m => double.TryParse(m.Groups["value"].Value, out _))
+        .ToLookup(m => m.Groups["name"].Value, m => (m.Groups["label"].Captures.Zip(m.Groups["is"].Captures)
+            .ToDictionary(l => l.First.Value, l => Regex.Unescape(l.Second.Value)), double.Parse(m.Groups["value"].Value)));
 
     public bool Has(string name) => _samples.Contains(name);
 
-    /// <summary>Over all labels; 0 where there is none.</summary>
     public double Sum(string name) => _samples[name].Sum(s => s.Value);
 
     public Dictionary<string, double> By(string name, string label) => _samples[name].Where(s => s.Labels.ContainsKey(label))
@@ -76,21 +68,13 @@ public sealed partial class MetricsPage
     }
 
     // NAME{NAME="VALUE",…} VALUE [TIME], with \\, \" and \n in labels' values.
-    [GeneratedRegex("""^(?<name>[\w:]+)(\{(?<labels>([^"}\n]|"([^"\\\n]|\\.)*")*)\})? +(?<value>\S+)""", RegexOptions.Multiline)]
+    [GeneratedRegex("""^(?<name>[\w:]+)(\{((?<label>\w+)="(?<is>([^"\\\n]|\\.)*)",?)*\})? +(?<value>\S+)""", RegexOptions.Multiline)]
     private static partial Regex Sample();
-
-    [GeneratedRegex("""(?<name>\w+)="(?<value>([^"\\]|\\.)*)"(,|$)""")]
-    private static partial Regex Label();
-
-    [GeneratedRegex(@"\\.")]
-    private static partial Regex Escaped();
 }
 
-/// <summary>Reads the server's counters and this process's processor time where measuring begins and where it ends. Opens once and
-/// closes once.</summary>
-internal sealed class MeasuredWindow(ServerMetrics? metrics) : IDisposable
+/// <summary>Reads the server's counters and this process's processor time where measuring begins and where it ends.</summary>
+internal sealed class MeasuredWindow(ServerMetrics? metrics)
 {
-    private readonly SemaphoreSlim _one = new(1);
     private MetricsPage? _before;
     private long _opened;
     private TimeSpan _processor;
@@ -104,14 +88,14 @@ internal sealed class MeasuredWindow(ServerMetrics? metrics) : IDisposable
     /// <summary>Processor seconds of this process a second.</summary>
     public double ProcessorShare { get; private set; }
 
-    public Task OpenAsync(CancellationToken cancellation) => OnceAsync(async () =>
+    public async Task OpenAsync(CancellationToken cancellation)
     {
-        if (IsOpen) return;
         if (metrics is not null) _before = await metrics.ReadAsync(cancellation);
         (_opened, _processor, IsOpen) = (TimeProvider.System.GetTimestamp(), Environment.CpuUsage.TotalTime, true);
-    }, cancellation);
+    }
 
-    public Task CloseAsync(CancellationToken cancellation) => OnceAsync(async () =>
+    /// <summary>Once, and only if it is open.</summary>
+    public async Task CloseAsync(CancellationToken cancellation)
     {
         if (!IsOpen || _closed) return;
         _closed = true;
@@ -119,20 +103,5 @@ internal sealed class MeasuredWindow(ServerMetrics? metrics) : IDisposable
         ProcessorShare = (Environment.CpuUsage.TotalTime - _processor).TotalSeconds / Seconds();
         if (_before is null || await metrics!.ReadAsync(cancellation) is not { } after) return;
         Figures = after.Since(_before) with { Seconds = Seconds() };
-    }, cancellation);
-
-    public void Dispose() => _one.Dispose();
-
-    private async Task OnceAsync(Func<Task> work, CancellationToken cancellation)
-    {
-        await _one.WaitAsync(cancellation);
-        try
-        {
-            await work();
-        }
-        finally
-        {
-            _one.Release();
-        }
     }
 }
