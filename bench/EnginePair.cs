@@ -1,23 +1,15 @@
 using System.CommandLine;
 using System.Diagnostics;
-using Btx.Cli;
-using Btx.Engine;
-using Btx.Engine.Requests;
-using Btx.Fixtures;
 using Btx.Model.Mixing;
 using MathNet.Numerics.Statistics;
 using Microsoft.ML.OnnxRuntimeGenAI;
 
 namespace Btx.Bench;
 
-/// <summary>
-/// The engine beside ONNX Runtime GenAI's generator on the same exported expert, in alternating runs; then what each further expert costs,
-/// of a forest and of a BTX model, under each division of threads.
-/// </summary>
+/// <summary>The engine beside ONNX Runtime GenAI's generator on the same exported expert, in alternating runs; then what each further
+/// expert costs, of a forest and of a BTX model, under each division of threads.</summary>
 internal static class EnginePair
 {
-    private const int PromptTokens = 16;
-
     public static Command Verb()
     {
         var size = new Choice("--size", ["tiny", "30m"], "parameters an expert: 1.3 M or 27 M", "tiny");
@@ -43,7 +35,7 @@ internal static class EnginePair
         var manifest = forest.Report.Manifest;
         using var generator = new Microsoft.ML.OnnxRuntimeGenAI.Model(manifest.WeightsDirectory(forest.Served, manifest.Experts[0]));
         Console.WriteLine($"{config.ParameterCount / 1e6:F1} M parameters an expert, 4 experts, fp32, {threads} threads, "
-            + $"{PromptTokens} prompt + {tokens} new tokens, median of {pairs}");
+            + $"{Runs.PromptTokens} prompt + {tokens} new tokens, median of {pairs}");
         foreach (var (workers, intra, spin) in new[] { (threads, 1, false), (threads, threads, false), (1, threads, false),
             (threads, 1, true) })
         {
@@ -87,20 +79,11 @@ internal static class EnginePair
         }
     }
 
-    private static int[] Prompt(int row) => [.. Enumerable.Range(0, PromptTokens).Select(i => 33 + ((row + (7 * i)) % 90))];
-
     // A batch of greedy generations, prompt included.
     private static async Task<Speed> Engine(ForestEngine engine, Routing routing, int batch, int tokens)
     {
         var (clock, cpu) = (Stopwatch.StartNew(), Environment.CpuUsage.TotalTime);
-        await Task.WhenAll(Enumerable.Range(0, batch).Select(row => Runs.GenerateAsync(engine, new GenerationRequest
-        {
-            Prompt = Prompt(row),
-            Routing = routing,
-            MaxTokens = tokens,
-            IgnoreEndOfSequence = true,
-            Sampling = new SamplingOptions { Temperature = 0 },
-        })).ToList());
+        await Task.WhenAll([.. Enumerable.Range(0, batch).Select(row => Runs.GenerateAsync(engine, Runs.Greedy(row, routing, tokens)))]);
         return Speed.Since(clock, cpu, batch * tokens);
     }
 
@@ -108,11 +91,11 @@ internal static class EnginePair
     {
         var (clock, cpu) = (Stopwatch.StartNew(), Environment.CpuUsage.TotalTime);
         using var parameters = new GeneratorParams(model);
-        parameters.SetSearchOption("max_length", PromptTokens + tokens);
-        parameters.SetSearchOption("min_length", PromptTokens + tokens);
+        parameters.SetSearchOption("max_length", Runs.PromptTokens + tokens);
+        parameters.SetSearchOption("min_length", Runs.PromptTokens + tokens);
         parameters.SetSearchOption("batch_size", batch);
         using var generator = new Generator(model, parameters);
-        generator.AppendTokens(Enumerable.Range(0, batch).SelectMany(Prompt).ToArray());
+        generator.AppendTokens(Enumerable.Range(0, batch).SelectMany(Runs.Prompt).ToArray());
         while (!generator.IsDone()) generator.GenerateNextToken();
         return Speed.Since(clock, cpu, batch * tokens);
     }

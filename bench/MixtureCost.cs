@@ -1,12 +1,8 @@
 using System.CommandLine;
 using BenchmarkDotNet.Attributes;
 using BenchmarkDotNet.Mathematics;
-using Btx.Cli;
-using Btx.Engine;
 using Btx.Engine.Requests;
-using Btx.Exporter.Graphs;
-using Btx.Exporter.Sessions;
-using Btx.Fixtures;
+using Btx.Exporter;
 using Btx.Model;
 using Btx.Model.Configuration;
 using Btx.Model.Devices;
@@ -18,10 +14,8 @@ using Microsoft.ML.OnnxRuntime;
 
 namespace Btx.Bench;
 
-/// <summary>
-/// What a decode step at batch 1 costs with k = 1 … N experts per token of one exported BTX model, fitted as A + k·F, and with a dense
-/// Llama of the same active parameters as k = 2.
-/// </summary>
+/// <summary>What a decode step at batch 1 costs with k = 1 … N experts per token of one exported BTX model, fitted as A + k·F, and with a
+/// dense Llama of the same active parameters as k = 2.</summary>
 public class MixtureCost
 {
     private const double LeastR2 = 0.98, MostRatio = 1.15;

@@ -1,6 +1,5 @@
 using Btx.Bench;
 using Btx.Bench.Change;
-using Btx.Cli;
 using Btx.Model;
 
 return await new ProgramFrame

@@ -7,26 +7,16 @@ using BenchmarkDotNet.Loggers;
 using BenchmarkDotNet.Reports;
 using BenchmarkDotNet.Running;
 using BenchmarkDotNet.Toolchains.InProcess.NoEmit;
-using Btx.Cli;
-using Btx.Engine;
 using Btx.Engine.Requests;
-using Btx.Fixtures;
 using Btx.Model;
 using Btx.Model.Configuration;
+using Btx.Model.Mixing;
 
 namespace Btx.Bench;
 
 internal static class Runs
 {
-    /// <summary>Refuses other values.</summary>
-    public static Flag<int> Between(this Flag<int> flag, int least, int most = int.MaxValue)
-    {
-        flag.Validators.Add(r =>
-        {
-            if (r.GetValueOrDefault<int>() is var n && (n < least || n > most)) r.AddError($"{flag.Name} {n}: expected {least} to {most}");
-        });
-        return flag;
-    }
+    public const int PromptTokens = 16;
 
     /// <summary>Runs a BenchmarkDotNet class in this process, which holds what its cases need, and prints the table.</summary>
     /// <param name="iterations">Of each case, one call each, after <paramref name="warmUp"/> that do not count.</param>
@@ -51,6 +41,19 @@ internal static class Runs
             scratch.Delete(recursive: true);
         }
     }
+
+    /// <summary>A greedy request that runs to its last token.</summary>
+    /// <param name="text">Another number, another prompt.</param>
+    public static GenerationRequest Greedy(int text, Routing routing, int tokens) => new()
+    {
+        Prompt = Prompt(text),
+        Routing = routing,
+        MaxTokens = tokens,
+        IgnoreEndOfSequence = true,
+        Sampling = new SamplingOptions { Temperature = 0 },
+    };
+
+    public static int[] Prompt(int text) => [.. Enumerable.Range(0, PromptTokens).Select(i => 33 + ((text + (7 * i)) % 90))];
 
     /// <summary>Reads a stream to its end.</summary>
     public static async Task GenerateAsync(ForestEngine engine, GenerationRequest request)

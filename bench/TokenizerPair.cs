@@ -2,8 +2,6 @@ using System.CommandLine;
 using System.Diagnostics;
 using System.Text;
 using BenchmarkDotNet.Attributes;
-using Btx.Cli;
-using Btx.Fixtures;
 using Btx.Model.Tokens;
 using GenAITokenizer = Microsoft.ML.OnnxRuntimeGenAI.Tokenizer;
 

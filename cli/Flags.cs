@@ -106,13 +106,16 @@ public static class Flags
 
     /// <param name="what">What they do.</param>
     /// <param name="least">0: the program says what 0 means.</param>
-    public static Flag<int> Threads(string what, int usual, int least = 1)
+    public static Flag<int> Threads(string what, int usual, int least = 1) =>
+        new Flag<int>("--threads N", what, usual).Between(least, 1024);
+
+    /// <summary>Refuses other values.</summary>
+    public static Flag<int> Between(this Flag<int> flag, int least, int most = int.MaxValue)
     {
-        var flag = new Flag<int>("--threads N", what, usual);
         flag.Validators.Add(result =>
         {
             var n = result.GetValueOrDefault<int>();
-            if (n < least || n > 1024) result.AddError($"--threads {n}: expected {least} to 1024");
+            if (n < least || n > most) result.AddError($"{flag.Name} {n}: expected {least} to {most}");
         });
         return flag;
     }

@@ -6,10 +6,8 @@ using System.Text.RegularExpressions;
 
 namespace Btx.Cli;
 
-/// <summary>
-/// The frame of every program: reads the command line, runs the verb, and turns whatever is thrown into one line and an exit code:
-/// 0 done, 1 failed, 2 the command line cannot be read, 130 stopped.
-/// </summary>
+/// <summary>The frame of every program: reads the command line, runs the verb, and turns whatever is thrown into one line and an exit code:
+/// 0 done, 1 failed, 2 the command line cannot be read, 130 stopped.</summary>
 public sealed partial record ProgramFrame
 {
     /// <summary>How a user calls the program: <c>btx</c>, <c>btx loadtest</c>.</summary>

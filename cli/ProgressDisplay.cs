@@ -3,10 +3,8 @@ using Spectre.Console.Rendering;
 
 namespace Btx.Cli;
 
-/// <summary>
-/// The progress of long work: bars on a terminal, elsewhere a plain line every few seconds. Lines that stay are written with
-/// <see cref="WriteLine"/>. Thread-safe; dispose it when the work ends, however it ends.
-/// </summary>
+/// <summary>The progress of long work: bars on a terminal, elsewhere a plain line every few seconds. Lines that stay are written with
+/// <see cref="WriteLine"/>. Thread-safe; dispose it when the work ends, however it ends.</summary>
 public sealed class ProgressDisplay : IDisposable
 {
     private static readonly TimeSpan s_interval = TimeSpan.FromSeconds(5);

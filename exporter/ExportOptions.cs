@@ -1,5 +1,3 @@
-using Btx.Exporter.Graphs;
-using Btx.Exporter.Sources;
 using Btx.Model.Devices;
 using Btx.Model.Serving;
 

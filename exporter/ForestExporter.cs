@@ -1,15 +1,7 @@
 using System.Diagnostics;
-using Btx.Exporter.Checking;
-using Btx.Exporter.Sources;
-using Btx.Exporter.GenAI;
-using Btx.Exporter.Graphs;
-using Btx.Exporter.Sessions;
-using Btx.Exporter.Weights;
-using Btx.Model;
 using Btx.Model.Files;
 using Btx.Model.Registry;
 using Btx.Model.Serving;
-using Btx.Model.Tensors;
 
 namespace Btx.Exporter;
 
@@ -34,7 +26,7 @@ public static class ForestExporter
         int done = 0, total = 1 + (3 * forest.Experts.Count);
         void Doing(string what) => progress?.Report(new ExportProgress(done++, total, what));
 
-        try
+        return FileErrors.Told($"--out {options.Out}: cannot be written", () =>
         {
             using var directory = new AtomicDirectory(target);
             Doing("writing graphs");
@@ -71,11 +63,7 @@ public static class ForestExporter
             progress?.Report(new ExportProgress(total, total, "done"));
             var largest = experts.Max(e => e.MaxRelativeDifference);
             return new ExportReport(target, manifest, options.Precision.Tolerance(), largest, clock.Elapsed.TotalSeconds, note);
-        }
-        catch (Exception e) when (e is IOException or UnauthorizedAccessException)
-        {
-            throw new BtxException($"--out {options.Out}: cannot be written: {e.Message}", e);
-        }
+        });
     }
 
     // A forest that cannot be written is exported all the same: a purge could not delete from it either.
@@ -121,10 +109,7 @@ public static class ForestExporter
         var check = new GraphCheck(config, options.Precision,
             form => weights.Open(Path.Combine(building, GraphFolder.Name), form, options.Threads));
         var difference = check.LargestDifference(reference, cancellation);
-        var tolerance = options.Precision.Tolerance();
-        if (!(difference <= tolerance))
-            throw new BtxException($"expert \"{served.Name}\": logits of the {options.Precision.Name()} graph differ from the reference "
-                + $"by {difference:0.00E+0} of the largest logit, more than {tolerance:0E+0}; not published");
+        options.Precision.RequireTolerable(difference, $"expert \"{served.Name}\"");
         return difference;
     }
 }

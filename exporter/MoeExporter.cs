@@ -1,23 +1,14 @@
 using System.Diagnostics;
-using Btx.Exporter.Checking;
-using Btx.Exporter.Graphs;
-using Btx.Exporter.Sources;
-using Btx.Exporter.Sessions;
-using Btx.Exporter.Weights;
-using Btx.Model;
-using Btx.Model.Configuration;
 using Btx.Model.Files;
 using Btx.Model.Moe;
 using Btx.Model.Serving;
-using Btx.Model.Tensors;
 using Btx.Model.Tokens;
 
 namespace Btx.Exporter;
 
-/// <summary>
-/// Turns a BTX model (any Mixtral directory) into a served one: graphs, weights bound where they are or converted, the config and
-/// tokenizer, and <c>served-btx.json</c>. Logits and gates are compared with a plain reference first; a mismatch is not published.
-/// </summary>
+/// <summary>Turns a BTX model (any Mixtral directory) into a served one: graphs, weights bound where they are or converted, the config and
+/// tokenizer, and <c>served-btx.json</c>. Logits and gates are compared with a plain reference first; a mismatch is not
+/// published.</summary>
 public static class MoeExporter
 {
     private const string WeightFile = "weights/model.safetensors";
@@ -40,7 +31,7 @@ public static class MoeExporter
         Doing("reading the model");
         using var source = SourceMoe.Open(options.Model);
         var counts = Counts(options, source, form);
-        try
+        return FileErrors.Told($"--out {options.Out}: cannot be written", () =>
         {
             source.Checkpoint.CheckFinite(cancellation);
             cancellation.ThrowIfCancellationRequested();
@@ -54,15 +45,11 @@ public static class MoeExporter
             TokenizerFiles.Copy(source.Checkpoint.DirectoryPath, directory.Building);
             var statistics = CarryLineage(source, directory.Building);
             Doing("checking logits");
-            using var served = new ServedFiles(
-                weights.Select(w => Path.Combine(w.InSource ? source.Checkpoint.DirectoryPath : directory.Building, w.Path)));
-            var check = new MoeCheck(source, served.Files, Path.Combine(directory.Building, GraphFolder.Name), options,
-                k => Graph(source, options.Precision, k));
+            using var converted = weights[0].InSource ? null : SafetensorsFile.Open(Path.Combine(directory.Building, weights[0].Path));
+            var check = new MoeCheck(source, converted is null ? source.Checkpoint.Files : [converted],
+                Path.Combine(directory.Building, GraphFolder.Name), options, k => Graph(source, options.Precision, k));
             var difference = counts.Max(k => check.LargestDifference(k, cancellation));
-            var tolerance = options.Precision.Tolerance();
-            if (!(difference <= tolerance))
-                throw new BtxException($"{options.Model}: logits of the {options.Precision.Name()} graph differ from the reference by "
-                    + $"{difference:0.00E+0} of the largest logit, more than {tolerance:0E+0}; not published");
+            options.Precision.RequireTolerable(difference, options.Model);
             Doing("measuring what the precision costs");
             var loss = options.Precision == GraphPrecision.Fp32 ? default : check.Loss(counts[0], cancellation);
             var manifest = new ServedMoeManifest
@@ -85,12 +72,8 @@ public static class MoeExporter
             cancellation.ThrowIfCancellationRequested();
             directory.Commit();
             progress?.Report(new ExportProgress(5, 5, "done"));
-            return new MoeExportReport(target, manifest, tolerance, loss.BitsPerByte, clock.Elapsed.TotalSeconds);
-        }
-        catch (Exception e) when (e is IOException or UnauthorizedAccessException)
-        {
-            throw new BtxException($"--out {options.Out}: cannot be written: {e.Message}", e);
-        }
+            return new MoeExportReport(target, manifest, options.Precision.Tolerance(), loss.BitsPerByte, clock.Elapsed.TotalSeconds);
+        });
     }
 
     /// <returns>The k that are built into graphs, in rising order; one null where k is an input.</returns>

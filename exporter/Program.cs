@@ -1,7 +1,5 @@
 using Btx.Cli;
 using Btx.Exporter;
-using Btx.Exporter.Verbs;
-using Btx.Model;
 
 using var orphaned = new CancellationTokenSource();
 if (Environment.GetEnvironmentVariable(ParentPipe.Variable) == "1") ParentPipe.Watch(Console.OpenStandardInput(), orphaned.Cancel);

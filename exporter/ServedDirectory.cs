@@ -1,4 +1,3 @@
-using Btx.Model;
 using Btx.Model.Registry;
 using Btx.Model.Serving;
 
@@ -43,13 +42,11 @@ internal static class ServedDirectory
     /// <exception cref="BtxException">It has a journal, a key or certificates.</exception>
     public static void RequireNoHistory(string target)
     {
-        string[] history =
-            [ChangeJournal.FileName, ChangeJournal.HeadName, CertificateSigner.KeyName, CertificateSigner.PublicKeyName,
+        string[] history = [ChangeJournal.FileName, ChangeJournal.HeadName, CertificateSigner.KeyName, CertificateSigner.PublicKeyName,
             RemovalCertificate.DirectoryName];
         if (history.FirstOrDefault(f => Path.Exists(Path.Combine(target, f))) is { } found)
         {
-            throw new BtxException(
-                $"--out {target}: was served and has {found}, the record of its changes, which an export would erase; "
+            throw new BtxException($"--out {target}: was served and has {found}, the record of its changes, which an export would erase; "
                 + "add experts to it with `btx experts add`, or export to another directory (or move this "
                 + "one away, if nothing was ever removed from it)");
         }

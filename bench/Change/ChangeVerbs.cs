@@ -1,9 +1,6 @@
 using System.CommandLine;
 using System.Text.Json;
-using Btx.Cli;
-using Btx.Engine;
 using Btx.Engine.Forests;
-using Btx.Fixtures;
 
 namespace Btx.Bench.Change;
 

@@ -1,8 +1,6 @@
 using System.Diagnostics;
 using System.Runtime.InteropServices;
-using Btx.Engine;
 using Btx.Engine.Forests;
-using Btx.Fixtures;
 using MathNet.Numerics;
 
 namespace Btx.Bench.Change;

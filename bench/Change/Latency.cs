@@ -1,7 +1,5 @@
 using System.Diagnostics;
-using Btx.Engine;
 using Btx.Engine.Forests;
-using Btx.Fixtures;
 
 namespace Btx.Bench.Change;
 

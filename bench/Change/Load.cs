@@ -1,5 +1,4 @@
 using System.Diagnostics;
-using Btx.Engine;
 using Btx.Engine.Requests;
 using Btx.Model.Mixing;
 
@@ -8,7 +7,7 @@ namespace Btx.Bench.Change;
 /// <summary>Streams that are read as a client would; notes when each token came. Ends what runs on disposal.</summary>
 internal sealed class Load : IAsyncDisposable
 {
-    private const int PromptTokens = 16, RequestTokens = 64, WarmTokens = 32;
+    private const int RequestTokens = 64, WarmTokens = 32;
 
     private readonly ForestEngine engine;
     private readonly ChangeLoad asked;
@@ -63,18 +62,11 @@ internal sealed class Load : IAsyncDisposable
         var first = true;
         for (var request = 0; !stop.IsCancellationRequested; request++)
         {
-            var generation = new GenerationRequest
-            {
-                Prompt = [.. Enumerable.Range(0, PromptTokens).Select(i => 33 + ((n + request + (7 * i)) % 90))],
-                Routing = routing,
-                // so that they do not all begin at once
-                MaxTokens = !asked.Requests ? int.MaxValue : first ? WarmTokens + ((n + 1) * RequestTokens / gaps.Length) : RequestTokens,
-                IgnoreEndOfSequence = true,
-                Sampling = new SamplingOptions { Temperature = 0 },
-            };
+            // The first ones are of several lengths, so that the next do not all begin at once.
+            var most = !asked.Requests ? int.MaxValue : first ? WarmTokens + ((n + 1) * RequestTokens / gaps.Length) : RequestTokens;
             long last = 0;
             var given = 0;
-            await foreach (var e in engine.Generate(generation, stop.Token).ReadAllAsync())
+            await foreach (var e in engine.Generate(Runs.Greedy(n + request, routing, most), stop.Token).ReadAllAsync())
             {
                 if (e.Finish is not (FinishReason.None or FinishReason.Length or FinishReason.Cancelled))
                     throw new InvalidOperationException($"a stream ended with {e.Finish}: {e.Message}");

@@ -1,7 +1,6 @@
 using System.Diagnostics;
 using System.Runtime;
 using System.Text.Json.Serialization;
-using Btx.Engine;
 
 namespace Btx.Bench.Change;
 

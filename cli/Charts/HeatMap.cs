@@ -33,11 +33,9 @@ public sealed record HeatMap(string Name, string Title, IReadOnlyList<string> Ro
     public string ToSvg()
     {
         foreach (var (name, values) in Panels)
-        {
             if (values.GetLength(0) != Rows.Count || values.GetLength(1) != Columns.Count)
                 throw new ArgumentException($"panel {name}: {values.GetLength(0)} x {values.GetLength(1)} values for {Rows.Count} rows and "
                     + $"{Columns.Count} columns");
-        }
 
         double longest = Longest(Columns), left = Side + Longest(Rows) + 8;
         var cell = Longest(Panels.SelectMany(p => p.Values.Cast<double>()).Select(Shown)) + 14;

@@ -1,9 +1,6 @@
-using Btx.Exporter.Graphs;
-using Btx.Exporter.Sessions;
-using Btx.Model.Configuration;
 using Microsoft.ML.OnnxRuntime;
 
-namespace Btx.Exporter.Checking;
+namespace Btx.Exporter;
 
 /// <summary>
 /// Runs the served graphs on one model's weights and compares every logit, and every gate of a BTX model, with a plain reference: whole

@@ -1,12 +1,7 @@
 using System.Runtime.InteropServices;
-using Btx.Exporter.Graphs;
-using Btx.Exporter.Sources;
-using Btx.Exporter.Sessions;
-using Btx.Exporter.Weights;
-using Btx.Model.Tensors;
 using Btx.Model.Tokens;
 
-namespace Btx.Exporter.Checking;
+namespace Btx.Exporter;
 
 /// <summary>Compares the graphs of a served BTX model with <see cref="PlainMixtral"/>, and measures what its precision costs.</summary>
 /// <param name="files">The weights as they will be served.</param>
@@ -55,8 +50,7 @@ internal sealed class MoeCheck(SourceMoe source, IReadOnlyList<SafetensorsFile> 
             return PlainLlama.Reader(source.Checkpoint)(name);
         TensorInfo codes = blocks[BlockLayout.Codes(name)], scales = blocks[BlockLayout.Scales(name)];
         var shape = source.Config.TensorShapes().First(t => t.Name == name).Shape;
-        return BlockQuantiser.Dequantise(
-            new BlockLayout(shape[0], shape[1], options.Precision.BlockBits()!.Value),
+        return BlockQuantiser.Dequantise(new BlockLayout(shape[0], shape[1], options.Precision.BlockBits()!.Value),
             new ReadOnlySpan<byte>(blocks.Pointer(codes), checked((int)codes.Length)),
             new ReadOnlySpan<float>(blocks.Pointer(scales), checked((int)scales.ElementCount)));
     }

@@ -1,11 +1,8 @@
 using System.Text.Json.Nodes;
-using Btx.Exporter.Graphs;
-using Btx.Model.Configuration;
 using Btx.Model.Files;
-using Btx.Model.Tensors;
 using Google.Protobuf;
 
-namespace Btx.Exporter.GenAI;
+namespace Btx.Exporter;
 
 /// <summary>Makes a model directory that ONNX Runtime GenAI loads out of a Hugging Face one: <c>model.onnx</c>, whose weights point into
 /// the directory's <c>model.safetensors</c>, and <c>genai_config.json</c>.</summary>

@@ -1,7 +1,7 @@
 using Google.Protobuf;
 using Onnx;
 
-namespace Btx.Exporter.Graphs;
+namespace Btx.Exporter;
 
 /// <summary>Writes nodes, values and initializers of one ONNX graph. A node's name is its place in the network
 /// (<c>/model/layers.0/attn/q_proj/MatMul</c>), its first output that name with <c>/output_0</c>.</summary>

@@ -1,13 +1,10 @@
 using System.Security.Cryptography;
-using Btx.Model;
-using Btx.Model.Configuration;
 using Btx.Model.Files;
 using Btx.Model.Serving;
-using Btx.Model.Tensors;
 using Google.Protobuf;
 using Onnx;
 
-namespace Btx.Exporter.Graphs;
+namespace Btx.Exporter;
 
 /// <summary>How a graph takes its tokens: which inputs it has and how attention is laid out over the KV slots.</summary>
 /// <param name="Rows">Sequences of a ragged form; 0 otherwise (any number).</param>
@@ -42,7 +39,7 @@ public enum GraphPrecision
     /// <summary>On a GPU alone; no server reads it yet, it is there to be measured.</summary>
     Bf16,
 
-    /// <summary>fp32, but the experts of a BTX model in 8 bits, see <see cref="Weights.BlockQuantiser"/>.</summary>
+    /// <summary>fp32, but the experts of a BTX model in 8 bits, see <see cref="BlockQuantiser"/>.</summary>
     Int8,
 
     /// <summary>fp32, but the experts of a BTX model in 4 bits.</summary>
@@ -80,53 +77,66 @@ internal static class GraphFolder
         expertsPerToken is { } k ? $"{Path.GetFileNameWithoutExtension(form.FileName)}-k{k}.onnx" : form.FileName;
 }
 
-/// <summary>Names and dtypes of <see cref="GraphPrecision"/>.</summary>
+/// <summary>What is known of each <see cref="GraphPrecision"/>.</summary>
 public static class GraphPrecisions
 {
-    public static GraphPrecision Parse(string text) => text switch
-    {
-        "fp32" => GraphPrecision.Fp32,
-        "fp16" => GraphPrecision.Fp16,
-        "int8" => GraphPrecision.Int8,
-        "int4" => GraphPrecision.Int4,
-        _ => throw new BtxException($"--precision {text}: unknown precision; use fp32 or fp16, or for a BTX model int8 or int4"),
-    };
+    private static readonly (string Name, TensorDtype Dtype, int? BlockBits, double Tolerance)[] All = // in the enum's order
+    [
+        ("fp32", TensorDtype.F32, null, 1e-4), ("fp16", TensorDtype.F16, null, 1e-2), ("bf16", TensorDtype.BF16, null, 8e-2),
+        ("int8", TensorDtype.F32, 8, 5e-2), ("int4", TensorDtype.F32, 4, 5e-2),
+    ];
 
-    public static string Name(this GraphPrecision precision) => precision switch
-    {
-        GraphPrecision.Fp16 => "fp16",
-        GraphPrecision.Bf16 => "bf16",
-        GraphPrecision.Int8 => "int8",
-        GraphPrecision.Int4 => "int4",
-        _ => "fp32",
-    };
+    /// <summary>A precision that a server reads.</summary>
+    public static GraphPrecision Parse(string text) =>
+        Array.FindIndex(All, p => p.Name == text) is >= 0 and var i && (GraphPrecision)i != GraphPrecision.Bf16 ? (GraphPrecision)i
+        : throw new BtxException($"--precision {text}: unknown precision; use fp32 or fp16, or for a BTX model int8 or int4");
+
+    public static string Name(this GraphPrecision precision) => All[(int)precision].Name;
 
     /// <summary>The dtype that stored weights need so that they can be bound without conversion; with blocks, that of the rest.</summary>
-    public static TensorDtype Dtype(this GraphPrecision precision) => precision switch
-    {
-        GraphPrecision.Fp16 => TensorDtype.F16,
-        GraphPrecision.Bf16 => TensorDtype.BF16,
-        _ => TensorDtype.F32,
-    };
+    public static TensorDtype Dtype(this GraphPrecision precision) => All[(int)precision].Dtype;
 
     /// <summary>Bits of a weight where the experts are stored in blocks; null otherwise.</summary>
-    public static int? BlockBits(this GraphPrecision precision) => precision switch
-    {
-        GraphPrecision.Int8 => 8,
-        GraphPrecision.Int4 => 4,
-        _ => null,
-    };
+    public static int? BlockBits(this GraphPrecision precision) => All[(int)precision].BlockBits;
 
     /// <summary>Largest |graph − reference| / max|reference| of the logits that an export may show. With blocks the reference reads the
     /// same dequantised weights; what remains is the rounding of activations to 8 bits inside the products.</summary>
-    public static double Tolerance(this GraphPrecision precision) => precision switch
+    public static double Tolerance(this GraphPrecision precision) => All[(int)precision].Tolerance;
+
+    /// <exception cref="BtxException">The difference is above the <see cref="Tolerance"/>, or no number.</exception>
+    internal static void RequireTolerable(this GraphPrecision precision, double difference, string whose)
     {
-        GraphPrecision.Fp32 => 1e-4,
-        GraphPrecision.Fp16 => 1e-2,
-        GraphPrecision.Bf16 => 8e-2,
-        _ => 5e-2,
-    };
+        if (difference <= precision.Tolerance()) return;
+        throw new BtxException($"{whose}: logits of the {precision.Name()} graph differ from the reference by {difference:0.00E+0} of the "
+            + $"largest logit, more than {precision.Tolerance():0E+0}; not published");
+    }
 }
 
 /// <summary>Builds a model's graph of one form.</summary>
 internal delegate ModelProto GraphSource(GraphForm form, WeightPlacement weights);
+
+/// <summary>The tables of <see cref="RotaryEmbedding"/> beside a graph or in it.</summary>
+internal static class RotaryTable
+{
+    /// <summary>Writes both tables, cosine first, in the graph's element type.</summary>
+    public static void Write(string path, LlamaConfig config, GraphPrecision precision) => AtomicFile.Write(path, stream =>
+    {
+        foreach (var (_, parts) in RotaryEmbedding.Tables(config, precision.Dtype()))
+            foreach (var part in parts) stream.Write(part);
+    });
+
+    /// <summary>Puts the tables into a graph that has no file beside it.</summary>
+    public static void Embed(ModelProto model, LlamaConfig config, GraphPrecision precision)
+    {
+        if (2 * RotaryEmbedding.Bytes(config, precision.Dtype()) > int.MaxValue)
+            throw new BtxException($"max_position_embeddings is {config.MaxPositionEmbeddings}: its rotary tables are larger than a "
+                + "graph may be (2 GB); lower it in config.json");
+        foreach (var (name, parts) in RotaryEmbedding.Tables(config, precision.Dtype()))
+        {
+            var tensor = model.Graph.Initializer.Single(t => t.Name == name);
+            tensor.ExternalData.Clear();
+            tensor.DataLocation = TensorProto.Types.DataLocation.Default;
+            tensor.RawData = ByteString.CopyFrom([.. parts.SelectMany(part => part)]);
+        }
+    }
+}

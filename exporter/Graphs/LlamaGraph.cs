@@ -1,10 +1,7 @@
-using Btx.Model;
-using Btx.Model.Configuration;
-using Btx.Model.Tensors;
 using Onnx;
-using static Btx.Exporter.Graphs.GraphBuilder;
+using static Btx.Exporter.GraphBuilder;
 
-namespace Btx.Exporter.Graphs;
+namespace Btx.Exporter;
 
 /// <summary>
 /// The Llama decoder as an ONNX graph with a KV cache (RMSNorm, rotary embedding, grouped-query attention, a feed-forward).
@@ -141,8 +138,7 @@ internal sealed class LlamaGraph(LlamaConfig config, GraphForm form, GraphPrecis
         string presentKey = $"present.{layer}.key{suffix}", presentValue = $"present.{layer}.value{suffix}";
         foreach (var past in new[] { pastKey, pastValue })
             graph.Input(past, graph.ElementType, batch, config.NumKeyValueHeads, "past_sequence", config.HeadDim);
-        var outputs = graph.Node(
-            "GroupQueryAttention", MicrosoftDomain, name,
+        var outputs = graph.Node("GroupQueryAttention", MicrosoftDomain, name,
             [query, key, value, pastKey, pastValue, lengths.SeqLens, lengths.Total, rotary.Cos, rotary.Sin],
             [$"{name}/output_0", presentKey, presentValue],
             Int("num_heads", config.NumAttentionHeads), Int("kv_num_heads", config.NumKeyValueHeads), Int("do_rotary", 1),

@@ -1,6 +1,4 @@
-using Btx.Model.Tensors;
-
-namespace Btx.Exporter.Graphs;
+namespace Btx.Exporter;
 
 /// <summary>The usual placements.</summary>
 public static class WeightPlacements

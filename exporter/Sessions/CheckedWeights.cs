@@ -1,13 +1,10 @@
-using Btx.Exporter.Graphs;
-using Btx.Model.Configuration;
 using Btx.Model.Devices;
 using Btx.Model.Serving;
-using Btx.Model.Tensors;
 using Google.Protobuf;
 using Microsoft.ML.OnnxRuntime;
 using Microsoft.ML.OnnxRuntime.Tensors;
 
-namespace Btx.Exporter.Sessions;
+namespace Btx.Exporter;
 
 /// <summary>
 /// Opens graphs on one model's weights for a check. On the CPU the mapped memory is bound to the placeholders of the published
@@ -23,8 +20,7 @@ internal sealed class CheckedWeights(
 
     /// <summary>A dense model.</summary>
     public CheckedWeights(Checkpoint checkpoint, GraphPrecision precision, DeviceSpec device)
-        : this(
-            checkpoint.Config, checkpoint.Files, checkpoint.Config.TensorShapes().Select(t => t.Name).ToHashSet(),
+        : this(checkpoint.Config, checkpoint.Files, checkpoint.Config.TensorShapes().Select(t => t.Name).ToHashSet(),
             (form, weights) => LlamaGraph.Build(checkpoint.Config, form, precision, weights), precision, device)
     {
     }
@@ -87,31 +83,5 @@ internal sealed unsafe class BoundWeights : IDisposable
     public void Dispose()
     {
         foreach (var (_, value) in values) value.Dispose();
-    }
-}
-
-/// <summary>Safetensors files that belong together. Owns the mappings.</summary>
-internal sealed class ServedFiles : IDisposable
-{
-    private readonly List<SafetensorsFile> files = [];
-
-    public ServedFiles(IEnumerable<string> paths)
-    {
-        try
-        {
-            foreach (var path in paths) files.Add(SafetensorsFile.Open(path));
-        }
-        catch
-        {
-            Dispose();
-            throw;
-        }
-    }
-
-    public IReadOnlyList<SafetensorsFile> Files => files;
-
-    public void Dispose()
-    {
-        foreach (var file in files) file.Dispose();
     }
 }

@@ -1,8 +1,7 @@
-using Btx.Model;
 using Btx.Model.Devices;
 using Microsoft.ML.OnnxRuntime;
 
-namespace Btx.Exporter.Sessions;
+namespace Btx.Exporter;
 
 /// <summary>Session options for a device, or a clear refusal; there is no silent fall-back to another device.</summary>
 internal static class DeviceSessions

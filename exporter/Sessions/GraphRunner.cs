@@ -1,11 +1,8 @@
 using System.Runtime.InteropServices;
-using Btx.Exporter.Graphs;
-using Btx.Model.Configuration;
-using Btx.Model.Tensors;
 using Microsoft.ML.OnnxRuntime;
 using Microsoft.ML.OnnxRuntime.Tensors;
 
-namespace Btx.Exporter.Sessions;
+namespace Btx.Exporter;
 
 /// <summary>Runs the decode and ragged forms on KV slots, past and present in one buffer. For checks: each run binds.</summary>
 internal sealed class GraphRunner(InferenceSession session, LlamaConfig config, KvSlots slots)

@@ -1,11 +1,6 @@
 using System.Runtime.InteropServices;
-using Btx.Exporter.Checking;
-using Btx.Exporter.Graphs;
-using Btx.Exporter.Weights;
-using Btx.Model.Configuration;
-using Btx.Model.Tensors;
 
-namespace Btx.Exporter.Sources;
+namespace Btx.Exporter;
 
 /// <summary>The tensors of a BTX model as the graphs of a form and precision want them.</summary>
 internal static class MoeLayout
@@ -76,6 +71,22 @@ internal static class MoeLayout
         {
             for (var e = 0; e < n; e++)
                 WeightDirectory.Fill(checkpoint, layer + MoeConfig.DownTensor(e), dtype, to.Slice(e * matrix, matrix));
+        });
+    }
+}
+
+/// <summary>A tensor of a file that is written for the server.</summary>
+/// <param name="Fill">Writes its bytes.</param>
+internal sealed record StoredTensor(string Name, TensorDtype Dtype, long[] Shape, Action<Span<byte>> Fill)
+{
+    /// <summary>Writes a safetensors file of them.</summary>
+    public static void Write(string path, IReadOnlyList<StoredTensor> tensors, CancellationToken cancellation)
+    {
+        var byName = tensors.ToDictionary(t => t.Name);
+        SafetensorsWriter.Write(path, [.. tensors.Select(t => (t.Name, t.Dtype, t.Shape))], (name, to) =>
+        {
+            cancellation.ThrowIfCancellationRequested();
+            byName[name].Fill(to);
         });
     }
 }

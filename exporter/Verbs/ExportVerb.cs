@@ -1,14 +1,11 @@
 using System.CommandLine;
 using System.Text.Json;
 using Btx.Cli;
-using Btx.Exporter.Graphs;
-using Btx.Exporter.Sources;
-using Btx.Model;
 using Btx.Model.Devices;
 using Btx.Model.Files;
 using Btx.Model.Forests;
 
-namespace Btx.Exporter.Verbs;
+namespace Btx.Exporter;
 
 /// <summary><c>btx export</c>: makes a served forest out of a forest, or a served BTX model out of a BTX model.</summary>
 internal static class ExportVerb
@@ -29,8 +26,7 @@ internal static class ExportVerb
     {
         var forest = new Flag<string?>("--forest DIR", "directory with forest.json");
         var btx = new Flag<string?>("--btx DIR", "directory of a BTX model, or of any Mixtral model");
-        var target = new Flag<string>("--out DIR",
-            "directory to make; an earlier export there is replaced whole, unless it was served")
+        var target = new Flag<string>("--out DIR", "directory to make; an earlier export there is replaced whole, unless it was served")
         { Required = true };
         var precision = new Flag<string>("--precision P",
             "fp32 or fp16: weights and KV cache; int8 or int4 (--btx): the experts alone, the rest fp32", "fp32");
@@ -52,52 +48,48 @@ internal static class ExportVerb
             var (ofForest, ofBtx) = (r.GetResult(forest) is not null, r.GetResult(btx) is not null);
             if (ofForest == ofBtx) r.AddError("name one source: --forest DIR or --btx DIR");
             foreach (Option option in ofBtx ? (Option[])[experts, genai] : [form, counts])
-            {
                 if (r.GetResult(option) is { Implicit: false })
                     r.AddError($"{option.Name} does not go with {(ofBtx ? "--btx" : "--forest")}");
-            }
         });
-        command.SetAction((parsed, cancellation) => Task.Run(
-            () =>
-            {
-                using var display = new ProgressDisplay();
-                var item = display.Start("export", 0, null);
-                var progress = new DirectProgress<ExportProgress>(p => item.Report(p.Done, p.Doing, p.Total));
-                var (how, where) = (GraphPrecisions.Parse(parsed.GetValue(precision)!), DeviceSpec.Parse(parsed.GetValue(device)!));
-                if (parsed.GetValue(btx) is { } model)
-                    Say(MoeExporter.Export(new MoeExportOptions
-                    {
-                        Model = model,
-                        Out = parsed.GetValue(target)!,
-                        Precision = how,
-                        Device = where,
-                        Threads = parsed.GetValue(threads),
-                        Form = parsed.GetValue(form) switch { "gathered" => MoeForm.Gathered, "moe-op" => MoeForm.Fused, _ => null },
-                        ExpertsPerToken = Counts(parsed.GetValue(counts)),
-                        CopyWeights = parsed.GetValue(copy),
-                    }, progress, cancellation), MoeLines);
-                else
-                    Say(ForestExporter.Export(new ExportOptions
-                    {
-                        Forest = parsed.GetValue(forest)!,
-                        Out = parsed.GetValue(target)!,
-                        Precision = how,
-                        Device = where,
-                        Threads = parsed.GetValue(threads),
-                        Experts = parsed.GetResult(experts) is { Implicit: false } ? parsed.GetValue(experts) : null,
-                        GenAI = parsed.GetValue(genai),
-                        CopyWeights = parsed.GetValue(copy),
-                    }, progress, cancellation), Lines);
-
-                void Say<T>(T report, Func<T, IEnumerable<string>> lines)
+        command.SetAction((parsed, cancellation) => Task.Run(() =>
+        {
+            using var display = new ProgressDisplay();
+            var item = display.Start("export", 0, null);
+            var progress = new DirectProgress<ExportProgress>(p => item.Report(p.Done, p.Doing, p.Total));
+            var (how, where) = (GraphPrecisions.Parse(parsed.GetValue(precision)!), DeviceSpec.Parse(parsed.GetValue(device)!));
+            if (parsed.GetValue(btx) is { } model)
+                Say(MoeExporter.Export(new MoeExportOptions
                 {
-                    item.Finish();
-                    foreach (var line in lines(report)) display.WriteLine(line);
-                    if (parsed.GetValue(json) is { } file)
-                        AtomicFile.Write(file, stream => JsonSerializer.Serialize(stream, report, ManifestJson.Options));
-                }
-            },
-            CancellationToken.None));
+                    Model = model,
+                    Out = parsed.GetValue(target)!,
+                    Precision = how,
+                    Device = where,
+                    Threads = parsed.GetValue(threads),
+                    Form = parsed.GetValue(form) switch { "gathered" => MoeForm.Gathered, "moe-op" => MoeForm.Fused, _ => null },
+                    ExpertsPerToken = Counts(parsed.GetValue(counts)),
+                    CopyWeights = parsed.GetValue(copy),
+                }, progress, cancellation), MoeLines);
+            else
+                Say(ForestExporter.Export(new ExportOptions
+                {
+                    Forest = parsed.GetValue(forest)!,
+                    Out = parsed.GetValue(target)!,
+                    Precision = how,
+                    Device = where,
+                    Threads = parsed.GetValue(threads),
+                    Experts = parsed.GetResult(experts) is { Implicit: false } ? parsed.GetValue(experts) : null,
+                    GenAI = parsed.GetValue(genai),
+                    CopyWeights = parsed.GetValue(copy),
+                }, progress, cancellation), Lines);
+
+            void Say<T>(T report, Func<T, IEnumerable<string>> lines)
+            {
+                item.Finish();
+                foreach (var line in lines(report)) display.WriteLine(line);
+                if (parsed.GetValue(json) is { } file)
+                    AtomicFile.Write(file, stream => JsonSerializer.Serialize(stream, report, ManifestJson.Options));
+            }
+        }, CancellationToken.None));
         return command;
     }
 

@@ -1,6 +1,4 @@
-using Btx.Exporter.Graphs;
-
-namespace Btx.Exporter.Weights;
+namespace Btx.Exporter;
 
 /// <summary>Rounds a weight to the blocks of <see cref="BlockLayout"/>. Codes are symmetric about 2^(bits−1); a block's scale is the one of
 /// several candidates that loses least (sum of squares): in 4 bits the range that holds the largest value is not always the best.</summary>

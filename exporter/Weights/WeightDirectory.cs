@@ -1,9 +1,6 @@
-using Btx.Exporter.Graphs;
-using Btx.Model;
-using Btx.Model.Tensors;
 using Btx.Model.Tokens;
 
-namespace Btx.Exporter.Weights;
+namespace Btx.Exporter;
 
 /// <summary>Writes an expert's weights into a served forest: a Hugging Face model directory of its own, in the precision that is
 /// served.</summary>

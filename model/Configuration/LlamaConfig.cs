@@ -1,21 +1,19 @@
+using System.Globalization;
 using System.Security.Cryptography;
 using System.Text;
 using System.Text.Json;
 using System.Text.Json.Serialization;
-using Btx.Model.Files;
 
 namespace Btx.Model.Configuration;
 
-/// <summary>
-/// The architecture of an expert: the fields of a Hugging Face <c>config.json</c> of model type <c>llama</c>, or of model type
+/// <summary>The architecture of an expert: the fields of a Hugging Face <c>config.json</c> of model type <c>llama</c>, or of model type
 /// <c>mixtral</c> (arXiv 2401.04088), which is the same network with a <see cref="Moe"/> for its feed-forward. Immutable;
-/// <see cref="Validate"/> is called by every reader.
-/// </summary>
+/// <see cref="Validate"/> is called by every reader.</summary>
 public sealed record LlamaConfig
 {
     public const string FileName = "config.json";
-    private const long MaxFileBytes = 1 << 20;
     public const string GenerationFileName = "generation_config.json";
+    private const long MaxFileBytes = 1 << 20;
 
     public required int VocabSize { get; init; }
     public required int HiddenSize { get; init; }
@@ -44,27 +42,16 @@ public sealed record LlamaConfig
     public int HeadDim => HeadDimOverride ?? HiddenSize / NumAttentionHeads;
 
     /// <summary>Number of parameters; a tied output layer is not counted twice.</summary>
-    public long ParameterCount
-    {
-        get
-        {
-            long d = HiddenSize, q = (long)NumAttentionHeads * HeadDim, kv = (long)NumKeyValueHeads * HeadDim, f = IntermediateSize;
-            var feedForward = Moe is { } m ? m.Experts * ((3 * d * f) + d) : 3 * d * f;
-            var layer = (d * q) + (2 * d * kv) + (q * d) + feedForward + (2 * d);
-            return ((TieWordEmbeddings ? 1 : 2) * VocabSize * d) + (NumHiddenLayers * layer) + d;
-        }
-    }
+    public long ParameterCount => TensorShapes().Sum(t => t.Shape.Aggregate(1L, (n, dimension) => n * dimension));
 
     /// <summary>SHA-256 (hex) over what must agree for two models to be averaged or mixed: shapes and position encoding, not
     /// dtype.</summary>
     public string Fingerprint()
     {
-        var text = FormattableString.Invariant(
-            $"llama;V={VocabSize};d={HiddenSize};f={IntermediateSize};L={NumHiddenLayers};h={NumAttentionHeads};")
-            + FormattableString.Invariant($"kv={NumKeyValueHeads};hd={HeadDim};")
-            + FormattableString.Invariant(
-            $"eps={RmsNormEps:R};theta={RopeTheta:R};scaling={ScalingText()};tie={TieWordEmbeddings};ctx={MaxPositionEmbeddings}")
-            + (Moe is { } m ? $";experts={m.Experts}" : "");
+        var text = string.Create(CultureInfo.InvariantCulture, $"llama;V={VocabSize};d={HiddenSize};f={IntermediateSize};"
+            + $"L={NumHiddenLayers};h={NumAttentionHeads};kv={NumKeyValueHeads};hd={HeadDim};eps={RmsNormEps:R};theta={RopeTheta:R};"
+            + $"scaling={ScalingText()};tie={TieWordEmbeddings};ctx={MaxPositionEmbeddings}"
+            + $"{(Moe is { } m ? $";experts={m.Experts}" : "")}");
         return Convert.ToHexStringLower(SHA256.HashData(Encoding.UTF8.GetBytes(text)));
     }
 
@@ -73,8 +60,7 @@ public sealed record LlamaConfig
     public void RequireTokens(int tokens, string directory)
     {
         if (tokens > VocabSize)
-            throw new BtxException(
-                $"{directory}: the tokenizer has {tokens} tokens, the model a vocab_size of {VocabSize}; "
+            throw new BtxException($"{directory}: the tokenizer has {tokens} tokens, the model a vocab_size of {VocabSize}; "
                 + "they do not belong together, use the tokenizer that the model was trained with");
     }
 

@@ -1,5 +1,4 @@
 using System.Text.Json;
-using Btx.Model.Files;
 
 namespace Btx.Model.Configuration;
 

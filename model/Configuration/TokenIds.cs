@@ -40,15 +40,6 @@ public sealed class TokenIds : IReadOnlyList<int>, IEquatable<TokenIds>
 
     IEnumerator IEnumerable.GetEnumerator() => _ids.GetEnumerator();
 
-    /// <summary>As Hugging Face writes them: one as a number, as most models have it.</summary>
-    internal void WriteTo(Utf8JsonWriter w)
-    {
-        if (Count > 1) w.WriteStartArray();
-        if (Count == 0) w.WriteNullValue();
-        foreach (var id in _ids) w.WriteNumberValue(id);
-        if (Count > 1) w.WriteEndArray();
-    }
-
     private sealed class Converter : JsonConverter<TokenIds>
     {
         public override bool HandleNull => true;
@@ -61,6 +52,7 @@ public sealed class TokenIds : IReadOnlyList<int>, IEquatable<TokenIds>
                 _ => Create([reader.GetInt32()]),
             };
 
-        public override void Write(Utf8JsonWriter writer, TokenIds value, JsonSerializerOptions options) => value.WriteTo(writer);
+        public override void Write(Utf8JsonWriter writer, TokenIds value, JsonSerializerOptions options) =>
+            JsonSerializer.Serialize(writer, value.Count > 1 ? value._ids : (object?)value.First);
     }
 }

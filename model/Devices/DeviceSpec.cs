@@ -3,34 +3,23 @@ using System.Runtime.InteropServices;
 namespace Btx.Model.Devices;
 
 /// <summary>The device an option names: <c>cpu</c> or <c>cuda[:n]</c>.</summary>
-public sealed record DeviceSpec(DeviceKind Kind, int Index)
+/// <param name="Index">Of the GPU; 0 for the CPU.</param>
+public sealed record DeviceSpec(bool IsCuda, int Index)
 {
-    public static DeviceSpec Cpu { get; } = new(DeviceKind.Cpu, 0);
-
-    public bool IsCuda => Kind == DeviceKind.Cuda;
+    public static DeviceSpec Cpu { get; } = new(IsCuda: false, 0);
 
     /// <exception cref="BtxException">The text is neither <c>cpu</c> nor <c>cuda</c> nor <c>cuda:n</c>.</exception>
     public static DeviceSpec Parse(string text)
     {
         if (text == "cpu") return Cpu;
-        if (text == "cuda") return new(DeviceKind.Cuda, 0);
+        if (text == "cuda") return new(IsCuda: true, 0);
         if (text.StartsWith("cuda:", StringComparison.Ordinal) && text.Length is > 5 and < 9
             && text.AsSpan(5).IndexOfAnyExceptInRange('0', '9') < 0)
-        {
-            return new(DeviceKind.Cuda, int.Parse(text.AsSpan(5)));
-        }
-
+            return new(IsCuda: true, int.Parse(text.AsSpan(5)));
         throw new BtxException($"--device {text}: unknown device; use cpu, cuda or cuda:n (n = 0, 1, …)");
     }
 
     public override string ToString() => IsCuda ? $"cuda:{Index}" : "cpu";
-}
-
-/// <summary>What <c>--device</c> can name.</summary>
-public enum DeviceKind
-{
-    Cpu,
-    Cuda,
 }
 
 /// <summary>Which libraries ONNX Runtime's execution provider for a device needs and which are there.</summary>
@@ -53,10 +42,8 @@ public sealed record ProviderLibraries(IReadOnlyList<(string Name, string Remedy
     /// <summary>One clear line that names the first missing library and the remedy; null if all are there.</summary>
     public string? Problem(DeviceSpec device)
     {
-        foreach (var (name, remedy, found) in Libraries)
-            if (!found) return $"--device {device}: {name} was not found ({remedy}), or use --device cpu";
-
-        return null;
+        return Libraries.FirstOrDefault(l => !l.Found) is { Name: { } name, Remedy: var remedy }
+            ? $"--device {device}: {name} was not found ({remedy}), or use --device cpu" : null;
     }
 
     // The provider cannot be loaded by itself (it needs symbols of the runtime), so for it the file is enough.

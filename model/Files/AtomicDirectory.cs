@@ -3,11 +3,9 @@ using Microsoft.Win32.SafeHandles;
 
 namespace Btx.Model.Files;
 
-/// <summary>
-/// Builds a directory beside its final place and puts it there whole. A directory that exists is exchanged for the new one in one step
-/// after the new one is complete and on disk, so a reader sees the old one or the new one, whenever the process dies. What a process that
-/// died left beside the place is removed by the next writer of the same place.
-/// </summary>
+/// <summary>Builds a directory beside its final place and puts it there whole. A directory that exists is exchanged for the new one in one
+/// step after the new one is complete and on disk, so a reader sees the old one or the new one, whenever the process dies. What a process
+/// that died left beside the place is removed by the next writer of the same place.</summary>
 public sealed partial class AtomicDirectory : IDisposable
 {
     private const int CurrentDirectory = -100; // AT_FDCWD

@@ -7,8 +7,9 @@ public static class AtomicFile
     /// <summary>Writes through <paramref name="write"/>. If it throws (a full disk, say) the old file
     /// stands untouched and no temporary remains.</summary>
     /// <param name="path"><c>-</c>: standard output, which a report may be written to.</param>
+    /// <param name="mode">Of the file; null: as the system makes files.</param>
     /// <exception cref="BtxException">The file could not be written; names the path and the cause.</exception>
-    public static void Write(string path, Action<Stream> write)
+    public static void Write(string path, Action<Stream> write, UnixFileMode? mode = null)
     {
         if (path == "-")
         {
@@ -31,7 +32,10 @@ public static class AtomicFile
 
             Directory.CreateDirectory(directory);
             Sweep(directory, Path.GetFileName(path));
-            using (var stream = new FileStream(temporary, FileMode.CreateNew, FileAccess.Write, FileShare.None, 1 << 20))
+            var options = new FileStreamOptions
+            { Mode = FileMode.CreateNew, Access = FileAccess.Write, Share = FileShare.None, BufferSize = 1 << 20 };
+            if (mode is not null && !OperatingSystem.IsWindows()) options.UnixCreateMode = mode;
+            using (var stream = new FileStream(temporary, options))
             {
                 write(stream);
                 stream.Flush(flushToDisk: true);

@@ -10,8 +10,7 @@ public static class ContainedPath
     /// The path is empty, absolute, has a <c>..</c> part or a control character, passes through a symbolic link, or is a file with a second
     /// name (hard link), a pipe, a socket or a device.
     /// </exception>
-    public static string Resolve(string root, string relative, string manifest,
-        string rule = InsideAlone)
+    public static string Resolve(string root, string relative, string manifest, string rule = InsideAlone)
     {
         var current = Path.GetFullPath(root);
         foreach (var part in Parts(relative, manifest, rule))

@@ -63,8 +63,7 @@ public readonly partial record struct FileStat(FileKind Kind, uint Names, ulong 
             0xA000 => FileKind.Link,
             _ => FileKind.Special,
         };
-        return new(
-            kind, *(uint*)(b + 16), ((ulong)*(uint*)(b + 136) << 32) | *(uint*)(b + 140), *(ulong*)(b + 32), *(long*)(b + 40),
+        return new(kind, *(uint*)(b + 16), ((ulong)*(uint*)(b + 136) << 32) | *(uint*)(b + 140), *(ulong*)(b + 32), *(long*)(b + 40),
             Time(b + 112), Time(b + 96), (*(ulong*)(b + 8) & ImmutableOrVerity) != 0);
     }
 

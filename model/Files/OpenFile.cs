@@ -16,12 +16,12 @@ public static partial class OpenFile
 
     /// <summary>A regular file, links followed: for paths that the user names.</summary>
     /// <exception cref="BtxException">It is not there, is no regular file, or cannot be opened; one line that names the path.</exception>
-    public static SafeFileHandle Read(string path) => Reopen(Named(null, path, follow: true, path), path);
+    public static SafeFileHandle Read(string path) => Open(Named(null, path, follow: true, path), FileKind.File, path);
 
     public static FileStream Stream(string path) => new(Read(path), FileAccess.Read, 1);
 
     /// <summary>A directory, links followed.</summary>
-    internal static SafeFileHandle Folder(string path) => Folder(Named(null, path, follow: true, path), path);
+    internal static SafeFileHandle Folder(string path) => Open(Named(null, path, follow: true, path), FileKind.Folder, path);
 
     /// <summary>Whatever has the name in a directory: the link itself, if it is one.</summary>
     /// <param name="folder">Null: the name is a path.</param>
@@ -46,27 +46,19 @@ public static partial class OpenFile
         }
     }
 
-    /// <summary>Opens what a handle names for reading, if it is a regular file. Takes the handle over.</summary>
-    internal static SafeFileHandle Reopen(SafeFileHandle named, string shown)
+    /// <summary>Opens what a handle names for reading, if it is a regular file, or a directory, as wanted. Takes the handle over.</summary>
+    internal static SafeFileHandle Open(SafeFileHandle named, FileKind wanted, string shown)
     {
         using (named)
         {
             var kind = FileStat.Of(named).Kind;
-            if (kind == FileKind.Folder) throw new BtxException($"{shown}: is a directory; a file is expected here");
-            if (kind == FileKind.Link) throw new BtxException($"{shown}: is a symbolic link; replace it by a copy");
-            if (kind != FileKind.File) throw new BtxException($"{shown}: is a pipe, a socket or a device; a file is expected here");
-            return Again(named, CloseOnExec | NonBlocking, shown);
-        }
-    }
-
-    internal static SafeFileHandle Folder(SafeFileHandle named, string shown)
-    {
-        using (named)
-        {
-            var kind = FileStat.Of(named).Kind;
-            if (kind == FileKind.Link) throw new BtxException($"{shown}: is a symbolic link; replace it by a copy");
-            if (kind != FileKind.Folder) throw new BtxException($"{shown}: is no directory");
-            return Again(named, CloseOnExec | (IsArm ? 0x4000 : FolderOnly), shown);
+            if (kind != wanted)
+                throw new BtxException($"{shown}: " + (kind == FileKind.Link ? "is a symbolic link; replace it by a copy"
+                    : wanted == FileKind.Folder ? "is no directory" : kind == FileKind.Folder ? "is a directory; a file is expected here"
+                    : "is a pipe, a socket or a device; a file is expected here"));
+            var handle = new SafeFileHandle(OpenAt(CurrentDirectory, Link(named),
+                CloseOnExec | (kind == FileKind.File ? NonBlocking : IsArm ? 0x4000 : FolderOnly)), ownsHandle: true);
+            return handle.IsInvalid ? throw Failure($"{shown}: cannot be read", Marshal.GetLastPInvokeError()) : handle;
         }
     }
 
@@ -86,12 +78,6 @@ public static partial class OpenFile
 
     /// <summary>The path by which the system reaches an open file in this process.</summary>
     internal static string Link(SafeFileHandle handle) => $"/proc/self/fd/{handle.DangerousGetHandle()}";
-
-    private static SafeFileHandle Again(SafeFileHandle named, int flags, string shown)
-    {
-        var handle = new SafeFileHandle(OpenAt(CurrentDirectory, Link(named), flags), ownsHandle: true);
-        return handle.IsInvalid ? throw Failure($"{shown}: cannot be read", Marshal.GetLastPInvokeError()) : handle;
-    }
 
     [LibraryImport("libc", EntryPoint = "openat", StringMarshalling = StringMarshalling.Utf8, SetLastError = true)]
     private static partial int OpenAt(int directory, string path, int flags);
@@ -114,7 +100,7 @@ public static class BoundedFile
 
     public static byte[] Read(SafeFileHandle file, string path, long limit = DefaultLimit)
     {
-        try
+        return FileErrors.Told($"{path}: cannot be read", () =>
         {
             var length = RandomAccess.GetLength(file);
             if (length > limit) throw new BtxException($"{path}: has {length} bytes; at most {limit} are expected here");
@@ -123,10 +109,24 @@ public static class BoundedFile
             for (int read; got < bytes.Length && (read = RandomAccess.Read(file, bytes.AsSpan(got), got)) > 0;) got += read;
             return got == bytes.Length ? bytes :
                 throw new BtxException($"{path}: became shorter while it was read; read it again when nothing writes there");
+        });
+    }
+}
+
+/// <summary>Failures of the file system, told in one line.</summary>
+public static class FileErrors
+{
+    /// <param name="what">What could not be done then: <c>PATH: cannot be read</c>.</param>
+    /// <exception cref="BtxException">The system refused; the message is <paramref name="what"/> and why.</exception>
+    public static T Told<T>(string what, Func<T> work)
+    {
+        try
+        {
+            return work();
         }
         catch (Exception e) when (e is IOException or UnauthorizedAccessException)
         {
-            throw new BtxException($"{path}: cannot be read: {BtxException.OneLine(e.Message)}", e);
+            throw new BtxException($"{what}: {BtxException.OneLine(e.Message)}", e);
         }
     }
 }

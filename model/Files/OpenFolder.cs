@@ -26,7 +26,7 @@ public sealed partial class OpenFolder : IDisposable
     public OpenFolder Folder(string name)
     {
         var path = Combine(name);
-        return new(OpenFile.Folder(OpenFile.Named(handle, name, follow: false, path), path), path);
+        return new(OpenFile.Open(OpenFile.Named(handle, name, follow: false, path), FileKind.Folder, path), path);
     }
 
     /// <summary>Opens a file at a path of names inside, none of which may be a link.</summary>
@@ -36,7 +36,7 @@ public sealed partial class OpenFolder : IDisposable
     {
         var path = Combine(relative);
         if (relative.Split('/', 2) is not [var first, var rest])
-            return OpenFile.Reopen(OpenFile.Named(handle, relative, follow: false, path), path);
+            return OpenFile.Open(OpenFile.Named(handle, relative, follow: false, path), FileKind.File, path);
         using var folder = Folder(first);
         return folder.Read(rest);
     }
@@ -46,20 +46,9 @@ public sealed partial class OpenFolder : IDisposable
 
     public IEnumerable<string> Names()
     {
-        IEnumerator<string> names;
-        try
-        {
-            names = Directory.EnumerateFileSystemEntries(OpenFile.Link(handle)).GetEnumerator();
-        }
-        catch (Exception e) when (e is IOException or UnauthorizedAccessException)
-        {
-            throw new BtxException($"{Path}: cannot be listed: {BtxException.OneLine(e.Message)}", e);
-        }
-
-        using (names)
-        {
-            while (names.MoveNext()) yield return System.IO.Path.GetFileName(names.Current);
-        }
+        using var names = FileErrors.Told($"{Path}: cannot be listed",
+            () => Directory.EnumerateFileSystemEntries(OpenFile.Link(handle)).GetEnumerator());
+        while (names.MoveNext()) yield return System.IO.Path.GetFileName(names.Current);
     }
 
     /// <summary>Takes a name away and looks, by a handle that was taken before, what that did to the file.</summary>

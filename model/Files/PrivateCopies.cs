@@ -96,11 +96,9 @@ public sealed class PrivateCopies
     }
 }
 
-/// <summary>
-/// A file as it was when it was copied. The copy has no name, so that nobody else can write, cut or replace it; the system drops it with
-/// the process. Of a file that nobody may write (<see cref="FileStat.Immutable"/>) it is that file itself. Shared by count; see
-/// <see cref="PrivateCopies"/>.
-/// </summary>
+/// <summary>A file as it was when it was copied. The copy has no name, so that nobody else can write, cut or replace it; the system drops
+/// it with the process. Of a file that nobody may write (<see cref="FileStat.Immutable"/>) it is that file itself. Shared by count; see
+/// <see cref="PrivateCopies"/>.</summary>
 public sealed class PrivateCopy : IDisposable
 {
     private readonly Action<PrivateCopy> freed;

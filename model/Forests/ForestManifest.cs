@@ -1,6 +1,5 @@
-using System.Security.Cryptography;
 using System.Text.Json;
-using Btx.Model.Files;
+using System.Text.Json.Serialization;
 
 namespace Btx.Model.Forests;
 
@@ -85,7 +84,7 @@ public sealed record ForestManifest
     public byte[] ToJson() => JsonSerializer.SerializeToUtf8Bytes(this, ManifestJson.Options);
 
     /// <summary>SHA-256 (hex) of the canonical JSON.</summary>
-    public string Hash() => Convert.ToHexStringLower(SHA256.HashData(ToJson()));
+    public string Hash() => ManifestJson.Hash(ToJson());
 
     /// <summary>Validates, then writes <c>forest.json</c> into a directory, whole or not at all.</summary>
     /// <exception cref="BtxException">The manifest has problems, all named, or it cannot be written.</exception>
@@ -102,14 +101,17 @@ public sealed record ForestManifest
 }
 
 /// <summary>One expert of a forest and where it comes from.</summary>
-public sealed record ExpertEntry
+public record ExpertEntry
 {
     /// <summary>Lower-case letters, digits, <c>.</c>, <c>_</c>, <c>-</c>; unique in the forest.</summary>
+    [JsonPropertyOrder(-3)]
     public required string Name { get; init; }
 
+    [JsonPropertyOrder(-2)]
     public required string Domain { get; init; }
 
     /// <summary>The model directory, relative to the manifest's.</summary>
+    [JsonPropertyOrder(-1)]
     public required string Path { get; init; }
 
     /// <summary>SHA-256 (hex) of the weight files, see <see cref="Tensors.CheckpointFiles.Hash"/>.</summary>

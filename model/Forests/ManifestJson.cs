@@ -1,8 +1,8 @@
+using System.Security.Cryptography;
 using System.Text;
 using System.Text.Encodings.Web;
 using System.Text.Json;
 using System.Text.Json.Serialization;
-using Btx.Model.Files;
 
 namespace Btx.Model.Forests;
 
@@ -22,6 +22,15 @@ public static class ManifestJson
         AllowDuplicateProperties = false,
         Encoder = JavaScriptEncoder.UnsafeRelaxedJsonEscaping,
     };
+
+    /// <summary>The same on one line.</summary>
+    internal static JsonSerializerOptions Compact { get; } = new(Options) { WriteIndented = false };
+
+    /// <summary>The canonical JSON, UTF-8 on one line: what is hashed and signed of a state, a change and a certificate.</summary>
+    internal static byte[] Line<T>(T value) => JsonSerializer.SerializeToUtf8Bytes(value, Compact);
+
+    /// <summary>SHA-256 (hex).</summary>
+    internal static string Hash(ReadOnlySpan<byte> bytes) => Convert.ToHexStringLower(SHA256.HashData(bytes));
 
     /// <param name="what">What was expected, with its article: <c>a valid forest manifest</c>.</param>
     public static T Read<T>(ReadOnlySpan<byte> json, string source, string what)

@@ -1,11 +1,9 @@
 namespace Btx.Model.Mixing;
 
-/// <summary>
-/// The domain posterior of one sequence: weights w_j(t) over E experts, updated token by token. Works in log space, sums to 1, never NaN:
-/// if every active expert gave the text probability 0, the weights fall back to the prior. Experts that did not run are inactive: their
-/// likelihood is unknown, so weights are the posterior restricted to the active set and renormalised. Sources: DEMix (arXiv 2108.05036)
-/// section 5; c-BTM (2303.14177); fixed share: Herbster and Warmuth 1998.
-/// </summary>
+/// <summary>The domain posterior of one sequence: weights w_j(t) over E experts, updated token by token. Works in log space, sums to 1,
+/// never NaN: if every active expert gave the text probability 0, the weights fall back to the prior. Experts that did not run are
+/// inactive: their likelihood is unknown, so weights are the posterior restricted to the active set and renormalised. Sources: DEMix (arXiv
+/// 2108.05036) section 5; c-BTM (2303.14177); fixed share: Herbster and Warmuth 1998.</summary>
 public sealed class DomainPosterior
 {
     private readonly double[] logPrior;

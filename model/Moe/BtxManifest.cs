@@ -1,6 +1,4 @@
 using Btx.Model.Configuration;
-using Btx.Model.Files;
-using Btx.Model.Forests;
 
 namespace Btx.Model.Moe;
 
@@ -91,8 +89,7 @@ public sealed record BtxManifest
     private string? Problem()
     {
         if (Schema != CurrentSchema) return $"schema is {Schema}; this version reads {CurrentSchema}";
-        if (!ForestManifestRules.IsHash(Architecture) || !ForestManifestRules.IsHash(Tokenizer)
-            || !ForestManifestRules.IsHash(Sha256))
+        if (!ForestManifestRules.IsHash(Architecture) || !ForestManifestRules.IsHash(Tokenizer) || !ForestManifestRules.IsHash(Sha256))
             return "architecture, tokenizer or sha256 is not a SHA-256";
         if (ForestSha256 is not null && !ForestManifestRules.IsHash(ForestSha256)) return "forest_sha256 is not a SHA-256";
         if (Experts.Count is 0 or > MoeConfig.MaxExperts) return $"{Experts.Count} experts; expected 1..{MoeConfig.MaxExperts}";

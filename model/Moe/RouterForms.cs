@@ -36,11 +36,9 @@ public static class RandomRouter
     }
 }
 
-/// <summary>
-/// Row j is the mean hidden state of domain j less the mean over the domains, at unit length: <c>W_j = (m_j − m) / ‖m_j − m‖</c>, so that a
-/// logit is the length of the state's part along the domain's own direction (nearest centroid; Rocchio 1971). Subtracting m from every row
-/// shifts all logits of a token alike.
-/// </summary>
+/// <summary>Row j is the mean hidden state of domain j less the mean over the domains, at unit length: <c>W_j = (m_j − m) / ‖m_j − m‖</c>,
+/// so that a logit is the length of the state's part along the domain's own direction (nearest centroid; Rocchio 1971). Subtracting m from
+/// every row shifts all logits of a token alike.</summary>
 public static class CentroidRouter
 {
     /// <returns>[N·d], row-major, not yet scaled. A domain that does not differ from the mean has a row of 0.</returns>
@@ -76,12 +74,10 @@ public static class CentroidRouter
     }
 }
 
-/// <summary>
-/// Ridge regression from hidden states to domains (Hoerl and Kennard 1970): W minimises Σ_j mean_{x of j} ‖W x − (e_j − 1/N)‖² / N + μ
-/// ‖W‖², so <c>W_j = (C + μ I)⁻¹ (m_j − m) / N</c> with m_j the mean state of domain j, m their mean, C = Σ_j E_j[x xᵀ] / N, μ = λ · tr C /
-/// d. Each domain weighs alike however much text it gave. Labels are centred, so the rows sum to 0; a Mixtral router has no bias, so states
-/// are not.
-/// </summary>
+/// <summary>Ridge regression from hidden states to domains (Hoerl and Kennard 1970): W minimises Σ_j mean_{x of j} ‖W x − (e_j − 1/N)‖² / N
+/// + μ ‖W‖², so <c>W_j = (C + μ I)⁻¹ (m_j − m) / N</c> with m_j the mean state of domain j, m their mean, C = Σ_j E_j[x xᵀ] / N, μ = λ · tr
+/// C / d. Each domain weighs alike however much text it gave. Labels are centred, so the rows sum to 0; a Mixtral router has no bias, so
+/// states are not.</summary>
 public static class RidgeRouter
 {
     /// <summary>λ where nobody names one.</summary>

@@ -77,8 +77,7 @@ public sealed record RouterStatistics(string Form, long Tokens, IReadOnlyList<Do
             if (source.Length != 2)
                 throw new BtxException($"{path}: its header does not say what \"{BtxException.OneLine(name)}\" was computed from");
             return new DomainStatistics(name, source[0], source[1], []);
-        }).Where(domain => wanted is null || wanted(domain))
-            .Select(domain =>
+        }).Where(domain => wanted is null || wanted(domain)).Select(domain =>
             domain with { Layers = [.. Enumerable.Range(0, layers).Select(l => Layer(file, $"{domain.Expert}.layers.{l}."))] }).ToArray();
         return new RouterStatistics(About("states"), tokens, domains);
     }

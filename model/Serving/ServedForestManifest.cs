@@ -1,6 +1,3 @@
-using Btx.Model.Files;
-using Btx.Model.Forests;
-
 namespace Btx.Model.Serving;
 
 /// <summary>The contents of <c>served.json</c>, what the exporter makes of a forest.</summary>
@@ -54,10 +51,9 @@ public sealed record ServedExpert
 
     public required string Domain { get; init; }
 
-    /// <summary>
-    /// Directory with the weights (a Hugging Face model directory). With <see cref="InSource"/> it is relative to the source forest and is
-    /// the expert's own checkpoint, bound without a copy; otherwise relative to the served manifest (converted weights).
-    /// </summary>
+    /// <summary>Directory with the weights (a Hugging Face model directory). With <see cref="InSource"/> it is relative to the source
+    /// forest and is the expert's own checkpoint, bound without a copy; otherwise relative to the served manifest (converted
+    /// weights).</summary>
     public required string Path { get; init; }
 
     public bool InSource { get; init; } = true;

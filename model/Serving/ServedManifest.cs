@@ -1,6 +1,4 @@
 using System.Text.Json.Serialization;
-using Btx.Model.Files;
-using Btx.Model.Forests;
 
 namespace Btx.Model.Serving;
 

@@ -1,15 +1,11 @@
 using Btx.Model.Configuration;
-using Btx.Model.Files;
-using Btx.Model.Forests;
 using Btx.Model.Moe;
 
 namespace Btx.Model.Serving;
 
-/// <summary>
-/// The contents of <c>served-btx.json</c>, what the exporter makes of a BTX model (any Mixtral directory). Graphs have the forms of a
-/// forest's, and besides: an output <c>router_gates</c> fp32 [T, L, N] (T tokens in the order of the input), and, where
-/// <see cref="ServedGraph.ExpertsPerToken"/> is null, an input <c>experts_per_token</c> int64 [T], 1..N for each token.
-/// </summary>
+/// <summary>The contents of <c>served-btx.json</c>, what the exporter makes of a BTX model (any Mixtral directory). Graphs have the forms
+/// of a forest's, and besides: an output <c>router_gates</c> fp32 [T, L, N] (T tokens in the order of the input), and, where
+/// <see cref="ServedGraph.ExpertsPerToken"/> is null, an input <c>experts_per_token</c> int64 [T], 1..N for each token.</summary>
 public sealed record ServedMoeManifest : ServedManifest
 {
     public const string FileName = "served-btx.json";
@@ -26,10 +22,9 @@ public sealed record ServedMoeManifest : ServedManifest
 
     public required BtxRouter Router { get; init; }
 
-    /// <summary>
-    /// SHA-256 (hex) of <see cref="RouterStatistics.FileName"/> beside the manifest, from which routers are fitted when the BTX model
-    /// is mixed again with other experts; <see cref="BtxManifest.FileName"/> beside it has the lineage. Null: the source has none.
-    /// </summary>
+    /// <summary>SHA-256 (hex) of <see cref="RouterStatistics.FileName"/> beside the manifest, from which routers are fitted when the BTX
+    /// model is mixed again with other experts; <see cref="BtxManifest.FileName"/> beside it has the lineage. Null: the source has
+    /// none.</summary>
     public string? RouterStatisticsSha256 { get; init; }
 
     /// <summary>Largest |graph − reference| / max|reference| of the logits on the exporter's check prompt, the reference reading the same

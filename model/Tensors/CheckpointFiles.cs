@@ -1,6 +1,5 @@
 using System.Security.Cryptography;
 using System.Text.Json;
-using Btx.Model.Files;
 using Microsoft.Win32.SafeHandles;
 
 namespace Btx.Model.Tensors;
@@ -26,47 +25,29 @@ public static class CheckpointFiles
         return names.Select(n => ContainedPath.ResolveNames(directory, n, index)).ToArray();
     }
 
-    // Token by token: an index may be large, and what is kept of it is a few names.
     private static SortedSet<string> IndexedFiles(byte[] json, string index)
     {
-        var names = new SortedSet<string>(StringComparer.Ordinal);
-        var mapped = false;
         try
         {
-            var reader = new Utf8JsonReader(json, new JsonReaderOptions { MaxDepth = 64 });
-            if (!reader.Read() || reader.TokenType != JsonTokenType.StartObject)
+            using var document = JsonDocument.Parse(json);
+            if (document.RootElement is not { ValueKind: JsonValueKind.Object } root || !root.TryGetProperty("weight_map", out var map)
+                || map.ValueKind != JsonValueKind.Object)
                 throw new BtxException($"{index}: has no weight_map object");
-            while (reader.Read() && reader.TokenType == JsonTokenType.PropertyName)
+            var names = new SortedSet<string>(StringComparer.Ordinal);
+            foreach (var tensor in map.EnumerateObject())
             {
-                var isMap = reader.ValueTextEquals("weight_map"u8);
-                reader.Read();
-                if (!isMap || reader.TokenType != JsonTokenType.StartObject)
-                {
-                    reader.Skip();
-                    continue;
-                }
-
-                mapped = true;
-                while (reader.Read() && reader.TokenType == JsonTokenType.PropertyName)
-                {
-                    var tensor = reader.GetString()!;
-                    reader.Read();
-                    if (reader.TokenType != JsonTokenType.String)
-                        throw new BtxException($"{index}: the file of tensor \"{BtxException.OneLine(tensor)}\" is not a string");
-                    if (names.Add(reader.GetString()!) && names.Count > MaxFiles)
-                        throw new BtxException($"{index}: names more than {MaxFiles} weight files; no model that can be read here has "
-                        + $"so many");
-                }
+                if (tensor.Value.ValueKind != JsonValueKind.String)
+                    throw new BtxException($"{index}: the file of tensor \"{BtxException.OneLine(tensor.Name)}\" is not a string");
+                if (names.Add(tensor.Value.GetString()!) && names.Count > MaxFiles)
+                    throw new BtxException($"{index}: names more than {MaxFiles} weight files; no model that can be read here has so many");
             }
 
-            reader.Read(); // throws if anything follows
+            return names;
         }
         catch (Exception e) when (e is JsonException or InvalidOperationException)
         {
             throw new BtxException($"{index}: not valid JSON ({BtxException.OneLine(e.Message)})", e);
         }
-
-        return mapped ? names : throw new BtxException($"{index}: has no weight_map object");
     }
 
     /// <summary>SHA-256 (lower-case hex) over the weight files in order: what manifests record as <c>sha256</c>.</summary>
@@ -96,18 +77,11 @@ public static class CheckpointFiles
     private static void Append(IncrementalHash hash, SafeFileHandle file, string path, CancellationToken cancellation)
     {
         var buffer = new byte[1 << 20];
-        try
+        long at = 0;
+        for (int read; (read = FileErrors.Told($"{path}: cannot be read", () => RandomAccess.Read(file, buffer, at))) > 0; at += read)
         {
-            long at = 0;
-            for (int read; (read = RandomAccess.Read(file, buffer, at)) > 0; at += read)
-            {
-                cancellation.ThrowIfCancellationRequested();
-                hash.AppendData(buffer, 0, read);
-            }
-        }
-        catch (Exception e) when (e is IOException or UnauthorizedAccessException)
-        {
-            throw new BtxException($"{path}: cannot be read: {BtxException.OneLine(e.Message)}", e);
+            cancellation.ThrowIfCancellationRequested();
+            hash.AppendData(buffer, 0, read);
         }
     }
 }

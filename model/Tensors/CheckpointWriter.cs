@@ -2,7 +2,6 @@ using System.Buffers;
 using System.Buffers.Binary;
 using System.Text.Json;
 using Btx.Model.Configuration;
-using Btx.Model.Files;
 
 namespace Btx.Model.Tensors;
 

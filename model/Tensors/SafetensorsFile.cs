@@ -1,13 +1,11 @@
 using System.IO.MemoryMappedFiles;
-using Btx.Model.Files;
 using Microsoft.Win32.SafeHandles;
 
 namespace Btx.Model.Tensors;
 
-/// <summary>
-/// A safetensors file, memory-mapped read-only. Tensor data is used in place: pointers and spans stay valid until <see cref="Dispose"/>.
-/// Whoever cuts a mapped file ends the process that reads it; a server maps private copies. Thread-safe for reading.
-/// </summary>
+/// <summary>A safetensors file, memory-mapped read-only. Tensor data is used in place: pointers and spans stay valid until
+/// <see cref="Dispose"/>. Whoever cuts a mapped file ends the process that reads it; a server maps private copies. Thread-safe for
+/// reading.</summary>
 public sealed unsafe class SafetensorsFile : IDisposable
 {
     private readonly MemoryMappedFile map;

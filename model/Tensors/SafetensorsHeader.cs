@@ -17,6 +17,7 @@ public static class SafetensorsHeader
     public const long MaxHeaderBytes = MaxTensors * 256L;
 
     private const int MaxNameLength = 512;
+    private static readonly JsonDocumentOptions Strict = new() { MaxDepth = 8, AllowDuplicateProperties = false };
 
     /// <param name="prefix">The first bytes of the file: at least the 8-byte length and the header it announces.</param>
     /// <param name="fileLength">Size of the whole file in bytes.</param>
@@ -27,33 +28,28 @@ public static class SafetensorsHeader
         var headerLength = HeaderLength(prefix.Span, fileLength, source);
         if (prefix.Length < 8 + headerLength) throw new BtxException($"{source}: the header is truncated");
         var dataStart = 8 + headerLength;
+        if (headerLength == 0 || prefix.Span[8] != (byte)'{')
+            throw new BtxException($"{source}: the safetensors header does not begin with {{");
         try
         {
-            if (headerLength == 0 || prefix.Span[8] != (byte)'{')
-                throw new BtxException($"{source}: the safetensors header does not begin with {{");
-            var reader = new Utf8JsonReader(prefix.Span.Slice(8, (int)headerLength), new JsonReaderOptions { MaxDepth = 8 });
+            using var header = JsonDocument.Parse(prefix.Slice(8, (int)headerLength), Strict);
             var tensors = new Dictionary<string, TensorInfo>(StringComparer.Ordinal);
-            Dictionary<string, string>? metadata = null;
-            reader.Read();
-            while (reader.Read() && reader.TokenType == JsonTokenType.PropertyName)
+            Dictionary<string, string> metadata = [];
+            foreach (var entry in header.RootElement.EnumerateObject())
             {
-                var name = reader.GetString()!;
-                reader.Read();
                 if (tensors.Count == MaxTensors)
                     throw new BtxException($"{source}: has more than {MaxTensors} tensors; no model that can be read here has so many");
-                var added = name == Metadata ? metadata is null : !tensors.ContainsKey(name);
-                if (!added) throw new BtxException($"{source}: \"{Show(name)}\" is duplicate in the safetensors header");
-                if (name == Metadata) metadata = ReadMetadata(ref reader, source);
-                else tensors.Add(name, Tensor(name, ref reader, dataStart, fileLength, source));
+                var name = entry.Name;
+                if (name == Metadata) metadata = ReadMetadata(entry.Value, source);
+                else tensors.Add(name, Tensor(name, entry.Value, dataStart, fileLength, source));
             }
 
-            reader.Read(); // throws if anything follows
             CheckLayout(tensors.Values, dataStart, fileLength, source);
-            return (tensors, metadata ?? []);
+            return (tensors, metadata);
         }
         catch (Exception e) when (e is JsonException or InvalidOperationException)
         {
-            throw new BtxException($"{source}: the safetensors header is not valid JSON ({Show(e.Message)})", e);
+            throw new BtxException($"{source}: the safetensors header is not valid JSON or has a duplicate name ({Show(e.Message)})", e);
         }
     }
 
@@ -71,47 +67,21 @@ public static class SafetensorsHeader
         return (long)length;
     }
 
-    private static Dictionary<string, string> ReadMetadata(ref Utf8JsonReader reader, string source)
-    {
-        var metadata = new Dictionary<string, string>(StringComparer.Ordinal);
-        if (reader.TokenType != JsonTokenType.StartObject) throw new BtxException($"{source}: {Metadata} is not a JSON object");
-        while (reader.Read() && reader.TokenType == JsonTokenType.PropertyName)
-        {
-            var name = reader.GetString()!;
-            reader.Read();
-            if (reader.TokenType != JsonTokenType.String)
-                throw new BtxException($"{source}: {Metadata} entry \"{Show(name)}\" is not a string");
-            if (!metadata.TryAdd(name, reader.GetString()!))
-                throw new BtxException($"{source}: {Metadata} entry \"{Show(name)}\" is duplicate");
-        }
+    private static Dictionary<string, string> ReadMetadata(JsonElement metadata, string source) =>
+        metadata.ValueKind != JsonValueKind.Object ? throw new BtxException($"{source}: {Metadata} is not a JSON object")
+        : metadata.EnumerateObject().ToDictionary(e => e.Name, e => e.Value.ValueKind == JsonValueKind.String ? e.Value.GetString()!
+            : throw new BtxException($"{source}: {Metadata} entry \"{Show(e.Name)}\" is not a string"), StringComparer.Ordinal);
 
-        return metadata;
-    }
-
-    private static TensorInfo Tensor(string name, ref Utf8JsonReader reader, long dataStart, long fileLength, string source)
+    private static TensorInfo Tensor(string name, JsonElement tensor, long dataStart, long fileLength, string source)
     {
         BtxException Invalid(string what) => new($"{source}: tensor \"{Show(name)}\" {what}");
         if (name.Length > MaxNameLength)
             throw Invalid($"has a name of {name.Length} characters; at most {MaxNameLength} are taken");
-        if (reader.TokenType != JsonTokenType.StartObject) throw Invalid("is not a JSON object");
-        string? type = null;
-        long[]? shape = null, offsets = null;
-        while (reader.Read() && reader.TokenType == JsonTokenType.PropertyName)
-        {
-            var key = reader.GetString();
-            reader.Read();
-            if ((key == "dtype" && type is not null) || (key == "shape" && shape is not null)
-                || (key == "data_offsets" && offsets is not null)) throw Invalid($"has a duplicate {key}");
-            if (key == "dtype" && reader.TokenType == JsonTokenType.String) type = reader.GetString();
-            else if (key == "shape" && reader.TokenType == JsonTokenType.StartArray)
-                shape = Numbers(ref reader, MaxDimensions, out var wrong, out var count) ?? throw Invalid(Misshapen(wrong, count));
-            else if (key == "data_offsets" && reader.TokenType == JsonTokenType.StartArray) offsets = Numbers(ref reader, 2, out _, out _);
-            else reader.Skip();
-        }
-
+        if (tensor.ValueKind != JsonValueKind.Object) throw Invalid("is not a JSON object");
+        var type = tensor.TryGetProperty("dtype", out var t) && t.ValueKind == JsonValueKind.String ? t.GetString() : null;
         if (TensorDtypes.Parse(type) is not { } dtype)
             throw Invalid($"has no supported dtype{(type is null ? "" : $" (\"{Show(type)}\")")}; use F32, F16 or BF16");
-        if (shape is null) throw Invalid("has no shape");
+        var shape = Numbers("shape");
         long elements = 1;
         foreach (var dimension in shape)
         {
@@ -120,38 +90,25 @@ public static class SafetensorsHeader
             elements *= dimension;
         }
 
-        if (offsets is not [var begin, var end]) throw Invalid("has no data_offsets [begin, end]");
+        if (Numbers("data_offsets") is not [var begin, var end]) throw Invalid("has no data_offsets [begin, end]");
         if (begin < 0 || end < begin) throw Invalid($"has data_offsets [{begin}, {end}]; expected 0 <= begin <= end");
         if (end > fileLength - dataStart)
             throw Invalid($"ends at byte {end} of {fileLength - dataStart} data bytes; the file is truncated or the header wrong");
         if (end - begin != elements * dtype.Size())
             throw Invalid($"has {end - begin} bytes; shape [{string.Join(", ", shape)}] of {dtype} needs {elements * dtype.Size()}");
         return new TensorInfo(name, dtype, shape, dataStart + begin, end - begin);
-    }
 
-    private static string Misshapen(string? wrong, int count) =>
-        wrong is null ? $"has {count} dimensions; at most {MaxDimensions} are allowed"
-        : $"has a dimension {Show(wrong)} that is not a whole number";
-
-    // Null: more than the most, or one (it is named) that is no whole number.
-    private static long[]? Numbers(ref Utf8JsonReader reader, int most, out string? wrong, out int count)
-    {
-        Span<long> numbers = stackalloc long[most];
-        (wrong, count) = (null, 0);
-        while (reader.Read() && reader.TokenType != JsonTokenType.EndArray)
+        long[] Numbers(string key)
         {
-            if (reader.TokenType == JsonTokenType.Number && reader.TryGetInt64(out var number))
-            {
-                if (count < most) numbers[count] = number;
-                count++;
-                continue;
-            }
-
-            wrong ??= System.Text.Encoding.UTF8.GetString(reader.ValueSpan[..Math.Min(120, reader.ValueSpan.Length)]);
-            reader.Skip();
+            if (!tensor.TryGetProperty(key, out var list) || list.ValueKind != JsonValueKind.Array) throw Invalid($"has no {key}");
+            var count = list.GetArrayLength();
+            if (count > MaxDimensions) throw Invalid($"has {count} dimensions in {key}; at most {MaxDimensions} are allowed");
+            var numbers = new long[count];
+            for (var i = 0; i < count; i++)
+                if (list[i].ValueKind != JsonValueKind.Number || !list[i].TryGetInt64(out numbers[i]))
+                    throw Invalid($"has {Show(list[i].GetRawText())} in {key}, which is not a whole number");
+            return numbers;
         }
-
-        return wrong is null && count <= most ? numbers[..count].ToArray() : null;
     }
 
     // The format demands that tensors tile the data without overlap or hole.

@@ -15,10 +15,9 @@ namespace Btx.Model.Tokens;
 internal sealed record AddedToken(
     int Id, string Content, bool Special, bool Normalized, bool SingleWord = false, bool StripLeft = false, bool StripRight = false);
 
-/// <summary>
-/// Finds added tokens in text, leftmost first and the longest of those that start there. The flags of a token are applied as Hugging Face's
-/// <c>AddedVocabulary</c> does: a match that single_word discards hides shorter ones, and strips reach over white space beside the match.
-/// </summary>
+/// <summary>Finds added tokens in text, leftmost first and the longest of those that start there. The flags of a token are applied as
+/// Hugging Face's <c>AddedVocabulary</c> does: a match that single_word discards hides shorter ones, and strips reach over white space
+/// beside the match.</summary>
 internal sealed class AddedTokenMatcher
 {
     private readonly Dictionary<(int Node, byte Byte), int> _edges = [];

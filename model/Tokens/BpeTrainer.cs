@@ -51,17 +51,10 @@ public static class BpeTrainer
         var merges = LearnMerges(words, byteIds, tokens, vocabSize, progress, cancellationToken);
         progress?.Report(1);
         var document = specialTokens.Count > 0 ? specialTokens[0] : null;
-        var definition = new TokenizerDefinition
-        {
-            Vocabulary = tokens.Index().Skip(specialTokens.Count).ToDictionary(t => t.Item, t => t.Index, StringComparer.Ordinal),
-            Merges = merges,
-            AddedTokens = [.. specialTokens.Select((content, id) => new AddedToken(id, content, Special: true, Normalized: false))],
-            Pattern = SplitPattern.Gpt2,
-            Normalizer = TextNormalizer.Own,
-            BosToken = document,
-            EosToken = document,
-            AddBos = document is not null,
-        };
+        var definition = new TokenizerDefinition(
+            tokens.Index().Skip(specialTokens.Count).ToDictionary(t => t.Item, t => t.Index, StringComparer.Ordinal), merges,
+            [.. specialTokens.Select((content, id) => new AddedToken(id, content, Special: true, Normalized: false))],
+            SplitPattern.Gpt2, TextNormalizer.Own, BosToken: document, EosToken: document, AddBos: document is not null);
         return new TextTokenizer(definition, "the trained tokenizer");
     }
 

@@ -1,11 +1,9 @@
 namespace Btx.Model.Tokens;
 
-/// <summary>
-/// The byte-pair-encoding loop (Sennrich et al. 2016): merge the pair of adjacent symbols that occurs most often, count again, repeat.
-/// Counts are kept up to date for the words that a merge touches, and the best pair comes from a heap whose stale entries are put right
-/// when they surface, so that a merge costs what it changes and no more. Ties go to the pair of smaller ids: the result depends on the
-/// counts alone, not on the order of the words.
-/// </summary>
+/// <summary>The byte-pair-encoding loop (Sennrich et al. 2016): merge the pair of adjacent symbols that occurs most often, count again,
+/// repeat. Counts are kept up to date for the words that a merge touches, and the best pair comes from a heap whose stale entries are put
+/// right when they surface, so that a merge costs what it changes and no more. Ties go to the pair of smaller ids: the result depends on
+/// the counts alone, not on the order of the words.</summary>
 internal sealed class MergeLearner
 {
     private readonly int[] _symbols;

@@ -4,11 +4,9 @@ using Microsoft.ML.Tokenizers;
 
 namespace Btx.Model.Tokens;
 
-/// <summary>
-/// Ids of one pre-token. The merging itself is the tokenizer package's: every byte is given to it as its character of the byte-level
-/// alphabet, so that bytes which are no text are merged by the same rules. Ours are the cache in front (most pre-tokens of a text have been
-/// seen before), Llama 3's <c>ignore_merges</c>, which the package lacks, and the merging of very long pieces.
-/// </summary>
+/// <summary>Ids of one pre-token. The merging itself is the tokenizer package's: every byte is given to it as its character of the
+/// byte-level alphabet, so that bytes which are no text are merged by the same rules. Ours are the cache in front (most pre-tokens of a
+/// text have been seen before), Llama 3's <c>ignore_merges</c>, which the package lacks, and the merging of very long pieces.</summary>
 internal sealed class PieceEncoder
 {
     private const int MaxPackageLength = 512;
@@ -111,11 +109,9 @@ internal sealed class PreTokenCache
     private sealed record Entry(ulong Hash, byte[] Key, int[] Ids);
 }
 
-/// <summary>
-/// Byte-pair merging of pre-tokens too long for the tokenizer package, whose time grows with the square of a piece's length (a megabyte
-/// without a space is one piece). A linked list of symbols and a queue of candidate pairs, n log n; the ids are those that the package
-/// gives.
-/// </summary>
+/// <summary>Byte-pair merging of pre-tokens too long for the tokenizer package, whose time grows with the square of a piece's length (a
+/// megabyte without a space is one piece). A linked list of symbols and a queue of candidate pairs, n log n; the ids are those that the
+/// package gives.</summary>
 internal sealed class LongPieceMerger
 {
     private readonly Dictionary<(int Left, int Right), (int Rank, int Merged)> _rules;

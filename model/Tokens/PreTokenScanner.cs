@@ -15,20 +15,12 @@ internal static class SplitPatterns
     public const string Qwen =
         @"(?i:'s|'t|'re|'ve|'m|'ll|'d)|[^\r\n\p{L}\p{N}]?\p{L}+|\p{N}| ?[^\s\p{L}\p{N}]+[\r\n]*|\s*[\r\n]+|\s+(?!\S)|\s+";
 
-    public static SplitPattern? Parse(string expression) => expression switch
-    {
-        Gpt2 => SplitPattern.Gpt2,
-        Llama3 => SplitPattern.Llama3,
-        Qwen => SplitPattern.Qwen,
-        _ => null,
-    };
+    private static readonly string[] All = [Gpt2, Llama3, Qwen]; // in the enum's order
 
-    public static string Expression(SplitPattern pattern) => pattern switch
-    {
-        SplitPattern.Llama3 => Llama3,
-        SplitPattern.Qwen => Qwen,
-        _ => Gpt2,
-    };
+    public static SplitPattern? Parse(string expression) =>
+        Array.IndexOf(All, expression) is >= 0 and var found ? (SplitPattern)found : null;
+
+    public static string Expression(SplitPattern pattern) => All[(int)pattern];
 }
 
 /// <summary>How text is cut into pre-tokens before merging. Each is one published regular expression, matched by
@@ -97,19 +89,9 @@ internal static class CharacterClasses
     }
 }
 
-/// <summary>
-/// Cuts UTF-8 text into pre-tokens: the three published expressions, matched by hand over
-/// bytes. Ours, and not a <c>Regex</c>, because it must
-/// take bytes that are no text (each is then a symbol of its own), and because matching dominates the cost of encoding.
-/// </summary>
-/// <remarks>
-/// The alternatives are tried in the expressions' order, the first that matches wins, as backtracking engines do:
-/// <code>
-/// Gpt2    's|'t|'re|'ve|'m|'ll|'d| ?\p{L}+| ?\p{N}+| ?[^\s\p{L}\p{N}]+|\s+(?!\S)|\s+
-/// Llama3  (?i:'s|'t|'re|'ve|'m|'ll|'d)|[^\r\n\p{L}\p{N}]?\p{L}+|\p{N}{1,3}| ?[^\s\p{L}\p{N}]+[\r\n]*|\s*[\r\n]+|\s+(?!\S)|\s+
-/// Qwen    the same with \p{N} in place of \p{N}{1,3}
-/// </code>
-/// </remarks>
+/// <summary>Cuts UTF-8 text into pre-tokens: the expressions of <see cref="SplitPatterns"/>, matched by hand over bytes. Their alternatives
+/// are tried in order and the first that matches wins, as backtracking engines do. Ours, and not a <c>Regex</c>, because it must take bytes
+/// that are no text (each is then a symbol of its own), and because matching dominates the cost of encoding.</summary>
 internal readonly ref struct PreTokenScanner(ReadOnlySpan<byte> text, SplitPattern pattern)
 {
     private readonly ReadOnlySpan<byte> _text = text;

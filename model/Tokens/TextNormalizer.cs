@@ -19,11 +19,9 @@ public sealed class TextNormalizer
         _changed = SearchValues.Create([.. Enumerable.Range(0, 128).Select(b => (byte)b).Where(b => steps.Any(s => s.MayChange((char)b)))]);
     }
 
-    /// <summary>
-    /// The form of text here, in corpora, in tokenizers that we train and so in whatever these are given: '\r\n', '\r' and form feed are
-    /// '\n', a no-break space is a space, other control characters (not tab), byte-order marks, U+FFFE and U+FFFF are gone, and the rest is
-    /// in Unicode form C. Idempotent.
-    /// </summary>
+    /// <summary>The form of text here, in corpora, in tokenizers that we train and so in whatever these are given: '\r\n', '\r' and form
+    /// feed are '\n', a no-break space is a space, other control characters (not tab), byte-order marks, U+FFFE and U+FFFF are gone, and
+    /// the rest is in Unicode form C. Idempotent.</summary>
     public static TextNormalizer Own { get; } =
         new([new Replacement(Replacement.LineEnds), new Replacement("\u00A0", " "), new Replacement(Replacement.Controls),
         new UnicodeForm(NormalizationForm.FormC)]);

@@ -1,7 +1,6 @@
 using System.Buffers;
 using System.Security.Cryptography;
 using System.Text;
-using Btx.Model.Files;
 
 namespace Btx.Model.Tokens;
 
@@ -11,10 +10,9 @@ namespace Btx.Model.Tokens;
 /// the package reads no tokenizer.json, and works on UTF-16 text, which cannot carry arbitrary bytes.</remarks>
 public sealed class TextTokenizer
 {
-    private const long MaxFileBytes = BoundedFile.DefaultLimit;
     private readonly TokenizerDefinition _definition;
     private readonly PieceEncoder _pieces;
-    private readonly AddedTokenMatcher? _raw, _rawWithSpecial, _normalized, _normalizedWithSpecial;
+    private readonly AddedTokenMatcher?[,] _matchers = new AddedTokenMatcher?[2, 2]; // in normalised text; special tokens too
     private readonly byte[] _bytes;
     private readonly int[] _offsets;
     private readonly HashSet<int> _special;
@@ -26,11 +24,10 @@ public sealed class TextTokenizer
         definition.Normalizer?.RequireData(source);
         _definition = definition;
         _pieces = new PieceEncoder(definition);
-        _raw = AddedTokenMatcher.Create(definition.AddedTokens.Where(t => t is { Normalized: false, Special: false }));
-        _rawWithSpecial = AddedTokenMatcher.Create(definition.AddedTokens.Where(t => !t.Normalized));
-        _normalized = AddedTokenMatcher.Create(definition.AddedTokens.Where(t => t is { Normalized: true, Special: false }),
-            definition.Normalizer);
-        _normalizedWithSpecial = AddedTokenMatcher.Create(definition.AddedTokens.Where(t => t.Normalized), definition.Normalizer);
+        foreach (var (normalized, special) in new[] { (false, false), (false, true), (true, false), (true, true) })
+            _matchers[normalized ? 1 : 0, special ? 1 : 0] = AddedTokenMatcher.Create(
+                definition.AddedTokens.Where(t => t.Normalized == normalized && (special || !t.Special)),
+                normalized ? definition.Normalizer : null);
         _special = [.. definition.AddedTokens.Where(t => t.Special).Select(t => t.Id)];
         (_bytes, _offsets) = TokenTable(definition);
         BosId = definition.BosToken is { } bos ? definition.IdOf(bos) : null;
@@ -62,16 +59,14 @@ public sealed class TextTokenizer
         var path = Path.Combine(directory, "tokenizer.json");
         var config = Path.Combine(directory, "tokenizer_config.json");
         if (!File.Exists(path)) throw new BtxException($"{path}: no such file; expected a Hugging Face tokenizer");
-        var definition = TokenizerJsonReader.Read(BoundedFile.Read(path, MaxFileBytes), path);
-        if (File.Exists(config)) definition = TokenizerJsonReader.ApplyConfig(definition, BoundedFile.Read(config, MaxFileBytes), config);
-        return new TextTokenizer(definition, path);
+        return Parse(BoundedFile.Read(path), File.Exists(config) ? BoundedFile.Read(config) : null, path, config);
     }
 
     /// <summary>Writes tokenizer.json and tokenizer_config.json, each whole or not at all.</summary>
     public void Save(string directory)
     {
-        AtomicFile.Write(Path.Combine(directory, "tokenizer.json"), stream => TokenizerJsonWriter.Write(_definition, stream,
-            toHash: false));
+        AtomicFile.Write(Path.Combine(directory, "tokenizer.json"),
+            stream => TokenizerJsonWriter.Write(_definition, stream, toHash: false));
         AtomicFile.Write(Path.Combine(directory, "tokenizer_config.json"), stream => TokenizerJsonWriter.WriteConfig(_definition, stream));
     }
 
@@ -81,16 +76,7 @@ public sealed class TextTokenizer
     public int[] Encode(ReadOnlySpan<byte> utf8OrAnyBytes, bool allowSpecial = false)
     {
         var ids = new List<int>((utf8OrAnyBytes.Length / 3) + 16);
-        var matcher = allowSpecial ? _rawWithSpecial : _raw;
-        int at = 0, search = 0;
-        while (matcher is not null && matcher.Next(utf8OrAnyBytes, ref search, at, out var start, out var end, out var id))
-        {
-            if (start > at) EncodeRaw(utf8OrAnyBytes[at..start], allowSpecial, ids);
-            ids.Add(id);
-            at = end;
-        }
-
-        EncodeRaw(utf8OrAnyBytes[at..], allowSpecial, ids);
+        Encode(utf8OrAnyBytes, allowSpecial, normalized: false, ids);
         return [.. ids];
     }
 
@@ -124,10 +110,10 @@ public sealed class TextTokenizer
     /// read, others in the byte-level alphabet).</summary>
     public int? TokenId(string token) => _definition.IdOf(token);
 
-    internal static TextTokenizer Parse(ReadOnlyMemory<byte> tokenizerJson, byte[]? configJson, string source)
+    internal static TextTokenizer Parse(ReadOnlyMemory<byte> tokenizerJson, byte[]? configJson, string source, string? configSource = null)
     {
         var definition = TokenizerJsonReader.Read(tokenizerJson, source);
-        if (configJson is not null) definition = TokenizerJsonReader.ApplyConfig(definition, configJson, source);
+        if (configJson is not null) definition = TokenizerJsonReader.ApplyConfig(definition, configJson, configSource ?? source);
         return new TextTokenizer(definition, source);
     }
 
@@ -144,19 +130,25 @@ public sealed class TextTokenizer
         return (bytes, offsets);
     }
 
-    private void EncodeRaw(ReadOnlySpan<byte> text, bool allowSpecial, List<int> ids)
+    // First the tokens that are matched in the text as given, then, between them, those of the normalised text.
+    private void Encode(ReadOnlySpan<byte> text, bool allowSpecial, bool normalized, List<int> ids)
     {
-        if (_definition.Normalizer is { } normalizer) text = normalizer.Apply(text);
-        var matcher = allowSpecial ? _normalizedWithSpecial : _normalized;
+        var matcher = _matchers[normalized ? 1 : 0, allowSpecial ? 1 : 0];
         int at = 0, search = 0;
         while (matcher is not null && matcher.Next(text, ref search, at, out var start, out var end, out var id))
         {
-            if (start > at) EncodeOrdinary(text[at..start], ids);
+            if (start > at) Between(text[at..start]);
             ids.Add(id);
             at = end;
         }
 
-        EncodeOrdinary(text[at..], ids);
+        Between(text[at..]);
+
+        void Between(ReadOnlySpan<byte> part)
+        {
+            if (normalized) EncodeOrdinary(part, ids);
+            else Encode(_definition.Normalizer is { } normalizer ? normalizer.Apply(part) : part, allowSpecial, normalized: true, ids);
+        }
     }
 
     private void EncodeOrdinary(ReadOnlySpan<byte> text, List<int> ids)

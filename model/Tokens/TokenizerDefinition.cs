@@ -1,42 +1,17 @@
-using Btx.Model.Files;
-
 namespace Btx.Model.Tokens;
 
 /// <summary>What a <c>tokenizer.json</c> and a <c>tokenizer_config.json</c> say, checked: see <see cref="Validate"/>.</summary>
-internal sealed record TokenizerDefinition
+/// <param name="Vocabulary">The model's tokens in the byte-level alphabet, with their ids.</param>
+/// <param name="Merges">Merge rules, best first: ids of the left token, the right token and what they make.</param>
+/// <param name="Normalizer">What is done to text before splitting; null: nothing.</param>
+/// <param name="IgnoreMerges">A pre-token that is in the vocabulary is that token, whatever the merge rules make of it.</param>
+/// <param name="ConfigJson">The text of tokenizer_config.json as read, written back unchanged; null: written from what stands here.</param>
+internal sealed record TokenizerDefinition(Dictionary<string, int> Vocabulary, IReadOnlyList<(int Left, int Right, int Merged)> Merges,
+    IReadOnlyList<AddedToken> AddedTokens, SplitPattern Pattern, TextNormalizer? Normalizer, bool IgnoreMerges = false,
+    string? BosToken = null, string? EosToken = null, bool AddBos = false, string? ConfigJson = null)
 {
-    /// <summary>The model's tokens in the byte-level alphabet, with their ids.</summary>
-    public required Dictionary<string, int> Vocabulary { get; init; }
-
-    /// <summary>Merge rules, best first: ids of the left token, the right token and what they make.</summary>
-    public required IReadOnlyList<(int Left, int Right, int Merged)> Merges { get; init; }
-
-    public IReadOnlyList<AddedToken> AddedTokens { get; init; } = [];
-
-    public SplitPattern Pattern { get; init; }
-
-    /// <summary>What is done to text before splitting; null: nothing.</summary>
-    public TextNormalizer? Normalizer { get; init; }
-
-    /// <summary>A pre-token that is in the vocabulary is that token, whatever the merge rules make of it.</summary>
-    public bool IgnoreMerges { get; init; }
-
-    public string? BosToken { get; init; }
-
-    public string? EosToken { get; init; }
-
-    public bool AddBos { get; init; }
-
-    /// <summary>The text of tokenizer_config.json as read, written back unchanged; null: written from the properties above.</summary>
-    public string? ConfigJson { get; init; }
-
-    public int? IdOf(string token)
-    {
-        foreach (var added in AddedTokens)
-            if (added.Content == token) return added.Id;
-
-        return Vocabulary.TryGetValue(token, out var id) ? id : null;
-    }
+    public int? IdOf(string token) =>
+        AddedTokens.FirstOrDefault(a => a.Content == token)?.Id ?? (Vocabulary.TryGetValue(token, out var id) ? id : null);
 
     /// <summary>Throws unless ids are unique and dense enough to index by, and every byte has a token.</summary>
     public void Validate(string source)

@@ -1,7 +1,6 @@
 using System.Globalization;
 using System.Text;
 using System.Text.Json;
-using Btx.Model.Files;
 
 namespace Btx.Model.Tokens;
 
@@ -31,17 +30,9 @@ internal sealed class TokenizerJsonReader(string source) : JsonMembers(source)
             throw Unsupported("decoder", kind);
         var steps = new List<NormalizerStep>();
         if (Object(root, "normalizer") is { } normalizer) AddNormalizer(normalizer, steps);
-        return new TokenizerDefinition
-        {
-            Vocabulary = vocabulary,
-            Merges = Merges(model, vocabulary),
-            AddedTokens = AddedTokens(root),
-            Pattern = Pattern(Object(root, "pre_tokenizer") ?? throw Problem("pre_tokenizer is missing; only byte-level BPE is supported")),
-            Normalizer = steps.Count == 0 ? null : new TextNormalizer(steps),
-            IgnoreMerges = Flag(model, "ignore_merges"),
-            BosToken = bos,
-            AddBos = bos is not null,
-        };
+        return new(vocabulary, Merges(model, vocabulary), AddedTokens(root),
+            Pattern(Object(root, "pre_tokenizer") ?? throw Problem("pre_tokenizer is missing; only byte-level BPE is supported")),
+            steps.Count == 0 ? null : new TextNormalizer(steps), Flag(model, "ignore_merges"), BosToken: bos, AddBos: bos is not null);
     }
 
     private void RefuseModelFeatures(JsonElement model)

@@ -4,11 +4,10 @@ using System.Text.Json;
 namespace Btx.Model.Tokens;
 
 /// <summary>Writes <c>tokenizer.json</c> in Hugging Face's form. The same definition gives the same bytes.</summary>
-/// <remarks>
-/// Hugging Face does not read the ids of added tokens: one that model.vocab lacks gets the next id after the vocabulary. So added tokens
-/// that do not follow the vocabulary one by one are written into it, too. What is hashed leaves them out in either case: where a file lists
-/// a token does not matter, and a tokenizer that an earlier version wrote, which listed them in added_tokens alone, keeps its hash.
-/// </remarks>
+/// <remarks>Hugging Face does not read the ids of added tokens: one that model.vocab lacks gets the next id after the vocabulary. So added
+/// tokens that do not follow the vocabulary one by one are written into it, too. What is hashed leaves them out in either case: where a
+/// file lists a token does not matter, and a tokenizer that an earlier version wrote, which listed them in added_tokens alone, keeps its
+/// hash.</remarks>
 internal static class TokenizerJsonWriter
 {
     private static readonly JsonSerializerOptions Compact = new() { Encoder = JavaScriptEncoder.UnsafeRelaxedJsonEscaping };

@@ -1,6 +1,6 @@
 using Btx.Engine.Requests;
 using Btx.Engine.Tests.Fixtures;
-using Btx.Exporter.Graphs;
+using Btx.Exporter;
 using Btx.Fixtures;
 using Btx.Model.Mixing;
 using static Btx.Engine.Tests.Fixtures.EngineCalls;

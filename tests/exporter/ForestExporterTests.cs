@@ -1,5 +1,4 @@
 using System.Security.Cryptography;
-using Btx.Exporter.Graphs;
 using Btx.Fixtures;
 using Btx.Model.Configuration;
 using Btx.Model.Forests;

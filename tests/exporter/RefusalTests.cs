@@ -1,4 +1,3 @@
-using Btx.Exporter.Graphs;
 using Btx.Fixtures;
 using Btx.Model;
 using Btx.Model.Serving;

@@ -67,7 +67,7 @@ public sealed partial class HardLinkTests(ServedForest served)
         await using var f = Open();
         var half = Path.Combine(f.Others, "half");
         Exporter.ForestExporter.Export(new()
-        { Forest = f.Source, Out = half, Threads = 1, Precision = Exporter.Graphs.GraphPrecision.Fp16 });
+        { Forest = f.Source, Out = half, Threads = 1, Precision = Exporter.GraphPrecision.Fp16 });
         f.Engine = f.Engine with { Directory = half };
         _ = f.Registry;
         Link(Weights(f, "gamma"), Path.Combine(f.Others, "other"));

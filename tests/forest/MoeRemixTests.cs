@@ -2,8 +2,6 @@ using System.Text;
 using System.Text.Json;
 using Btx.Engine;
 using Btx.Exporter;
-using Btx.Exporter.Graphs;
-using Btx.Exporter.Sources;
 using Btx.Model.Forests;
 using Btx.Model.Moe;
 using Btx.Model.Serving;

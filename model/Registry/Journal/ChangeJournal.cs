@@ -1,5 +1,3 @@
-using Btx.Model.Files;
-
 namespace Btx.Model.Registry;
 
 /// <summary>The write-ahead journal of a served forest, <c>forest.journal</c> beside <c>served.json</c>: append-only, one record a line,

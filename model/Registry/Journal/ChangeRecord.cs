@@ -1,41 +1,46 @@
+using System.Diagnostics.CodeAnalysis;
+
 namespace Btx.Model.Registry;
 
-public sealed record ChangeRecord
+/// <summary>Who wants which change, and why.</summary>
+public record ChangeRequest
 {
-    /// <summary><c>c000001</c> for 1.</summary>
-    public static string IdOf(int number) => $"c{number:D6}";
-
-    internal static ChangeRecord Begun(string id, ChangeRequest request, DateTimeOffset time, string? undoes, long revision,
-        string beforeSha256, string afterSha256) => new()
-        {
-            Id = id,
-            Kind = request.Kind,
-            Author = request.Author,
-            Time = time,
-            Reason = request.Reason,
-            Subjects = request.Subjects,
-            Outcome = ChangeOutcome.Open,
-            Undoes = undoes,
-            Policy = request.Policy,
-            RevisionBefore = revision,
-            BeforeSha256 = beforeSha256,
-            AfterSha256 = afterSha256,
-            Purge = request.Purge,
-        };
-
-    /// <summary>Counted over all changes that were begun.</summary>
-    public required string Id { get; init; }
-
+    /// <summary>One of <see cref="ChangeKind.Names"/>.</summary>
     public required string Kind { get; init; }
 
     public required string Author { get; init; }
 
-    public required DateTimeOffset Time { get; init; }
-
     public required string Reason { get; init; }
 
+    /// <summary>The experts or averages that it is about.</summary>
     public IReadOnlyList<string> Subjects { get; init; } = [];
 
+    /// <summary>Of a removal: one of <see cref="LineagePolicy.Names"/>.</summary>
+    public string? Policy { get; init; }
+
+    public IReadOnlyList<PurgeTarget> Purge { get; init; } = [];
+}
+
+/// <summary>A change as the journal has it.</summary>
+public sealed record ChangeRecord : ChangeRequest
+{
+    public ChangeRecord() { }
+
+    /// <summary>A change that begins.</summary>
+    [SetsRequiredMembers]
+    internal ChangeRecord(string id, ChangeRequest request, DateTimeOffset time, string? undoes, long revision, string beforeSha256,
+        string afterSha256) : base(request)
+    {
+        (Id, Time, Outcome, Undoes) = (id, time, ChangeOutcome.Open, undoes);
+        (RevisionBefore, BeforeSha256, AfterSha256) = (revision, beforeSha256, afterSha256);
+    }
+
+    /// <summary>Counted over all changes that were begun.</summary>
+    public required string Id { get; init; }
+
+    public required DateTimeOffset Time { get; init; }
+
+    /// <summary>One of <see cref="ChangeOutcome"/>.</summary>
     public required string Outcome { get; init; }
 
     /// <summary>Why it was given up.</summary>
@@ -43,8 +48,6 @@ public sealed record ChangeRecord
 
     /// <summary>Of a rollback: the change that it undid.</summary>
     public string? Undoes { get; init; }
-
-    public string? Policy { get; init; }
 
     public required long RevisionBefore { get; init; }
 
@@ -55,8 +58,6 @@ public sealed record ChangeRecord
 
     /// <summary><see cref="ForestState.Hash"/> that it made, or would have made.</summary>
     public required string AfterSha256 { get; init; }
-
-    public IReadOnlyList<PurgeTarget> Purge { get; init; } = [];
 
     public bool IsRemoval => this is { Kind: ChangeKind.Remove, Outcome: ChangeOutcome.Committed };
 
@@ -73,6 +74,9 @@ public sealed record ChangeRecord
 
     /// <summary>Of a removal: what its certificates say, oldest first; another one where files are deleted only later.</summary>
     public IReadOnlyList<CertifiedFindings> Certified { get; init; } = [];
+
+    /// <summary><c>c000001</c> for 1.</summary>
+    public static string IdOf(int number) => $"c{number:D6}";
 }
 
 public static class ChangeKind
@@ -96,20 +100,4 @@ public static class ChangeOutcome
     public const string Committed = "committed";
     public const string Aborted = "aborted"; // given up; the message says why
     public const string Interrupted = "interrupted"; // the server ended before the commit
-}
-
-/// <summary>Who wants which change, and why.</summary>
-public sealed record ChangeRequest
-{
-    public required string Kind { get; init; }
-
-    public required string Author { get; init; }
-
-    public required string Reason { get; init; }
-
-    public IReadOnlyList<string> Subjects { get; init; } = [];
-
-    public string? Policy { get; init; }
-
-    public IReadOnlyList<PurgeTarget> Purge { get; init; } = [];
 }

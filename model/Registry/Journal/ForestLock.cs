@@ -1,5 +1,3 @@
-using Btx.Model.Files;
-
 namespace Btx.Model.Registry;
 
 /// <summary>One owner of a served forest at a time: a lock on the directory itself, and <c>forest.lock</c> in it, for file systems that

@@ -99,8 +99,7 @@ public sealed class ForestHistory
             throw new BtxException(ErrorKind.Conflict, $"the change was made for revision {after.Revision - 1}, but the forest is at "
                 + $"revision {current.Revision} now; look at it again and repeat the change");
         after.Checked();
-        var id = ChangeRecord.IdOf(changes.Count + 1);
-        return ChangeRecord.Begun(id, request, time, undoes, current.Revision, current.Hash(), after.Hash());
+        return new(ChangeRecord.IdOf(changes.Count + 1), request, time, undoes, current.Revision, current.Hash(), after.Hash());
     }
 
     /// <summary>The last committed change, which a rollback undoes.</summary>

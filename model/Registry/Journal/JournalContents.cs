@@ -1,5 +1,4 @@
 using System.Runtime.InteropServices;
-using Btx.Model.Forests;
 
 namespace Btx.Model.Registry;
 
@@ -57,7 +56,7 @@ public sealed class JournalContents
     public static JournalContents Read(string servedDirectory, string? wanted = null)
     {
         var path = Path.Combine(servedDirectory, ChangeJournal.FileName);
-        try
+        return FileErrors.Told($"{path}: cannot be read", () =>
         {
             var head = JournalHead.Read(servedDirectory); // before the journal, which a server may be writing
             using var stream = File.Exists(path)
@@ -66,11 +65,7 @@ public sealed class JournalContents
             JournalHead.Require(head, contents, servedDirectory, owned: false);
             contents.SignedBy = head?.KeyFingerprint;
             return contents;
-        }
-        catch (Exception e) when (e is IOException or UnauthorizedAccessException)
-        {
-            throw new BtxException($"{path}: cannot be read: {e.Message}", e);
-        }
+        });
     }
 
     /// <exception cref="BtxException">The journal is of another export.</exception>
@@ -183,7 +178,7 @@ public sealed class JournalContents
         if (r.Id == wanted) Wanted = (State, null);
         var request = new ChangeRequest
         { Kind = r.Kind!, Author = r.Author, Reason = r.Reason, Subjects = r.Subjects ?? [], Policy = r.Policy, Purge = r.Purge ?? [] };
-        Changes.Add(ChangeRecord.Begun(r.Id, request, r.Time, r.Undoes, r.State.Revision - 1, current, r.AfterSha256!), r.State);
+        Changes.Add(new(r.Id, request, r.Time, r.Undoes, r.State.Revision - 1, current, r.AfterSha256!), r.State);
     }
 
     private void Require(ForestState after, string? sha256)

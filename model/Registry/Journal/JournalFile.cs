@@ -1,6 +1,3 @@
-using Btx.Model.Files;
-using Btx.Model.Forests;
-
 namespace Btx.Model.Registry;
 
 /// <summary>Appends lines to the journal's file, and signs after each how far it goes: both are on disk, or taken back.</summary>
@@ -174,5 +171,5 @@ internal sealed record JournalHead(int Schema, long Records, string Sha256, stri
         File.Exists(Path.Combine(directory, CertificateSigner.KeyName))
         || File.Exists(Path.Combine(directory, CertificateSigner.PublicKeyName));
 
-    private byte[] ToJson() => [.. RegistryJson.Bytes(this), (byte)'\n'];
+    private byte[] ToJson() => [.. ManifestJson.Line(this), (byte)'\n'];
 }

@@ -35,7 +35,7 @@ internal static class JournalLine
 
     public static (byte[] Line, string Sha256) Make(JournalRecord record, string previous)
     {
-        var json = RegistryJson.Bytes(record);
+        var json = ManifestJson.Line(record);
         var sha256 = Checksum(previous, json);
         return ([.. "{\"sha256\":\""u8, .. Encoding.ASCII.GetBytes(sha256), .. "\",\"record\":"u8, .. json, .. "}\n"u8], sha256);
     }

@@ -1,5 +1,3 @@
-using Btx.Model.Forests;
-
 namespace Btx.Model.Registry;
 
 /// <summary>What must hold inside a <see cref="RemovalCertificate"/>, signature apart; reports every problem.</summary>

@@ -1,7 +1,6 @@
 using System.Numerics;
 using System.Security.Cryptography;
 using System.Text;
-using Btx.Model.Files;
 
 namespace Btx.Model.Registry;
 
@@ -24,52 +23,38 @@ public sealed class CertificateSigner : IDisposable
     }
 
     /// <summary>SHA-256 (hex) of the public key: what an auditor notes down.</summary>
-    public string Fingerprint => RegistryJson.Hash(publicKey);
+    public string Fingerprint => ManifestJson.Hash(publicKey);
 
-    /// <summary>Reads the key of a served forest, or makes it.</summary>
+    /// <summary>Reads the key of a served forest, or makes it. For whoever owns the forest.</summary>
     /// <exception cref="BtxException">The key file is damaged, readable by others, or cannot be written.</exception>
     public static CertificateSigner Open(string servedDirectory)
     {
         var path = Path.Combine(Path.GetFullPath(servedDirectory), KeyName);
-        if (!File.Exists(path)) Create(path);
+        if (!File.Exists(path))
+        {
+            using var made = ECDsa.Create(ECCurve.NamedCurves.nistP256);
+            AtomicFile.Write(path, stream => stream.Write(Encoding.ASCII.GetBytes(made.ExportPkcs8PrivateKeyPem() + "\n")), OwnerOnly);
+        }
+
         if (!OperatingSystem.IsWindows() && File.GetUnixFileMode(path) is var mode && (mode & ~OwnerOnly) != 0)
             throw new BtxException($"{path}: others than its owner can read or change it; `chmod 600 {path}` if "
                 + "nobody has, else move it away for a new one");
-        var key = ECDsa.Create();
-        try
-        {
-            key.ImportFromPem(Encoding.ASCII.GetString(BoundedFile.Read(path, 1 << 16)));
-            if (key.KeySize != 256 || key.ExportParameters(true) is { D: null })
-                throw new CryptographicException("not a private key of P-256");
-            var signer = new CertificateSigner(key);
-            var pub = Path.Combine(Path.GetDirectoryName(path)!, PublicKeyName);
-            var pem = key.ExportSubjectPublicKeyInfoPem() + "\n";
-            if (!File.Exists(pub) || File.ReadAllText(pub) != pem) AtomicFile.WriteText(pub, pem);
-            return signer;
-        }
-        catch (Exception e) when (e is CryptographicException or ArgumentException or IOException or UnauthorizedAccessException)
-        {
-            key.Dispose();
-            throw new BtxException($"{path}: not a P-256 private key ({BtxException.OneLine(e.Message)}); restore it from a copy, or "
-                + "move it away for a new one", e);
-        }
+        var signer = Import(path, "a P-256 private key", "restore it from a copy, or move it away for a new one", key =>
+            key.KeySize == 256 && key.ExportParameters(true).D is not null ? new CertificateSigner(key)
+            : throw new CryptographicException("not a private key of P-256"));
+        var pub = Path.Combine(Path.GetDirectoryName(path)!, PublicKeyName);
+        var pem = signer.key.ExportSubjectPublicKeyInfoPem() + "\n";
+        if (!File.Exists(pub) || File.ReadAllText(pub) != pem) AtomicFile.WriteText(pub, pem);
+        return signer;
     }
 
     public static string? FingerprintOf(string servedDirectory)
     {
         var path = Path.Combine(servedDirectory, PublicKeyName);
-        if (!File.Exists(path)) return null;
-        using var key = ECDsa.Create();
-        try
+        return !File.Exists(path) ? null : Import(path, "a public key", "the server writes it again when it starts", key =>
         {
-            key.ImportFromPem(Encoding.ASCII.GetString(BoundedFile.Read(path, 1 << 16)));
-            return RegistryJson.Hash(key.ExportSubjectPublicKeyInfo());
-        }
-        catch (Exception e) when (e is CryptographicException or ArgumentException)
-        {
-            throw new BtxException($"{path}: not a public key ({BtxException.OneLine(e.Message)}); the "
-                + "server writes it again when it starts", e);
-        }
+            using (key) return ManifestJson.Hash(key.ExportSubjectPublicKeyInfo());
+        });
     }
 
     /// <summary>The certificate with public key, fingerprint and signature.</summary>
@@ -93,31 +78,20 @@ public sealed class CertificateSigner : IDisposable
 
     public void Dispose() => key.Dispose();
 
-    // Whole before it has its name; of two that make one at once, the first stands.
-    private static void Create(string path)
+    // The key of a PEM file, which is disposed of if it is not what it should be.
+    private static T Import<T>(string path, string what, string remedy, Func<ECDsa, T> read)
     {
-        using var key = ECDsa.Create(ECCurve.NamedCurves.nistP256);
-        var temporary = $"{path}.{Guid.NewGuid():N}.tmp";
+        var pem = Encoding.ASCII.GetString(BoundedFile.Read(path, 1 << 16));
+        var key = ECDsa.Create();
         try
         {
-            var options = new FileStreamOptions { Mode = FileMode.CreateNew, Access = FileAccess.Write, Share = FileShare.None };
-            if (!OperatingSystem.IsWindows()) options.UnixCreateMode = OwnerOnly;
-            using (var stream = new FileStream(temporary, options))
-            {
-                stream.Write(Encoding.ASCII.GetBytes(key.ExportPkcs8PrivateKeyPem() + "\n"));
-                stream.Flush(flushToDisk: true);
-            }
-
-            if (!File.Exists(path)) File.Move(temporary, path);
-            AtomicFile.SyncDirectory(Path.GetDirectoryName(path)!);
+            key.ImportFromPem(pem);
+            return read(key);
         }
-        catch (Exception e) when (e is IOException or UnauthorizedAccessException or ArgumentOutOfRangeException { ParamName: "value" })
+        catch (Exception e) when (e is CryptographicException or ArgumentException)
         {
-            if (!File.Exists(path)) throw new BtxException($"cannot write {path}: {BtxException.OneLine(e.Message)}", e);
-        }
-        finally
-        {
-            if (File.Exists(temporary)) File.Delete(temporary);
+            key.Dispose();
+            throw new BtxException($"{path}: not {what} ({BtxException.OneLine(e.Message)}); {remedy}", e);
         }
     }
 }
@@ -151,7 +125,7 @@ internal static class P256Signature
         try
         {
             var spki = Convert.FromHexString(publicKey);
-            if (Convert.ToHexStringLower(spki) != publicKey || RegistryJson.Hash(spki) != fingerprint)
+            if (Convert.ToHexStringLower(spki) != publicKey || ManifestJson.Hash(spki) != fingerprint)
                 return "the fingerprint is not that of the public key";
             using var key = ECDsa.Create();
             key.ImportSubjectPublicKeyInfo(spki, out var read);

@@ -1,5 +1,4 @@
 using System.Text.Json;
-using Btx.Model.Files;
 using Btx.Model.Serving;
 
 namespace Btx.Model.Registry;
@@ -120,7 +119,7 @@ public static class CertificateVerifier
     }
 
     private static Dictionary<string, string> Json(RemovalCertificate c) =>
-        JsonSerializer.SerializeToElement(c, RegistryJson.Compact).EnumerateObject().ToDictionary(p => p.Name, p => p.Value.GetRawText());
+        JsonSerializer.SerializeToElement(c, ManifestJson.Compact).EnumerateObject().ToDictionary(p => p.Name, p => p.Value.GetRawText());
 
     private static void Files(RemovalCertificate c, string directory, ChangeRecord change, List<string> checks, List<string> problems)
     {

@@ -1,4 +1,3 @@
-using Btx.Model.Files;
 using Btx.Model.Tensors;
 
 namespace Btx.Model.Registry;
@@ -42,17 +41,10 @@ public static class ExpertPurge
     public static IReadOnlyList<string> TrainingCopies(string forest, string expert, string sha256)
     {
         var runs = Path.Combine(forest, "runs");
-        try
-        {
-            if (!Directory.Exists(runs)) return [];
-            return [.. Directory.EnumerateDirectories(runs).Select(d => Path.Combine(d, expert))
+        return !Directory.Exists(runs) ? [] : FileErrors.Told<IReadOnlyList<string>>($"{runs}: cannot be read", () =>
+            [.. Directory.EnumerateDirectories(runs).Select(d => Path.Combine(d, expert))
                 .Where(d => Directory.Exists(d) && Directory.EnumerateFiles(d, "*.safetensors").Any())
-                .Where(d => CheckpointFiles.Hash(d) == sha256).Order(StringComparer.Ordinal)];
-        }
-        catch (Exception e) when (e is IOException or UnauthorizedAccessException)
-        {
-            throw new BtxException($"{runs}: cannot be read: {BtxException.OneLine(e.Message)}", e);
-        }
+                .Where(d => CheckpointFiles.Hash(d) == sha256).Order(StringComparer.Ordinal)]);
     }
 
     /// <summary>Every file below a directory, by name; none if it is not there. Links are listed, not followed.</summary>

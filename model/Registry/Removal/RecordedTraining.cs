@@ -1,6 +1,4 @@
 using System.Text.Json;
-using Btx.Model.Files;
-using Btx.Model.Forests;
 
 namespace Btx.Model.Registry;
 

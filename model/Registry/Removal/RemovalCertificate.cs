@@ -1,7 +1,5 @@
 using System.Text.Json;
 using System.Text.Json.Serialization;
-using Btx.Model.Files;
-using Btx.Model.Forests;
 
 namespace Btx.Model.Registry;
 
@@ -125,7 +123,7 @@ public sealed record RemovalCertificate
     public byte[] ToJson() => [.. JsonSerializer.SerializeToUtf8Bytes(this, ManifestJson.Options), (byte)'\n'];
 
     /// <summary>What is signed: the canonical JSON on one line, the signature empty.</summary>
-    public byte[] SignedBytes() => RegistryJson.Bytes(this with { Signature = "" });
+    public byte[] SignedBytes() => ManifestJson.Line(this with { Signature = "" });
 
     public void Save(string path) => AtomicFile.Write(path, stream => stream.Write(ToJson()));
 }

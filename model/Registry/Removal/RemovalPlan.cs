@@ -1,32 +1,15 @@
-using Btx.Model.Forests;
 
 namespace Btx.Model.Registry;
 
 /// <summary>What a removal would do, before anything is done: a value to show, and to apply with <see cref="ForestState.Apply"/>.</summary>
-public sealed record RemovalPlan
+/// <param name="Removed">What goes, ancestors first where the policy adds descendants.</param>
+/// <param name="Residuals">Of every survivor, in the order of the forest; those of share 0 among them.</param>
+/// <param name="ReweightedAverages">Named averages that go on over the other experts.</param>
+/// <param name="ReweightedPriors">Survivors whose cached prior is restricted to the others, or dropped where nothing is left of it.</param>
+public sealed record RemovalPlan(long Revision, string Policy, IReadOnlyList<string> Requested, IReadOnlyList<string> Removed,
+    IReadOnlyList<string> Quarantined, IReadOnlyList<SurvivorResidual> Residuals, IReadOnlyList<string> DroppedAverages,
+    IReadOnlyList<string> ReweightedAverages, IReadOnlyList<string> ReweightedPriors)
 {
-    public required long Revision { get; init; }
-
-    public required string Policy { get; init; }
-
-    public required IReadOnlyList<string> Requested { get; init; }
-
-    /// <summary>What goes, ancestors first where the policy adds descendants.</summary>
-    public required IReadOnlyList<string> Removed { get; init; }
-
-    public IReadOnlyList<string> Quarantined { get; init; } = [];
-
-    /// <summary>Of every survivor, in the order of the forest; those of share 0 among them.</summary>
-    public required IReadOnlyList<SurvivorResidual> Residuals { get; init; }
-
-    public IReadOnlyList<string> DroppedAverages { get; init; } = [];
-
-    /// <summary>Named averages that go on over the other experts.</summary>
-    public IReadOnlyList<string> ReweightedAverages { get; init; } = [];
-
-    /// <summary>Survivors whose cached prior is restricted to the others, or dropped where nothing is left of it.</summary>
-    public IReadOnlyList<string> ReweightedPriors { get; init; } = [];
-
     /// <param name="adding">Experts that are being added at this moment.</param>
     /// <exception cref="BtxException">The policy is unknown; a name is unknown, named twice or removed before; no expert would be left; a
     /// survivor has the weights of what goes; or a descendant is being added.</exception>
@@ -49,34 +32,23 @@ public sealed record RemovalPlan
                     + "added; wait until it is in and remove both, or use --lineage only");
         var listed = state.Experts.ToDictionary(e => e.Name);
         string[] affected = [.. descendants.Where(listed.ContainsKey)];
-        var plan = new RemovalPlan
-        {
-            Revision = state.Revision,
-            Policy = policy,
-            Requested = requested,
-            Removed = policy == LineagePolicy.Cascade ? [.. requested, .. affected] : requested,
-            Quarantined = policy == LineagePolicy.Quarantine ? [.. affected.Where(n => listed[n].Status == ExpertStatus.Ready)] : [],
-            Residuals = [],
-        };
-        if (state.Experts.FirstOrDefault(e =>
-            !plan.Removed.Contains(e.Name) && plan.Removed.Any(n => listed[n].Sha256 == e.Sha256)) is { } twin)
+        string[] removed = policy == LineagePolicy.Cascade ? [.. requested, .. affected] : requested;
+        string[] quarantined = policy != LineagePolicy.Quarantine ? [] : [.. affected.Where(n => listed[n].Status == ExpertStatus.Ready)];
+        if (state.Experts.FirstOrDefault(e => !removed.Contains(e.Name) && removed.Any(n => listed[n].Sha256 == e.Sha256)) is { } twin)
             throw new BtxException(ErrorKind.Precondition, $"expert \"{twin.Name}\" has the same weights as "
-                + $"\"{plan.Removed.First(n => listed[n].Sha256 == twin.Sha256)}\", which would be "
-                    + $"served on; remove both, name \"{twin.Name}\" too");
-        var after = state.Apply(plan);
+                + $"\"{removed.First(n => listed[n].Sha256 == twin.Sha256)}\", which would be served on; remove both, name "
+                + $"\"{twin.Name}\" too");
+        var after = state.Change(removed, quarantined);
         var total = lineage.Shares(requested);
         var each = requested.Select(n => (Name: n, Shares: lineage.Shares([n]))).ToList();
         var averages = after.Averages.ToDictionary(a => a.Name);
-        return plan with
-        {
-            Residuals = [.. after.Experts.Select(e => new SurvivorResidual(
-                e.Name, e.Status, total.GetValueOrDefault(e.Name),
-                    each.Where(a => a.Shares.ContainsKey(e.Name)).ToDictionary(a => a.Name, a => a.Shares[e.Name])))],
-            DroppedAverages = [.. state.Averages.Select(a => a.Name).Where(n => !averages.ContainsKey(n))],
-            ReweightedAverages = [.. state.Averages.Where(a => averages.TryGetValue(a.Name, out var now) && !Same(state, a, after, now))
+        return new(state.Revision, policy, requested, removed, quarantined,
+            Residuals: [.. after.Experts.Select(e => new SurvivorResidual(e.Name, e.Status, total.GetValueOrDefault(e.Name),
+                each.Where(a => a.Shares.ContainsKey(e.Name)).ToDictionary(a => a.Name, a => a.Shares[e.Name])))],
+            DroppedAverages: [.. state.Averages.Select(a => a.Name).Where(n => !averages.ContainsKey(n))],
+            ReweightedAverages: [.. state.Averages.Where(a => averages.TryGetValue(a.Name, out var now) && !Same(state, a, after, now))
                 .Select(a => a.Name)],
-            ReweightedPriors = [.. after.Experts.Where(e => !ReferenceEquals(e.Prior, listed[e.Name].Prior)).Select(e => e.Name)],
-        };
+            ReweightedPriors: [.. after.Experts.Where(e => !ReferenceEquals(e.Prior, listed[e.Name].Prior)).Select(e => e.Name)]);
     }
 
     private static bool Same(ForestState before, NamedAverage a, ForestState after, NamedAverage b)

@@ -1,6 +1,5 @@
 using System.Globalization;
 using System.Text;
-using Btx.Model.Forests;
 
 namespace Btx.Model.Registry;
 
@@ -67,14 +66,12 @@ public sealed record ReplayRecipe(IReadOnlyList<string> Retrained, IReadOnlyList
         var entries = clean.Select(e =>
         {
             var source = sources.Manifest.Experts.FirstOrDefault(s => s.Name == e.Name && e.Root != ExpertRoot.External);
-            var prior = e.Prior?.Where(p => names.Contains(p.Key)).ToDictionary(p => p.Key, p => p.Value);
-            var sum = prior?.Values.Sum() ?? 0;
-            return (Directory: source is null ? e.Path : Path.Combine(sources.Forest, source.Path), Entry: e.ToEntry() with
+            return (Directory: source is null ? e.Path : Path.Combine(sources.Forest, source.Path), Entry: (ExpertEntry)e with
             {
                 Path = $"experts/{e.Name}",
                 Sha256 = source?.Sha256 ?? e.Sha256,
                 Status = ExpertStatus.Ready,
-                Prior = sum > 0 ? prior!.ToDictionary(p => p.Key, p => p.Value / sum) : null,
+                Prior = ForestState.Restrict(e.Prior, names.Contains),
             });
         }).ToList();
         yield return new("a new forest of the clean experts", ["mkdir", "-p", Path.Combine(sources.Clean, "experts")]);

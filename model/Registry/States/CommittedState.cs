@@ -1,7 +1,4 @@
 using System.Text;
-using Btx.Model;
-using Btx.Model.Files;
-using Btx.Model.Forests;
 using Btx.Model.Moe;
 using Btx.Model.Serving;
 
@@ -87,23 +84,16 @@ public static class ServedExports
     public static void Record(string forest, string servedDirectory)
     {
         var path = RealPath.Of(Path.GetFullPath(servedDirectory));
-        var file = Path.Combine(forest, DirectoryName, $"{RegistryJson.Hash(Encoding.UTF8.GetBytes(path))[..16]}.txt");
+        var file = Path.Combine(forest, DirectoryName, $"{ManifestJson.Hash(Encoding.UTF8.GetBytes(path))[..16]}.txt");
         if (!File.Exists(file)) AtomicFile.WriteText(file, path + "\n");
     }
 
     public static IReadOnlyList<string> Of(string forest)
     {
         var list = Path.Combine(forest, DirectoryName);
-        try
-        {
-            if (!Directory.Exists(list)) return [];
-            return [.. Directory.EnumerateFiles(list, "*.txt").Order(StringComparer.Ordinal)
+        return !Directory.Exists(list) ? [] : FileErrors.Told<IReadOnlyList<string>>($"{list}: cannot be read", () =>
+            [.. Directory.EnumerateFiles(list, "*.txt").Order(StringComparer.Ordinal)
                 .Select(f => Encoding.UTF8.GetString(BoundedFile.Read(f, 1 << 13)).TrimEnd('\n'))
-                .Where(p => Path.IsPathRooted(p) && File.Exists(Path.Combine(p, ServedForestManifest.FileName)))];
-        }
-        catch (Exception e) when (e is IOException or UnauthorizedAccessException)
-        {
-            throw new BtxException($"{list}: cannot be read: {BtxException.OneLine(e.Message)}", e);
-        }
+                .Where(p => Path.IsPathRooted(p) && File.Exists(Path.Combine(p, ServedForestManifest.FileName)))]);
     }
 }

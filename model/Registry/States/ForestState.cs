@@ -1,5 +1,4 @@
 using System.Text.Json.Serialization;
-using Btx.Model.Forests;
 using Btx.Model.Serving;
 
 namespace Btx.Model.Registry;
@@ -87,7 +86,7 @@ public sealed record ForestState
         }.Checked();
     }
 
-    public string Hash() => RegistryJson.Hash(RegistryJson.Bytes(this));
+    public string Hash() => ManifestJson.Hash(ManifestJson.Line(this));
 
     /// <exception cref="BtxException">No expert has that name; the message says whether one had, or lists those there are.</exception>
     public RegisteredExpert Expert(string name)
@@ -100,8 +99,7 @@ public sealed record ForestState
     }
 
     /// <summary>As <see cref="ForestManifest"/>: what computes priors and branches. Paths keep their roots.</summary>
-    public ForestManifest ToManifest() =>
-        new() { Architecture = Architecture, Tokenizer = Tokenizer, Experts = [.. Experts.Select(e => e.ToEntry())] };
+    public ForestManifest ToManifest() => new() { Architecture = Architecture, Tokenizer = Tokenizer, Experts = Experts };
 
     /// <summary>w of a named average over some of the experts.</summary>
     /// <returns>Length of <paramref name="experts"/>, sums to 1; null if it gives none of them weight.</returns>
@@ -203,7 +201,7 @@ public sealed record ForestState
         ? null
         : Experts.FirstOrDefault(e => e.Name == name)?.Sha256 ?? Absent.FirstOrDefault(a => a.Name == name)?.Sha256;
 
-    private ForestState Change(IReadOnlyCollection<string> removed, IReadOnlyCollection<string> quarantined)
+    internal ForestState Change(IReadOnlyCollection<string> removed, IReadOnlyCollection<string> quarantined)
     {
         if (removed.Count + quarantined.Count == 0)
             throw new BtxException(ErrorKind.Precondition, "no expert is named; name one or more");
@@ -211,29 +209,31 @@ public sealed record ForestState
         if (quarantined.FirstOrDefault(n => Expert(n).Status != ExpertStatus.Ready) is { } already)
             throw new BtxException(ErrorKind.Precondition, $"expert \"{already}\" is quarantined already");
         var held = quarantined.Where(n => !gone.Contains(n)).ToHashSet(StringComparer.Ordinal);
+        bool Stays(string name) => !gone.Contains(name);
         if (Ready.All(e => gone.Contains(e.Name) || held.Contains(e.Name)))
             throw new BtxException(ErrorKind.Precondition, $"without {Names(gone.Concat(held))} no expert is left that serves; the last "
                 + "expert cannot be removed, add another first");
         var after = this with
         {
             Experts = [.. Experts.Where(e => !gone.Contains(e.Name)).Select(e =>
-                e with { Prior = Restrict(e.Prior, gone), Status = held.Contains(e.Name) ? ExpertStatus.Quarantined : e.Status })],
+                e with { Prior = Restrict(e.Prior, Stays), Status = held.Contains(e.Name) ? ExpertStatus.Quarantined : e.Status })],
             Absent = [.. Absent, .. Experts.Where(e => gone.Contains(e.Name))
-                .Select(e => AbsentExpert.Of(e.ToEntry()) with { RemovedIn = Revision + 1 })],
+                .Select(e => AbsentExpert.Of(e) with { RemovedIn = Revision + 1 })],
         };
         gone.UnionWith(held);
         string[] ready = [.. after.Ready.Select(e => e.Name)];
         return Next(after with
         {
-            Averages = [.. Averages.Select(a => a.Weights is null ? a : a with { Weights = Restrict(a.Weights, gone) })
+            Averages = [.. Averages.Select(a => a.Weights is null ? a : a with { Weights = Restrict(a.Weights, Stays) })
                 .Where(a => a.Weights is not null || (a.Domain is { } domain && after.ToManifest().Prior(domain, ready) is not null))],
         });
     }
 
-    private static IReadOnlyDictionary<string, double>? Restrict(IReadOnlyDictionary<string, double>? weights, HashSet<string> without)
+    // Weights over some of the experts, summing to 1 again; null where nothing is left.
+    internal static IReadOnlyDictionary<string, double>? Restrict(IReadOnlyDictionary<string, double>? weights, Predicate<string> stays)
     {
-        if (weights is null || !weights.Keys.Any(without.Contains)) return weights;
-        var rest = weights.Where(w => !without.Contains(w.Key)).ToList();
+        if (weights is null || weights.Keys.All(n => stays(n))) return weights;
+        var rest = weights.Where(w => stays(w.Key)).ToList();
         var sum = rest.Sum(w => w.Value);
         return sum > 0 ? rest.ToDictionary(w => w.Key, w => w.Value / sum) : null;
     }

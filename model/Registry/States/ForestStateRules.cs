@@ -1,5 +1,3 @@
-using Btx.Model.Forests;
-
 namespace Btx.Model.Registry;
 
 /// <summary>What must hold for a <see cref="ForestState"/>; reports every problem, not only the first.</summary>

@@ -1,5 +1,3 @@
-using Btx.Model.Forests;
-
 namespace Btx.Model.Registry;
 
 /// <summary>Who was branched from whom, with which weights. The residual ancestry of Y in X is the sum over lineage paths from Y to X of
@@ -123,23 +121,11 @@ public sealed class Lineage
     // Kahn's algorithm; what lies on a cycle, or beyond one, is left out.
     private int[] Order()
     {
-        var waiting = new int[names.Length];
-        var children = new List<int>[names.Length];
-        for (var i = 0; i < names.Length; i++) children[i] = [];
-        for (var i = 0; i < names.Length; i++)
-        {
-            waiting[i] = parents[i].Length;
-            foreach (var (parent, _) in parents[i]) children[parent].Add(i);
-        }
-
-        var sorted = new List<int>(names.Length);
-        for (var i = 0; i < names.Length; i++)
-            if (waiting[i] == 0) sorted.Add(i);
+        int[] waiting = [.. parents.Select(p => p.Length)];
+        var children = parents.SelectMany((p, child) => p.Select(b => (b.Parent, Child: child))).ToLookup(b => b.Parent, b => b.Child);
+        var sorted = Enumerable.Range(0, names.Length).Where(i => waiting[i] == 0).ToList();
         for (var next = 0; next < sorted.Count; next++)
-        {
-            foreach (var child in children[sorted[next]])
-                if (--waiting[child] == 0) sorted.Add(child);
-        }
+            sorted.AddRange(children[sorted[next]].Where(child => --waiting[child] == 0));
 
         return [.. sorted];
     }

@@ -1,7 +1,3 @@
-using System.Text.Json.Serialization;
-using Btx.Model.Forests;
-using Btx.Model.Serving;
-
 namespace Btx.Model.Registry;
 
 /// <summary>A parameter average θ = Σ_j w_j θ_j that is served under a name. Exactly one of <see cref="Weights"/> and <see cref="Domain"/>
@@ -25,22 +21,15 @@ public sealed record NamedAverage
     public static NamedAverage Of(string name, IReadOnlyDictionary<string, double> weights, string? sampleSha256 = null)
     {
         foreach (var (expert, weight) in weights)
-        {
             if (!(weight >= 0) || double.IsInfinity(weight))
                 throw new BtxException(ErrorKind.Precondition, $"average \"{BtxException.OneLine(name)}\": the weight of "
                     + $"{BtxException.OneLine(expert)} is {weight}; expected 0 or more");
-        }
 
         var sum = weights.Values.Sum();
         if (!(sum > 0) || double.IsInfinity(sum))
             throw new BtxException(ErrorKind.Precondition, $"average \"{BtxException.OneLine(name)}\": the weights sum to {sum}; expected "
                 + "at least one above 0");
-        return new()
-        {
-            Name = name,
-            SampleSha256 = sampleSha256,
-            Weights = weights.Where(w => w.Value > 0).OrderBy(w => w.Key,
-            StringComparer.Ordinal).ToDictionary(w => w.Key, w => w.Value / sum)
-        };
+        var scaled = weights.Where(w => w.Value > 0).OrderBy(w => w.Key, StringComparer.Ordinal);
+        return new() { Name = name, SampleSha256 = sampleSha256, Weights = scaled.ToDictionary(w => w.Key, w => w.Value / sum) };
     }
 }

@@ -1,42 +1,15 @@
-using Btx.Model.Files;
-using Btx.Model.Forests;
 using Btx.Model.Serving;
 
 namespace Btx.Model.Registry;
 
-public sealed record RegisteredExpert
+/// <summary>An expert as a server has it: its name is unique among the known ancestors too, its round is 0 if it was imported, and its path
+/// has a root.</summary>
+public sealed record RegisteredExpert : ExpertEntry
 {
-    /// <summary>Lower-case letters, digits, <c>.</c>, <c>_</c>, <c>-</c>; unique among the experts and their known ancestors.</summary>
-    public required string Name { get; init; }
+    public RegisteredExpert() => Round = 0;
 
-    public required string Domain { get; init; }
-
-    /// <summary>The weights' directory, relative to <see cref="Root"/>.</summary>
-    public required string Path { get; init; }
-
+    /// <summary>What <see cref="ExpertEntry.Path"/> is relative to, see <see cref="ExpertRoot"/>.</summary>
     public string Root { get; init; } = ExpertRoot.Source;
-
-    /// <summary>SHA-256 (hex) of the weight files in <see cref="Path"/>, see <see cref="Tensors.CheckpointFiles.Hash"/>.</summary>
-    public required string Sha256 { get; init; }
-
-    /// <summary>What the branch was averaged from; weights sum to 1. Empty: random initialisation, or unknown.</summary>
-    public IReadOnlyList<ParentEntry> Parents { get; init; } = [];
-
-    /// <summary>The training round that made it; 0 for an expert that was imported.</summary>
-    public int Round { get; init; }
-
-    /// <summary>SHA-256 (hex) of the training shard; null for an expert that was imported.</summary>
-    public string? CorpusSha256 { get; init; }
-
-    /// <summary>Training tokens after branching.</summary>
-    public long Tokens { get; init; }
-
-    public long Steps { get; init; }
-
-    /// <summary>The cached prior π of this expert's domain: weight by expert, summing to 1; null: none is known.</summary>
-    public IReadOnlyDictionary<string, double>? Prior { get; init; }
-
-    public string Status { get; init; } = ExpertStatus.Ready;
 
     public string Directory(string servedDirectory, ServedForestManifest served) => Directory(Root, Path, servedDirectory, served);
 
@@ -46,24 +19,9 @@ public sealed record RegisteredExpert
         ExpertRoot.Served => ContainedPath.Resolve(servedDirectory, path, ServedForestManifest.FileName),
         _ => ContainedPath.Resolve("/", path.TrimStart('/'), ChangeJournal.FileName),
     };
-
-    internal ExpertEntry ToEntry() => new()
-    {
-        Name = Name,
-        Domain = Domain,
-        Path = Path,
-        Sha256 = Sha256,
-        Parents = Parents,
-        Round = Round,
-        CorpusSha256 = CorpusSha256,
-        Tokens = Tokens,
-        Steps = Steps,
-        Prior = Prior,
-        Status = Status,
-    };
 }
 
-/// <summary>Names of <see cref="RegisteredExpert.Root"/>: what <see cref="RegisteredExpert.Path"/> is relative to.</summary>
+/// <summary>Names of <see cref="RegisteredExpert.Root"/>: what the path is relative to.</summary>
 public static class ExpertRoot
 {
     public const string Source = "source"; // the source forest's directory: the expert's own checkpoint

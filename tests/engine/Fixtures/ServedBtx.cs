@@ -1,5 +1,5 @@
 using Btx.Engine.Tests.Fixtures;
-using Btx.Exporter.Sources;
+using Btx.Exporter;
 using Btx.Fixtures;
 
 [assembly: AssemblyFixture(typeof(ServedBtx))]

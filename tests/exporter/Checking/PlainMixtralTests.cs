@@ -1,4 +1,3 @@
-using Btx.Exporter.Checking;
 using Btx.Fixtures;
 using Btx.Model.Configuration;
 using Btx.Model.Tensors;

@@ -1,5 +1,3 @@
-using Btx.Exporter.Graphs;
-using Btx.Exporter.Sessions;
 using Btx.Fixtures;
 using Btx.Model.Configuration;
 using Btx.Model.Devices;

@@ -1,7 +1,4 @@
 using System.Text.RegularExpressions;
-using Btx.Exporter.Checking;
-using Btx.Exporter.Graphs;
-using Btx.Exporter.Sessions;
 using Btx.Fixtures;
 using Btx.Model.Configuration;
 using Btx.Model.Devices;

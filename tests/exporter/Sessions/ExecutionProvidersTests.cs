@@ -1,4 +1,3 @@
-using Btx.Exporter.Sessions;
 using Btx.Model.Devices;
 
 namespace Btx.Exporter.Tests.Sessions;

@@ -1,6 +1,3 @@
-using Btx.Exporter.Graphs;
-using Btx.Exporter.Weights;
-
 namespace Btx.Exporter.Tests.Weights;
 
 public sealed class BlockQuantiserTests

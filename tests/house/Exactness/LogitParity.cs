@@ -1,4 +1,4 @@
-using Btx.Exporter.Sessions;
+using Btx.Exporter;
 using Btx.Trainer.Networks;
 using static TorchSharp.torch;
 

@@ -1,6 +1,4 @@
 using Btx.Exporter;
-using Btx.Exporter.Graphs;
-using Btx.Exporter.Sessions;
 using Btx.Fixtures;
 using Btx.Model.Configuration;
 using Btx.Model.Devices;

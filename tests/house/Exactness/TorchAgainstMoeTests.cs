@@ -1,5 +1,4 @@
-using Btx.Exporter.Graphs;
-using Btx.Exporter.Sessions;
+using Btx.Exporter;
 using Btx.Fixtures;
 using Btx.Model.Configuration;
 using Btx.Model.Devices;

@@ -14,6 +14,31 @@ public sealed class ForestStateTests
         return message;
     }
 
+    // What is hashed and signed: with a field in another place no journal or certificate of before could be checked.
+    [Fact]
+    [System.Runtime.Versioning.SupportedOSPlatform("linux")]
+    public void Canonical_bytes_stay_as_they_are()
+    {
+        var certificate = RemovalCertificateTests.Unsigned(LineagePolicy.Quarantine);
+        var request = SampleForest.Request(ChangeKind.Add, "e") with
+        {
+            Policy = LineagePolicy.Only,
+            Purge = [PurgeTarget.Of(SampleForest.State.Experts[0])],
+        };
+        var change = new ChangeRecord("c000010", request, certificate.Time, "c000009", 1, certificate.StateBeforeSha256,
+            certificate.StateAfterSha256);
+        var after = SampleForest.State.WithExpert(SampleForest.Expert("e", ("a", 1))).Without(["b"]);
+        Assert.Equal(
+            [
+                "d3d39ba9f7ef19df9c6c26aec03316b4df81d27c54be9a2f84cdedb987d18f15",
+                "1863dff2e95cd3883a4f1e7be38908af06d5e609c15f1b54d7f8e34cbd67d175",
+                "cd75b7c45117726b8452f64c6c67d22744311738550be9c7e54034d67ba6000a",
+                "910248f27399aa098d54a13063c89ae9abf285978a283c824f922bb2886e4e7d",
+            ],
+            [after.Hash(), SampleForest.Manifest.Hash(), ManifestJson.Hash(ManifestJson.Line(JournalRecord.Begin(change, after))),
+                ManifestJson.Hash(certificate.SignedBytes())]);
+    }
+
     [Fact]
     public void Revision_0_is_what_was_exported()
     {

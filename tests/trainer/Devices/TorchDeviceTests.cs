@@ -45,7 +45,7 @@ public sealed class TorchDeviceTests
         Assert.Throws<BtxException>(() => TorchDevice.Open(DeviceSpec.Cpu, 0));
         var facts = TorchFacts.Probe();
         Assert.Null(facts.LoadError);
-        var beyond = new DeviceSpec(DeviceKind.Cuda, facts.DeviceCount);
+        var beyond = new DeviceSpec(IsCuda: true, facts.DeviceCount);
         Assert.Throws<BtxException>(() => TorchDevice.Open(beyond, 1));
     }
 }

@@ -1,12 +1,10 @@
-using Btx.Exporter.Graphs;
-using Btx.Model;
 using Btx.Model.Files;
 using Btx.Model.Forests;
+using Btx.Model.Moe;
 using Btx.Model.Registry;
-using Btx.Model.Tensors;
 using Btx.Model.Tokens;
 
-namespace Btx.Exporter.Sources;
+namespace Btx.Exporter;
 
 /// <summary>The forest to export, opened and checked: one architecture, one tokenizer, weights as recorded. Owns the checkpoints.</summary>
 internal sealed class SourceForest : IDisposable
@@ -54,7 +52,7 @@ internal sealed class SourceForest : IDisposable
 
     public void Dispose()
     {
-        foreach (var expert in experts) expert.Dispose();
+        foreach (var expert in experts) expert.Checkpoint.Dispose();
     }
 
     private static List<ExpertEntry> Select(SourceForest forest, IReadOnlyList<string>? names)
@@ -85,8 +83,55 @@ internal sealed class SourceForest : IDisposable
     }
 }
 
-/// <summary>An expert of the source forest, its checkpoint open. Owns the mapping.</summary>
-internal sealed record SourceExpert(ExpertEntry Entry, Checkpoint Checkpoint) : IDisposable
+/// <summary>An expert of the source forest, its checkpoint open.</summary>
+internal sealed record SourceExpert(ExpertEntry Entry, Checkpoint Checkpoint);
+
+/// <summary>The Mixtral directory to export, opened and checked. Owns the mapping.</summary>
+internal sealed class SourceMoe : IDisposable
 {
+    private SourceMoe(Checkpoint checkpoint, BtxManifest manifest) => (Checkpoint, Manifest) = (checkpoint, manifest);
+
+    public Checkpoint Checkpoint { get; }
+
+    /// <summary>What <c>btx.json</c> says, or what stands for it.</summary>
+    public BtxManifest Manifest { get; }
+
+    public LlamaConfig Config => Checkpoint.Config;
+
+    public MoeConfig Moe => Checkpoint.Config.Moe!;
+
+    /// <exception cref="BtxException">No Mixtral directory, or <c>btx.json</c> is of another model.</exception>
+    public static SourceMoe Open(string directory)
+    {
+        directory = Path.GetFullPath(directory);
+        var config = LlamaConfig.Load(directory);
+        if (config.Moe is null)
+            throw new BtxException($"{Path.Combine(directory, LlamaConfig.FileName)}: model_type is llama; --btx takes "
+                + "a mixtral model, `btx train mix` makes one");
+        LlamaGraph.CheckHeadDim(config);
+        var checkpoint = Checkpoint.Open(directory);
+        try
+        {
+            var tokenizer = TextTokenizer.Load(directory);
+            config.RequireTokens(tokenizer.VocabSize, directory);
+            return new SourceMoe(checkpoint, BtxManifest.Of(directory, config, tokenizer.Hash, CheckpointFiles.Hash(directory)));
+        }
+        catch
+        {
+            checkpoint.Dispose();
+            throw;
+        }
+    }
+
     public void Dispose() => Checkpoint.Dispose();
+}
+
+/// <summary>How a graph runs the experts.</summary>
+public enum MoeForm
+{
+    /// <summary>Plain operators, k an input: <see cref="RoutedExperts"/>.</summary>
+    Gathered,
+
+    /// <summary><c>com.microsoft.MoE</c>, one graph for each k: <see cref="FusedExperts"/>.</summary>
+    Fused,
 }
