@@ -21,14 +21,12 @@ internal static class AccessPipeline
             .AddScoped<Caller>()
             .AddSingleton<IAuthorizationHandler, ScopeHandler>()
             .AddSingleton<IAuthorizationMiddlewareResultHandler, RefusalHandler>();
-        var authentication = services.AddAuthentication(KeyHandler.Name).AddScheme<AuthenticationSchemeOptions, KeyHandler>(
-            KeyHandler.Name, scheme => scheme.ForwardDefaultSelector = http =>
+        services.AddAuthenticationCore(schemes => schemes.DefaultScheme = KeyHandler.Name).AddWebEncoders();
+        new AuthenticationBuilder(services).AddScheme<AuthenticationSchemeOptions, KeyHandler>(KeyHandler.Name,
+            scheme => scheme.ForwardDefaultSelector = http =>
                 http.RequestServices.GetRequiredService<AccessControl>().IsWebToken(http.Request.Headers)
                     ? JwtBearerDefaults.AuthenticationScheme : null);
-        if (options.Tokens.IsGiven) authentication.AddJwtBearer(options.Tokens.Configure);
-        // It would make keys in the user's home, to protect cookies that there are not.
-        if (services.FirstOrDefault(service => service.ImplementationType?.Name == "DataProtectionHostedService") is { } unused)
-            services.Remove(unused);
+        if (options.Tokens.IsGiven) options.Tokens.AddTo(services);
         services.AddAuthorizationBuilder().SetFallbackPolicy(new AuthorizationPolicyBuilder().RequireAuthenticatedUser()
             .RequireAssertion(context => context.Resource is HttpContext http && http.GetEndpoint() is not RouteEndpoint).Build());
         return services;

@@ -1,4 +1,3 @@
-using System.Threading.RateLimiting;
 using Btx.Model.Mixing;
 
 namespace Btx.Server.Access;
@@ -49,7 +48,7 @@ internal sealed class Caller
 
     /// <summary>Takes a request; what is returned ends with it.</summary>
     /// <exception cref="RequestRejectedException">It is one too many (busy).</exception>
-    public RateLimitLease? Begin()
+    public IDisposable? Begin()
     {
         if (_quota is not { Key: var key } quota) return null;
         var lease = quota.Running?.AttemptAcquire();

@@ -1,4 +1,3 @@
-using System.Collections.Frozen;
 using System.Security.Cryptography;
 using Btx.Model.Files;
 
@@ -25,7 +24,7 @@ internal sealed partial class KeyRing(AccessOptions options, ILogger<KeyRing> lo
 
     private readonly Lock _gate = new();
     private FileStat? _read = options.KeyFile is { } file ? StatOf(file) : null;
-    private FrozenDictionary<string, ApiKey> _keys = options.KeyFile is { } file ? Read(file) : FrozenDictionary<string, ApiKey>.Empty;
+    private Dictionary<string, ApiKey> _keys = options.KeyFile is { } file ? Read(file) : [];
 
     /// <summary>How many keys the file has.</summary>
     public int Count => Now().Count;
@@ -39,7 +38,7 @@ internal sealed partial class KeyRing(AccessOptions options, ILogger<KeyRing> lo
         return _equal(ApiKey.Hash(secret), key is null ? s_nobody : Convert.FromHexString(key.Sha256)) ? key : null;
     }
 
-    private FrozenDictionary<string, ApiKey> Now()
+    private Dictionary<string, ApiKey> Now()
     {
         if (options.KeyFile is not { } file) return _keys;
         lock (_gate)
@@ -60,8 +59,8 @@ internal sealed partial class KeyRing(AccessOptions options, ILogger<KeyRing> lo
         }
     }
 
-    private static FrozenDictionary<string, ApiKey> Read(string file) =>
-        ApiKeyFile.Read(Option, file).ToFrozenDictionary(key => key.Id, StringComparer.Ordinal);
+    private static Dictionary<string, ApiKey> Read(string file) =>
+        ApiKeyFile.Read(Option, file).ToDictionary(key => key.Id, StringComparer.Ordinal);
 
     /// <summary>Links followed, as a mounted secret has them; null: it cannot be opened.</summary>
     private static FileStat? StatOf(string file)

@@ -35,7 +35,16 @@ internal sealed record TokenIssuer(string? Authority = null, string? Issuer = nu
         if (KeyFile is not null) _ = Keys(KeyFile);
     }
 
-    public void Configure(JwtBearerOptions options)
+    /// <summary>The library that reads tokens, and what it needs; a server without tokens loads none of it.</summary>
+    public void AddTo(IServiceCollection services)
+    {
+        services.AddAuthentication().AddJwtBearer(Configure);
+        // It would make keys in the user's home, to protect cookies that there are not.
+        if (services.FirstOrDefault(service => service.ImplementationType?.Name == "DataProtectionHostedService") is { } unused)
+            services.Remove(unused);
+    }
+
+    private void Configure(JwtBearerOptions options)
     {
         options.MapInboundClaims = false;
         if (KeyFile is null) options.Authority = Authority;
