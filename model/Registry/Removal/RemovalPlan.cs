@@ -1,4 +1,3 @@
-
 namespace Btx.Model.Registry;
 
 /// <summary>What a removal would do, before anything is done: a value to show, and to apply with <see cref="ForestState.Apply"/>.</summary>
