@@ -100,7 +100,8 @@ public static class ServerAddress
     }
 
     /// <summary>The key that a server, or a proxy before it, asks for; null: none.</summary>
-    public static string? ReadKey(ParseResult parsed, ApiKeyFlag flag) => flag.Read(parsed, ReadKey, problem => new LoadTestException(problem));
+    public static string? ReadKey(ParseResult parsed, ApiKeyFlag flag) =>
+        flag.Read(parsed, ReadKey, problem => new LoadTestException(problem));
 
     /// <summary>The file's only line.</summary>
     internal static string ReadKey(string file)

@@ -26,10 +26,12 @@ internal sealed class AccessControl(AccessOptions options, AllowedHosts hosts, K
     };
 
     /// <summary>What a call shows for itself: the bearer token, or else the header <c>x-api-key</c>; null: nothing.</summary>
-    public static string? TokenOf(IHeaderDictionary headers) => headers.Authorization.Count > 0
-        ? headers.Authorization is [{ } given] && given.StartsWith(Scheme, StringComparison.OrdinalIgnoreCase) ? given[Scheme.Length..].Trim()
-            : ""
-        : headers[KeyHeader] is [{ } key] ? key.Trim() : null;
+    public static string? TokenOf(IHeaderDictionary headers)
+    {
+        if (headers.Authorization.Count == 0) return headers[KeyHeader] is [{ } key] ? key.Trim() : null;
+        var isBearer = headers.Authorization is [{ } one] && one.StartsWith(Scheme, StringComparison.OrdinalIgnoreCase);
+        return isBearer ? headers.Authorization[0]![Scheme.Length..].Trim() : "";
+    }
 
     /// <summary>A JSON Web Token by its looks; it goes to the library that reads these.</summary>
     public bool IsWebToken(IHeaderDictionary headers) => options.Tokens.IsGiven && TokenOf(headers) is { } token

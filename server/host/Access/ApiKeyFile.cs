@@ -3,7 +3,7 @@ using Btx.Model.Forests;
 
 namespace Btx.Server.Access;
 
-/// <summary>The file of API keys. Whoever can write it can make keys, and it is read by its owner alone; the secrets are not in it.</summary>
+/// <summary>The file of API keys. The secrets are not in it, but whoever can write it can make keys: it is its owner's alone.</summary>
 [JsonUnmappedMemberHandling(JsonUnmappedMemberHandling.Disallow)]
 internal sealed record ApiKeyFile(IReadOnlyList<ApiKey> Keys)
 {
@@ -15,7 +15,8 @@ internal sealed record ApiKeyFile(IReadOnlyList<ApiKey> Keys)
     /// it.</exception>
     public static IReadOnlyList<ApiKey> Read(string option, string file)
     {
-        var keys = ManifestJson.Read<ApiKeyFile>(SecretFile.Read(option, file, Limit, Remedy), $"{option} {file}", "a file of API keys").Keys;
+        var bytes = SecretFile.Read(option, file, Limit, Remedy);
+        var keys = ManifestJson.Read<ApiKeyFile>(bytes, $"{option} {file}", "a file of API keys").Keys;
         var ids = new HashSet<string>(StringComparer.Ordinal);
         foreach (var key in keys)
         {

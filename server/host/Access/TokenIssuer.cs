@@ -16,9 +16,8 @@ internal sealed record TokenIssuer(string? Authority = null, string? Issuer = nu
     private const int LongestFile = 1 << 20;
 
     // None with a shared secret: who can check such a token could make one.
-    private static readonly string[] s_algorithms = [SecurityAlgorithms.RsaSha256, SecurityAlgorithms.RsaSha384, SecurityAlgorithms.RsaSha512,
-        SecurityAlgorithms.RsaSsaPssSha256, SecurityAlgorithms.RsaSsaPssSha384, SecurityAlgorithms.RsaSsaPssSha512,
-        SecurityAlgorithms.EcdsaSha256, SecurityAlgorithms.EcdsaSha384, SecurityAlgorithms.EcdsaSha512];
+    private static readonly string[] s_algorithms =
+        ["RS256", "RS384", "RS512", "PS256", "PS384", "PS512", "ES256", "ES384", "ES512"];
 
     /// <summary>False: no tokens are taken.</summary>
     public bool IsGiven => (Authority ?? Issuer ?? Audience ?? KeyFile) is not null;

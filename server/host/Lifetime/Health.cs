@@ -55,7 +55,8 @@ internal static class HealthEndpoints
         Predicate = check => check.Tags.Contains(tag),
         ResponseWriter = (http, report) => http.Response.WriteAsJsonAsync(
             report.Entries[Engine].Description is { } problem
-                ? Scopes.Of(http.User).HasFlag(Scope.Observe) ? new { status = "failed", reason = problem } : (object)new { status = "failed" }
+                ? Scopes.Of(http.User).HasFlag(Scope.Observe) ? new { status = "failed", reason = problem }
+                    : (object)new { status = "failed" }
             : report.Status == HealthStatus.Healthy ? new { status = well }
             : (object)new { status = report.Entries[Stopping].Description }),
     };

@@ -86,8 +86,8 @@ internal static class KeysVerb
             if (key.Problems().FirstOrDefault() is { } problem) throw new BtxException($"the key's {problem}");
             ApiKeyFile.Change(file.Name, parsed.GetValue(file)!, keys => [.. keys, key]);
             parsed.InvocationConfiguration.Output.WriteLine(token);
-            parsed.InvocationConfiguration.Error.WriteLine($"key {key.Id}, {string.Join(' ', key.Scopes)}: it is shown this once; keep it in "
-                + $"a file that only its owner can read, and name that with {ApiKeyFlag.Name}");
+            parsed.InvocationConfiguration.Error.WriteLine($"key {key.Id}, {string.Join(' ', key.Scopes)}: it is shown this once; keep it "
+                + $"in a file that only its owner can read, and name that with {ApiKeyFlag.Name}");
         });
         return command;
     }
@@ -103,8 +103,8 @@ internal static class KeysVerb
             static string Of(IReadOnlyList<string>? names) => names is null ? "all" : string.Join(',', names);
             var rows = keys.Select(key => new[]
             {
-                key.Id, BtxException.OneLine(key.Name), Of(key.Scopes), Time(key.Created), Time(key.Expires), Of(key.Modes), Of(key.Experts),
-                $"{key.RequestsPerMinute}", $"{key.TokensPerMinute}", $"{key.Concurrent}",
+                key.Id, BtxException.OneLine(key.Name), Of(key.Scopes), Time(key.Created), Time(key.Expires), Of(key.Modes),
+                Of(key.Experts), $"{key.RequestsPerMinute}", $"{key.TokensPerMinute}", $"{key.Concurrent}",
             });
             json.Write(parsed, JsonSerializer.Serialize(keys, ManifestJson.Options) + "\n", TextTable.Lines(["id", "name", "scopes",
                 "created", "expires", "modes", "experts", "requests/min", "tokens/min", "at a time"], rows, 7), AtomicFile.WriteText);
@@ -119,8 +119,9 @@ internal static class KeysVerb
         command.SetAction(parsed =>
         {
             var (gone, path) = (parsed.GetValue(id), parsed.GetValue(file)!);
+            var unknown = $"{file.Name} {path}: has no key \"{BtxException.OneLine(gone!, 100)}\"; `btx keys list` shows them";
             ApiKeyFile.Change(file.Name, path, keys => keys.Any(key => key.Id == gone) ? keys.Where(key => key.Id != gone)
-                : throw new BtxException($"{file.Name} {path}: has no key \"{BtxException.OneLine(gone!, 100)}\"; `btx keys list` shows them"));
+                : throw new BtxException(unknown));
             parsed.InvocationConfiguration.Output.WriteLine($"key {gone} is revoked");
         });
         return command;

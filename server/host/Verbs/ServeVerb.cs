@@ -27,7 +27,7 @@ internal static class ServeVerb
           openssl rand -hex 32 > admin.key && chmod 600 admin.key
           btx serve --forest served --expert-root /data/experts --admin-key-file admin.key
           btx keys create --keys keys.json --name acme > acme.key
-          btx serve --forest served --keys keys.json --audit audit.jsonl --http 0.0.0.0:8080 --grpc 0.0.0.0:8081 --allowed-hosts models.example.com
+          btx serve --forest served --http 0.0.0.0:8080 --grpc 0.0.0.0:8081 --allowed-hosts models.example.com --keys keys.json
           btx serve --forest served --jwt-authority https://login.example.com --jwt-audience btx
           curl -s http://127.0.0.1:8080/v1/completions -H 'content-type: application/json' \
                -d '{"model": "forest:top_k=2", "prompt": "In the beginning", "max_tokens": 40}'

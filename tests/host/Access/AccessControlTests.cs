@@ -65,7 +65,8 @@ public sealed class AccessControlTests
             Assert.Contains("--insecure", Problem(new() { AdminKeyHash = ApiKey.Hash(Key) }, http, grpc), StringComparison.Ordinal);
             Assert.Null(Problem(new() { Insecure = true }, http, grpc));
             Assert.Null(Problem(new() { Tokens = new("https://login.example", null, "btx") }, http, grpc));
-            Assert.StartsWith("warning: --insecure: whoever reaches ", Warning(new() { Insecure = true }, http, grpc), StringComparison.Ordinal);
+            Assert.StartsWith("warning: --insecure: whoever reaches ", Warning(new() { Insecure = true }, http, grpc),
+                StringComparison.Ordinal);
         }
 
         Assert.Null(Problem(new(), "127.0.0.1", "::1"));

@@ -79,7 +79,7 @@ public sealed class ApiKeyFileTests : IDisposable
     [Fact]
     public void A_damaged_file_is_refused_in_one_line()
     {
-        _files.Add(KeyFiles.Plain with { Experts = ["law"], Modes = ["expert"], RequestsPerMinute = 60, Expires = DateTimeOffset.UnixEpoch });
+        _files.Add(KeyFiles.Plain with { Experts = ["law"], Modes = ["expert"], Concurrent = 6, Expires = DateTimeOffset.UnixEpoch });
         _files.Add("observe");
         Mutations.Fuzz(File.ReadAllBytes(_files.Keys), 400, bytes =>
         {

@@ -16,8 +16,8 @@ public sealed class ApiKeyTests
     [InlineData("python", "expert:python", null)]
     [InlineData("python", "expert:novels", "this key is not for expert \"novels\", but for python")]
     [InlineData("python", "expert:law", "this key is not for expert \"law\", but for python")]
-    [InlineData("python", "forest", "mode ensemble runs or weighs experts that this key is not for; it may ask for mode expert, with one of "
-        + "python")]
+    [InlineData("python", "forest",
+        "mode ensemble runs or weighs experts that this key is not for; it may ask for mode expert, with one of python")]
     [InlineData("python", "forest:top_k=1", "mode top_k runs or weighs experts that this key is not for")]
     [InlineData("python", "forest:top_p=0.5", "mode top_p runs or weighs experts that this key is not for")]
     [InlineData("python", "average", "mode average runs or weighs experts that this key is not for")]
@@ -54,7 +54,8 @@ public sealed class ApiKeyTests
         using var files = new KeyFiles();
         await using var server = await Serve(files);
         Assert.Equal(["expert:python"], await Models(server, files.Add(KeyFiles.Plain with { Experts = ["python", "law"] }).Token));
-        Assert.Equal(["btx", "btx:k=1", "btx:k=2", "btx:k=3"], await Models(server, files.Add(KeyFiles.Plain with { Modes = ["moe"] }).Token));
+        var routed = files.Add(KeyFiles.Plain with { Modes = ["moe"] }).Token;
+        Assert.Equal(["btx", "btx:k=1", "btx:k=2", "btx:k=3"], await Models(server, routed));
         Assert.Equal(await Models(server, files.Add("observe")), await Models(server, files.Add(KeyFiles.Plain with
         {
             Experts = [.. s_all, "fables"]

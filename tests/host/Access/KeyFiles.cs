@@ -13,7 +13,8 @@ internal sealed class KeyFiles : IDisposable
     public string this[string name] => Path.Combine(_directory.FullName, name);
 
     /// <summary>A key that may generate, to be changed.</summary>
-    public static ApiKey Plain { get; } = new() { Id = "", Name = "acme", Sha256 = "", Scopes = ["generate"], Created = DateTimeOffset.UnixEpoch };
+    public static ApiKey Plain { get; } =
+        new() { Id = "", Name = "acme", Sha256 = "", Scopes = ["generate"], Created = DateTimeOffset.UnixEpoch };
 
     /// <returns>The key's id and what its owner sends.</returns>
     public (string Id, string Token) Add(ApiKey settings)

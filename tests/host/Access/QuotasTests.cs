@@ -63,7 +63,8 @@ public sealed class QuotasTests
         {
             await foreach (var _ in service.Generate(request, default)) break; // its client leaves after the first token
         }));
-        Assert.Equal(986 - whole - 3, await Left(1, (service, _) => service.ScoreAsync(new ScoreRequest([1, 2, 3], new Routing()), default)));
+        Assert.Equal(986 - whole - 3,
+            await Left(1, (service, _) => service.ScoreAsync(new ScoreRequest([1, 2, 3], new Routing()), default)));
         var refused = await Assert.ThrowsAsync<RequestRejectedException>(() => Left(2000));
         Assert.Contains("has 1000 tokens a minute, and the request may take 2003; shorten it", refused.Message, StringComparison.Ordinal);
     }
@@ -77,7 +78,8 @@ public sealed class QuotasTests
         await using var server = await RunningServer.StartAsync(access: new() { KeyFile = files.Keys });
         using var first = await Complete(server, token);
         Assert.Equal(HttpStatusCode.OK, first.StatusCode);
-        Assert.Equal(("1", "0", "600"), (Header(first, "limit-requests"), Header(first, "remaining-requests"), Header(first, "limit-tokens")));
+        Assert.Equal(("1", "0"), (Header(first, "limit-requests"), Header(first, "remaining-requests")));
+        Assert.Equal("600", Header(first, "limit-tokens"));
         Assert.InRange(int.Parse(Header(first, "remaining-tokens"), CultureInfo.InvariantCulture), 500, 599);
         Assert.Matches("^[0-9.]+s$", Header(first, "reset-requests"));
         using var second = await Complete(server, token);
