@@ -45,7 +45,7 @@ internal sealed record AccessOptions
         if (!NeedsKey && !Insecure && OtherThanLoopback(http, grpc) is { } open)
             throw new BtxException($"{open.Option} {open}: whoever reaches that address could use this server; give it keys (--keys FILE, "
                 + "which `btx keys create` makes), listen on loopback, or say --insecure");
-        Tokens.Check();
+        if (Tokens.IsGiven) Tokens.Check();
         if (KeyFile is not null) _ = ApiKeyFile.Read("--keys", KeyFile);
         if (AuditFile is not null) AuditLog.RequireWritable(AuditFile);
         return new(HostNames, http, grpc);

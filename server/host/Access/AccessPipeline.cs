@@ -21,7 +21,7 @@ internal static class AccessPipeline
             .AddScoped<Caller>()
             .AddSingleton<IAuthorizationHandler, ScopeHandler>()
             .AddSingleton<IAuthorizationMiddlewareResultHandler, RefusalHandler>();
-        services.AddAuthenticationCore(schemes => schemes.DefaultScheme = KeyHandler.Name).AddWebEncoders();
+        services.AddAuthenticationCore(schemes => schemes.DefaultScheme = KeyHandler.Name).AddSingleton(UrlEncoder.Default);
         new AuthenticationBuilder(services).AddScheme<AuthenticationSchemeOptions, KeyHandler>(KeyHandler.Name,
             scheme => scheme.ForwardDefaultSelector = http =>
                 http.RequestServices.GetRequiredService<AccessControl>().IsWebToken(http.Request.Headers)

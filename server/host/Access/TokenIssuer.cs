@@ -25,7 +25,6 @@ internal sealed record TokenIssuer(string? Authority = null, string? Issuer = nu
     /// <exception cref="BtxException">A part is missing, or the file holds no public key.</exception>
     public void Check()
     {
-        if (!IsGiven) return;
         if (Audience is null) throw new BtxException("--jwt-audience is missing: a token that is for another service is not taken");
         if (Authority is null && (Issuer is null || KeyFile is null))
             throw new BtxException("--jwt-authority is missing; give it, or both --jwt-issuer and --jwt-key");
