@@ -7,6 +7,7 @@ internal static class CompletionEndpoints
 {
     private const string Kind = "text_completion";
 
+    [Needs(Scope.Generate)]
     public static async Task<IResult> CompleteAsync(HttpContext http, InferenceService service, ForestChanges changes, TimeProvider time)
     {
         var body = await BodyJson.ReadAsync(http, BodyJson.Requests.CompletionBody);

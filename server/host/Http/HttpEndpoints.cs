@@ -31,21 +31,24 @@ internal static class HttpEndpoints
         var v1 = endpoints.MapGroup("/v1").WithMetadata(new RequestSizeLimitAttribute(limits.BodyBytes));
         v1.MapPost("/completions", CompletionEndpoints.CompleteAsync);
         v1.MapPost("/chat/completions", ChatEndpoints.CompleteAsync);
-        v1.MapPost("/embeddings", IResult () => throw RequestRejectedException.For("model",
+        v1.MapPost("/embeddings", [Needs(Scope.Generate)] IResult () => throw RequestRejectedException.For("model",
             "no model here makes embeddings; the models generate text: POST /v1/completions or /v1/chat/completions"));
-        v1.MapGet("/models", (InferenceService service, ForestChanges changes) =>
+        v1.MapGet("/models", [Needs(Scope.Generate | Scope.Observe)] (InferenceService service, ForestChanges changes, Caller caller) =>
         {
             var forest = service.Forest;
             return Results.Json(new
             {
                 @object = "list",
-                data = ModelId.All(forest).Select(id => Describe(ModelId.Parse(id, forest), forest, changes)),
+                data = ModelId.All(forest).Select(id => ModelId.Parse(id, forest)).Where(id => caller.Reaches(id.Routing, forest))
+                    .Select(id => Describe(id, forest, changes)),
             });
         });
-        v1.MapGet("/models/{**id}", (string id, InferenceService service, ForestChanges changes) =>
+        v1.MapGet("/models/{**id}", [Needs(Scope.Generate | Scope.Observe)]
+            (string id, InferenceService service, ForestChanges changes, Caller caller) =>
         {
             var forest = service.Forest;
             var model = ModelId.Parse(id, forest);
+            caller.Require(model.Routing, forest);
             var generation = new GenerationRequest { Prompt = [], Routing = model.Routing };
             if (RequestRules.OptionsProblem(generation, forest) is { } problem) throw new RequestRejectedException(problem);
             return Results.Json(Describe(model, forest, changes));
@@ -78,6 +81,7 @@ internal static class HttpEndpoints
     };
 
     /// <summary>The state that is served, its averages and the last changes. Reading only: changes are made over gRPC.</summary>
+    [Needs(Scope.Observe)]
     private static IResult Forest(ForestChanges changes)
     {
         if (changes.RegistryIfServed is not { } registry)

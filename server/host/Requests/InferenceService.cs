@@ -4,10 +4,14 @@ using Btx.Model.Tokens;
 
 namespace Btx.Server.Requests;
 
-/// <summary>What every endpoint calls: validates, tokenizes, hands over to the engine. Thread-safe.</summary>
-internal sealed class InferenceService(IForestEngine engine, TextTokenizer tokenizer, RequestLimits limits)
+/// <summary>What every endpoint calls: validates, tokenizes, hands over to the engine. Each request has its own.</summary>
+/// <param name="caller">On whose behalf.</param>
+internal sealed class InferenceService(IForestEngine engine, TextTokenizer tokenizer, RequestLimits limits, Caller caller)
 {
     public ForestDescription Forest => engine.Describe();
+
+    /// <summary>The forest as the caller is told of it.</summary>
+    public ForestDescription Shown => caller.Shown(Forest);
 
     /// <summary>The prompt's tokens, once everything about the request holds: nothing but reading the prompt is done before that.</summary>
     /// <param name="request">Its own prompt does not count.</param>
@@ -29,6 +33,7 @@ internal sealed class InferenceService(IForestEngine engine, TextTokenizer token
     public void RequireOptions(GenerationRequest request, bool onlyRead = false)
     {
         var forest = engine.Describe();
+        caller.Require(request.Routing, forest);
         Refuse(RequestRules.OptionsProblem(onlyRead ? request with { MaxTokens = 1 } : request, forest)
             ?? (onlyRead ? null : RequestRules.MaxTokensProblem(request.MaxTokens, forest)));
     }
@@ -38,11 +43,14 @@ internal sealed class InferenceService(IForestEngine engine, TextTokenizer token
     /// <exception cref="OperationCanceledException">While it is read: the client left.</exception>
     /// <exception cref="RequestRejectedException">It is refused; later: the server shut down, or a model left before the first
     /// token.</exception>
-    public IAsyncEnumerable<TokenEvent> Generate(GenerationRequest request, CancellationToken cancellation) =>
-        ReadAsync(engine.Generate(request with
+    public IAsyncEnumerable<TokenEvent> Generate(GenerationRequest request, CancellationToken cancellation)
+    {
+        caller.Reserve((long)request.Prompt.Length + request.MaxTokens);
+        return ReadAsync(engine.Generate(request with
         {
             Stop = [.. request.Stop.Select(tokenizer.Normalize).Where(stop => stop.Length > 0)], // a model writes normalised text only
-        }, cancellation), cancellation);
+        }, cancellation), request.Prompt.Length, cancellation);
+    }
 
     /// <param name="request">Its own tokens do not count.</param>
     /// <param name="stride">A text longer than the context is scored in windows, see <see cref="ScoreWindow"/>; 0: of half a context each.
@@ -52,6 +60,7 @@ internal sealed class InferenceService(IForestEngine engine, TextTokenizer token
     public async Task<TextScore> ScoreAsync(Prompt text, ScoreRequest request, int? stride, CancellationToken cancellation)
     {
         var forest = engine.Describe();
+        caller.Require(request.Routing, forest);
         Refuse(text.Problem(limits) ?? RequestRules.OptionsProblem(request, forest) ?? RequestRules.StrideProblem(stride, forest));
         var tokens = Encode(text);
         var mayBeLong = stride is not null && tokens.Length >= 2;
@@ -65,7 +74,13 @@ internal sealed class InferenceService(IForestEngine engine, TextTokenizer token
     }
 
     /// <param name="request">With tokens that were checked.</param>
-    public Task<ScoreResult> ScoreAsync(ScoreRequest request, CancellationToken cancellation) => engine.ScoreAsync(request, cancellation);
+    public async Task<ScoreResult> ScoreAsync(ScoreRequest request, CancellationToken cancellation)
+    {
+        caller.Reserve(request.Tokens.Length);
+        var result = await engine.ScoreAsync(request, cancellation);
+        caller.Use(request.Tokens.Length);
+        return result;
+    }
 
     /// <summary>True if <paramref name="tokens"/> starts with a beginning-of-text token that the client did not write.</summary>
     public bool StartsWithBos(Prompt prompt, IReadOnlyList<int> tokens) =>
@@ -105,10 +120,11 @@ internal sealed class InferenceService(IForestEngine engine, TextTokenizer token
         return begin && tokenizer.AddBos && tokenizer.BosId is { } bos ? [bos, .. ids] : ids;
     }
 
-    private static async IAsyncEnumerable<TokenEvent> ReadAsync(ChannelReader<TokenEvent> events,
+    private async IAsyncEnumerable<TokenEvent> ReadAsync(ChannelReader<TokenEvent> events, int prompt,
         [EnumeratorCancellation] CancellationToken cancellation)
     {
         var begun = false;
+        caller.Use(prompt);
         await foreach (var e in events.ReadAllAsync(cancellation))
         {
             if (e.Finish == FinishReason.Cancelled)
@@ -122,6 +138,7 @@ internal sealed class InferenceService(IForestEngine engine, TextTokenizer token
                 throw new RequestRejectedException(e.Finish == FinishReason.Removed ? ErrorKind.Missing : ErrorKind.Conflict,
                     e.Message!);
             if (e.Finish == FinishReason.Failed) throw new InvalidOperationException("the engine could not finish the request");
+            if (e.Token is not null) caller.Use(1);
             begun |= e.Token is not null;
             yield return e;
         }

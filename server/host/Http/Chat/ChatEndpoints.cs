@@ -5,6 +5,7 @@ namespace Btx.Server.Http.Chat;
 /// <summary><c>POST /v1/chat/completions</c> in OpenAI's form, streamed or whole.</summary>
 internal static class ChatEndpoints
 {
+    [Needs(Scope.Generate)]
     public static async Task<IResult> CompleteAsync(HttpContext http, InferenceService service, ChatPrompt template, ForestChanges changes,
         TimeProvider time)
     {

@@ -16,6 +16,7 @@ internal sealed record DetokenizeBody(string? Model, IReadOnlyList<int>? Tokens)
 /// <summary><c>/tokenize</c> and <c>/detokenize</c>.</summary>
 internal static class TokenizeEndpoints
 {
+    [Needs(Scope.Generate)]
     public static async Task<IResult> TokenizeAsync(HttpContext http, InferenceService service, ChatPrompt template)
     {
         var body = await BodyJson.ReadAsync(http, BodyJson.Requests.TokenizeBody);
@@ -35,6 +36,7 @@ internal static class TokenizeEndpoints
         });
     }
 
+    [Needs(Scope.Generate)]
     public static async Task<IResult> DetokenizeAsync(HttpContext http, InferenceService service, TextTokenizer tokenizer)
     {
         var body = await BodyJson.ReadAsync(http, BodyJson.Requests.DetokenizeBody);
