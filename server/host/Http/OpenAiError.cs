@@ -10,7 +10,7 @@ internal sealed record OpenAiError(int Status, string Message, string Type, stri
         {
             ErrorKind.Missing => ("invalid_request_error", "model_not_found"),
             ErrorKind.Busy => ("rate_limit_error", "server_busy"),
-            ErrorKind.Unavailable => ("server_error", "shutting_down"),
+            ErrorKind.Unavailable => ("server_error", rejection.Code ?? "shutting_down"),
             ErrorKind.Conflict => ("server_error", "forest_changed"),
             ErrorKind.Exhausted => ("server_error", "out_of_memory"),
             ErrorKind.Damaged => ("server_error", "expert_damaged"),

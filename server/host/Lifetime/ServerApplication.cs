@@ -1,5 +1,6 @@
 using Btx.Forest;
 using Btx.Model.Tokens;
+using Btx.Server.Http.Chat;
 using Microsoft.AspNetCore.Hosting.Server;
 using Microsoft.AspNetCore.Hosting.Server.Features;
 using Microsoft.AspNetCore.Server.Kestrel.Core;
@@ -41,6 +42,8 @@ internal static class ServerApplication
                 options.Connections, options.Http.EndPoint, services.GetRequiredService<Refusals>()))
             .Replace(ServiceDescriptor.Singleton<IConnectionListenerFactory>(services => services.GetRequiredService<ConnectionLimit>()))
             .AddSingleton<InferenceService>()
+            .AddSingleton<ChatRenderer>()
+            .AddSingleton<ChatPrompt>()
             .AddSingleton<ServingState>()
             .AddServingHealth()
             .AddHostedService(services => new DrainService(engine, changes, services.GetRequiredService<ServingState>(),

@@ -16,11 +16,21 @@ internal sealed class InferenceService(IForestEngine engine, TextTokenizer token
     public int[] Checked(Prompt prompt, GenerationRequest request, bool onlyRead = false)
     {
         var forest = engine.Describe();
-        Refuse(prompt.Problem(limits) ?? RequestRules.OptionsProblem(onlyRead ? request with { MaxTokens = 1 } : request, forest)
-            ?? (onlyRead ? null : RequestRules.MaxTokensProblem(request.MaxTokens, forest)));
+        Refuse(prompt.Problem(limits));
+        RequireOptions(request, onlyRead);
         var tokens = Encode(prompt);
         Refuse(onlyRead ? RequestRules.ReadProblem(tokens, "prompt", forest) : RequestRules.PromptProblem(tokens, forest));
         return tokens;
+    }
+
+    /// <summary>Checks everything about a request but its prompt.</summary>
+    /// <param name="onlyRead">No token is to be generated.</param>
+    /// <exception cref="RequestRejectedException">The request breaks a rule.</exception>
+    public void RequireOptions(GenerationRequest request, bool onlyRead = false)
+    {
+        var forest = engine.Describe();
+        Refuse(RequestRules.OptionsProblem(onlyRead ? request with { MaxTokens = 1 } : request, forest)
+            ?? (onlyRead ? null : RequestRules.MaxTokensProblem(request.MaxTokens, forest)));
     }
 
     /// <param name="request">With the tokens that <see cref="Checked"/> gave.</param>
@@ -82,6 +92,19 @@ internal sealed class InferenceService(IForestEngine engine, TextTokenizer token
     /// <summary>The prompt as its tokens have it: normalised.</summary>
     public string TextOf(Prompt prompt) => prompt.Text is { } text ? tokenizer.Normalize(text) : tokenizer.Decode(prompt.Tokens);
 
+    /// <summary>The tokens of a prompt.</summary>
+    /// <param name="begin">Put the token that begins a text before it, where the tokenizer asks for one.</param>
+    /// <exception cref="RequestRejectedException">It is too long, or empty.</exception>
+    public int[] Encode(Prompt prompt, bool begin = true)
+    {
+        Refuse(prompt.Problem(limits));
+        if (prompt.Tokens is { } tokens) return tokens;
+        var ids = tokenizer.Encode(prompt.Text!);
+        if (ids.Length == 0)
+            throw RequestRejectedException.For("prompt", "prompt is empty once its text is normalised; give at least one character");
+        return begin && tokenizer.AddBos && tokenizer.BosId is { } bos ? [bos, .. ids] : ids;
+    }
+
     private static async IAsyncEnumerable<TokenEvent> ReadAsync(ChannelReader<TokenEvent> events,
         [EnumeratorCancellation] CancellationToken cancellation)
     {
@@ -107,14 +130,5 @@ internal sealed class InferenceService(IForestEngine engine, TextTokenizer token
     private static void Refuse(RequestProblem? problem)
     {
         if (problem is not null) throw new RequestRejectedException(problem);
-    }
-
-    private int[] Encode(Prompt prompt)
-    {
-        if (prompt.Tokens is { } tokens) return tokens;
-        var ids = tokenizer.Encode(prompt.Text!);
-        if (ids.Length == 0)
-            throw RequestRejectedException.For("prompt", "prompt is empty once its text is normalised; give at least one character");
-        return tokenizer.AddBos && tokenizer.BosId is { } bos ? [bos, .. ids] : ids;
     }
 }

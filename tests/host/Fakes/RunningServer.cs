@@ -55,10 +55,11 @@ internal sealed class RunningServer : IAsyncDisposable
     public V1.Forest.ForestClient Forest { get; }
 
     public static async Task<RunningServer> StartAsync(TimeSpan? shutdownLimit = null, string? adminKey = null, bool withForest = true,
-        bool readOnly = false, int? connections = null, TimeSpan? bodyTime = null)
+        bool readOnly = false, int? connections = null, TimeSpan? bodyTime = null, TextTokenizer? tokenizer = null)
     {
+        tokenizer ??= SomeTokenizer;
         var metrics = new EngineMetrics(Prometheus.Metrics.NewCustomRegistry());
-        var engine = new FakeEngine(SomeTokenizer, metrics);
+        var engine = new FakeEngine(tokenizer, metrics);
         var disk = new SampleServed();
         var registry = new FakeRegistry(disk);
         var options = new ServerOptions
@@ -75,9 +76,9 @@ internal sealed class RunningServer : IAsyncDisposable
             ShutdownLimit = shutdownLimit ?? TimeSpan.FromSeconds(20),
             Limits = new() { PromptCharacters = 1000, BodyBytes = 65536 },
         };
-        var app = ServerApplication.Build(options, engine, SomeTokenizer, metrics, withForest ? registry : null);
+        var app = ServerApplication.Build(options, engine, tokenizer, metrics, withForest ? registry : null);
         var (http, grpc) = await app.OpenAsync(options, TestContext.Current.CancellationToken);
-        return new(app, engine, disk, registry, SomeTokenizer, http, grpc.Replace("0.0.0.0", "127.0.0.1", StringComparison.Ordinal));
+        return new(app, engine, disk, registry, tokenizer, http, grpc.Replace("0.0.0.0", "127.0.0.1", StringComparison.Ordinal));
     }
 
     public Task StopAsync() => _app.StopAsync();
