@@ -17,8 +17,8 @@ internal sealed class ContainerSchemas(CompileBudget budget, Func<bool, Rule> ne
         var other = schema["additionalProperties"]
             ?? (schema["properties"] is null ? schema.At("additionalProperties", SchemaCompiler.Anything) : null);
         if (other is { Json.ValueKind: JsonValueKind.False }) other = null;
-        var required = schema["required"] is { } list && list.Json.GetRawText() != "[]"
-            ? list.Items().Select(n => n.Text()).ToHashSet() : [];
+        var required = schema["required"] is not { } list || (list.Json.ValueKind == JsonValueKind.Array && list.Json.GetArrayLength() == 0)
+            ? [] : list.Items().Select(n => n.Text()).ToHashSet();
         foreach (var name in required.Except(properties.Select(x => x.Name)).ToList())
             properties.Add((name, other ?? throw schema["required"]!.Value.Refused($"names \"{BtxException.OneLine(name, 60)}\", which "
                 + "properties lack and additionalProperties does not allow")));

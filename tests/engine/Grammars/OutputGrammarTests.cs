@@ -67,6 +67,7 @@ public sealed partial class OutputGrammarTests
     [InlineData("""{"type":"integer","minimum":1000}""", 4)]
     [InlineData("""{"enum":["long","x",[]]}""", 2)]
     [InlineData("""{"$defs":{"n":{"anyOf":[{"type":"null"},{"type":"array","items":{"$ref":"#/$defs/n"}}]}},"$ref":"#/$defs/n"}""", 2)]
+    [InlineData("""{"properties":{"a":{}},"required":[ ]}""", 2)]
     [InlineData("true", 1)]
     public void The_shortest_answer_is_known(string schema, int bytes) => Assert.Equal(bytes, Grammar(schema).LeastBytes);
 
