@@ -21,8 +21,11 @@ internal static class Connection
     public static string? BrokenBy(Exception? exception, bool begun) => exception switch
     {
         null => null,
-        HttpRequestException { HttpRequestError: HttpRequestError.ConnectionError or HttpRequestError.NameResolutionError
-            or HttpRequestError.SecureConnectionError } or SocketException { SocketErrorCode: SocketError.ConnectionRefused } =>
+        HttpRequestException
+        {
+            HttpRequestError: HttpRequestError.ConnectionError or HttpRequestError.NameResolutionError
+            or HttpRequestError.SecureConnectionError
+        } or SocketException { SocketErrorCode: SocketError.ConnectionRefused } =>
             Answer.Unreachable,
         HttpIOException or SocketException or EndOfStreamException or HttpProtocolException => Answer.CutOff,
         IOException when begun => Answer.CutOff,

@@ -44,7 +44,7 @@ internal static class HttpEndpoints
             });
         });
         v1.MapGet("/models/{**id}", [Needs(Scope.Generate | Scope.Observe)]
-            (string id, InferenceService service, ForestChanges changes, Caller caller) =>
+        (string id, InferenceService service, ForestChanges changes, Caller caller) =>
         {
             var forest = service.Forest;
             var model = ModelId.Parse(id, forest);

@@ -34,7 +34,7 @@ internal sealed class InferenceService(IForestEngine engine, TextTokenizer token
     {
         var forest = engine.Describe();
         caller.Require(request.Routing, forest);
-        Refuse(RequestRules.OptionsProblem(onlyRead ? request with { MaxTokens = 1 } : request, forest)
+        Refuse(RequestRules.OptionsProblem(onlyRead ? OnlyRead(request) : request, forest)
             ?? (onlyRead ? null : RequestRules.MaxTokensProblem(request.MaxTokens, forest)));
     }
 
@@ -143,6 +143,10 @@ internal sealed class InferenceService(IForestEngine engine, TextTokenizer token
             yield return e;
         }
     }
+
+    // What is said of the answer binds nothing where there is none.
+    private static GenerationRequest OnlyRead(GenerationRequest request) =>
+        request with { MaxTokens = 1, Grammar = null, Sampling = request.Sampling with { MinTokens = 0 } };
 
     private static void Refuse(RequestProblem? problem)
     {
