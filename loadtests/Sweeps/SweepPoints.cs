@@ -33,16 +33,16 @@ internal sealed class SweepPoints(Servers servers, IReadOnlyList<PeerChoice> pee
         var server = await servers.ForAsync(asServed, cancellation);
         var load = await LoadAsync(server, asServed, shape.SeedOf(point), cancellation);
         if (peer is null)
-            return await ServedAsync(point, server, load, cancellation)
-                with { Experts = server.Facts.Experts.Count, MixtureExperts = server.Facts.MixtureExperts.Count };
+            return await ServedAsync(point, server, load, cancellation) with
+            { Experts = server.Facts.Experts.Count, MixtureExperts = server.Facts.MixtureExperts.Count };
         if (peer.Kind == PeerKind.Dense)
         {
             if (!_dense.TryGetValue(peer.Name, out var dense)) _dense[peer.Name] = dense = await StartAsync(peer, cancellation);
             if (dense.Facts.Experts is not [var expert])
                 throw new LoadTestException($"--peer {peer}: is a forest of {dense.Facts.Experts.Count} experts; a dense peer has one");
             load = load with { Client = dense.Client, Served = dense.Facts, Routing = new("expert", Expert: expert) };
-            return await ServedAsync(point, dense, load, cancellation)
-                with { Peer = $"this server on a dense model, {peer.Precision}: {Path.GetFileName(peer.Place)}" };
+            return await ServedAsync(point, dense, load, cancellation) with
+            { Peer = $"this server on a dense model, {peer.Precision}: {Path.GetFileName(peer.Place)}" };
         }
 
         var slots = settings.Concurrency ?? Math.Max(16, servers.Inputs.Concurrency); // in an open loop as many as the server has
