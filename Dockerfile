@@ -1,8 +1,9 @@
 # Btx.Serving's server, for CUDA 13.
 #   docker build -t btx .
-#   docker run --gpus all -p 8080:8080 -v /path/to/served:/forest/served:ro -v /path/to/forest:/forest/forest:ro btx
+#   mkdir keys && ./btx keys create --keys keys/keys.json --name me > me.key && sudo chown -R 10001 keys
+#   docker run --gpus all -p 8080:8080 -v ./keys:/forest/keys:ro -v /path/to/served:/forest/served:ro -v /path/to/forest:/forest/forest:ro btx
 # It serves the forest as it is. To change it while it serves, mount both writable for user 10001 and give the arguments of `serve` yourself, without
-# --read-only and with --admin-key-file (docs/guide.md).
+# --read-only (docs/guide.md).
 # The served forest refers to the forest that it was exported from; `./btx export --copy-weights` makes it stand alone.
 
 FROM ubuntu:24.04 AS build
@@ -39,4 +40,4 @@ USER 10001
 EXPOSE 8080 8081
 HEALTHCHECK --interval=10s --timeout=3s --start-period=60s CMD curl -fsS http://127.0.0.1:8080/health || exit 1
 ENTRYPOINT ["dotnet", "Btx.Server.dll"]
-CMD ["serve", "--forest", "/forest/served", "--http", "0.0.0.0:8080", "--grpc", "0.0.0.0:8081", "--device", "cuda", "--read-only"]
+CMD ["serve", "--forest", "/forest/served", "--http", "0.0.0.0:8080", "--grpc", "0.0.0.0:8081", "--device", "cuda", "--read-only", "--keys", "/forest/keys/keys.json"]

@@ -80,6 +80,24 @@ public sealed class ServerFlag(string form, string description, string usual)
         given is not null ? (Name, given) : variable is { Length: > 0 } ? (Variable, variable) : (Name, usual);
 }
 
+/// <summary><c>--api-key-file</c>: the key that a server asks for; where the flag does not say, <c>BTX_API_KEY</c> holds it. A secret
+/// stands on no command line, where every program of the machine could read it.</summary>
+public sealed class ApiKeyFlag() : Flag<string?>($"{Name} FILE", $"the server's API key, in a file (else {Variable} holds the key)")
+{
+    public new const string Name = "--api-key-file";
+    public const string Variable = "BTX_API_KEY";
+
+    /// <param name="read">Reads the key of a file.</param>
+    /// <param name="problem">What is thrown with a message where the variable holds no key.</param>
+    /// <returns>Null: there is none.</returns>
+    public string? Read(ParseResult parsed, Func<string, string> read, Func<string, Exception> problem) =>
+        Choose(parsed.GetValue(this), Environment.GetEnvironmentVariable(Variable), read, problem);
+
+    internal static string? Choose(string? file, string? key, Func<string, string> read, Func<string, Exception> problem) =>
+        file is not null ? read(file) : string.IsNullOrEmpty(key) ? null : key.All(c => c is > ' ' and <= '~') ? key
+            : throw problem($"{Variable}: holds no key; expected ASCII characters without blanks");
+}
+
 /// <summary>Flags that several programs have, and short forms.</summary>
 public static class Flags
 {

@@ -75,6 +75,9 @@ public enum ErrorKind
     /// <summary>It cannot be done as things are: gRPC FailedPrecondition.</summary>
     Precondition,
 
+    /// <summary>Who asks for it may not have it: gRPC PermissionDenied.</summary>
+    Forbidden,
+
     /// <summary>What was named is not there: gRPC NotFound.</summary>
     Missing,
 

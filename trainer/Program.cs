@@ -1,4 +1,3 @@
-using Btx.Cli;
 using Btx.Trainer.Verbs;
 
 return await new ProgramFrame

@@ -1,3 +1,4 @@
+using System.CommandLine;
 using System.Net;
 using System.Net.Sockets;
 
@@ -41,7 +42,7 @@ internal static class Connection
         {
             Answer.Unreachable => $"no server listens at {server}; start one with `btx serve --forest S`, or name another with --server",
             "unauthenticated" or "permission_denied" or "http_401" or "http_403" =>
-                $"the server at {server} refused the key ({answer.Status}); give the right one with --key-file FILE",
+                $"the server at {server} refused the key ({answer.Status}); give the right one with {ApiKeyFlag.Name} FILE",
             "unimplemented" or "http_404" =>
                 $"{server} is not the {kind} address of a server ({answer.Status}); name the right address with --server",
             // Which status the client has for bytes that are no HTTP/2 depends on what it was doing when they came.
@@ -95,12 +96,15 @@ public static class ServerAddress
         return uri;
     }
 
-    /// <summary>A key that a server, or a proxy before it, asks for: the file's only line.</summary>
-    public static string? ReadKey(string? file)
+    /// <summary>The key that a server, or a proxy before it, asks for; null: none.</summary>
+    public static string? ReadKey(ParseResult parsed, ApiKeyFlag flag) =>
+        flag.Read(parsed, ReadKey, problem => new LoadTestException(problem));
+
+    /// <summary>The file's only line.</summary>
+    internal static string ReadKey(string file)
     {
-        if (file is null) return null;
-        var key = LoadTestException.Wrap($"--key-file {file}: cannot be read", () => File.ReadAllText(file).Trim());
+        var key = LoadTestException.Wrap($"{ApiKeyFlag.Name} {file}: cannot be read", () => File.ReadAllText(file).Trim());
         return key.Length > 0 && key.All(c => c is > ' ' and < (char)127) ? key
-            : throw new LoadTestException($"--key-file {file}: expected one line with a key, without blanks");
+            : throw new LoadTestException($"{ApiKeyFlag.Name} {file}: expected one line with a key, without blanks");
     }
 }

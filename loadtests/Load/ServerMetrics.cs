@@ -3,9 +3,14 @@ using System.Text.RegularExpressions;
 namespace Btx.LoadTests.Load;
 
 /// <summary>The <c>/metrics</c> of a server.</summary>
-public sealed class ServerMetrics(Uri http) : IDisposable
+/// <param name="key">Null: none is sent.</param>
+public sealed class ServerMetrics(Uri http, string? key = null) : IDisposable
 {
-    private readonly HttpClient _http = new(Connection.Handler()) { Timeout = TimeSpan.FromSeconds(10) };
+    private readonly HttpClient _http = new(Connection.Handler())
+    {
+        Timeout = TimeSpan.FromSeconds(10),
+        DefaultRequestHeaders = { Authorization = key is null ? null : new("Bearer", key) },
+    };
 
     /// <summary>Null: there are none, or not of a server of this kind.</summary>
     public async Task<MetricsPage?> ReadAsync(CancellationToken cancellation)

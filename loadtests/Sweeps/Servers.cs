@@ -8,9 +8,10 @@ namespace Btx.LoadTests.Sweeps;
 /// <param name="AveragesOnDemand">No mode needs averages when the server starts.</param>
 /// <param name="FirstOptions">The values that the server of a description is started with.</param>
 /// <param name="Program">See <see cref="ServerProcess.Program"/>; where <paramref name="Grpc"/> is set, that server is loaded.</param>
+/// <param name="Key">Of a running server; null: none is sent.</param>
 internal sealed record ServerInputs(IReadOnlyDictionary<string, string> Forests, IReadOnlyDictionary<string, string> Mixtures,
     IReadOnlyList<string> Precisions, int Concurrency, bool AveragesOnDemand, IReadOnlyDictionary<string, string> FirstOptions,
-    string[] Program, Uri? Grpc = null, Uri? Http = null)
+    string[] Program, Uri? Grpc = null, Uri? Http = null, string? Key = null)
 {
     public const string ForestFile = "served.json", MixtureFile = "served-btx.json";
 
@@ -67,13 +68,13 @@ internal static class ServerKey
 }
 
 /// <summary>A server that answers: started for the sweep, or one that was running.</summary>
-internal sealed class LiveServer(ServerProcess? process, Uri grpc, Uri? http) : IAsyncDisposable
+internal sealed class LiveServer(ServerProcess? process, Uri grpc, Uri? http, string? key) : IAsyncDisposable
 {
-    public GrpcClient Client { get; } = new(grpc);
+    public GrpcClient Client { get; } = new(grpc, key);
 
     public Forest.ForestClient Forest => field ??= new(Client.Channel);
 
-    public ServerMetrics? Metrics { get; } = http is null ? null : new(http);
+    public ServerMetrics? Metrics { get; } = http is null ? null : new(http, key);
 
     public ServedFacts Facts { get; private set; } = null!;
 
@@ -84,12 +85,13 @@ internal sealed class LiveServer(ServerProcess? process, Uri grpc, Uri? http) : 
         CancellationToken cancellation)
     {
         var process = await ServerProcess.StartAsync(program, arguments, log, cancellation);
-        return await ReachAsync(process.Grpc, process.Http, cancellation, process);
+        return await ReachAsync(process.Grpc, process.Http, null, cancellation, process);
     }
 
-    public static async Task<LiveServer> ReachAsync(Uri grpc, Uri? http, CancellationToken cancellation, ServerProcess? process = null)
+    public static async Task<LiveServer> ReachAsync(Uri grpc, Uri? http, string? key, CancellationToken cancellation,
+        ServerProcess? process = null)
     {
-        var server = new LiveServer(process, grpc, http);
+        var server = new LiveServer(process, grpc, http, key);
         try
         {
             server.Facts = await server.Client.DescribeAsync(cancellation);
@@ -99,7 +101,8 @@ internal sealed class LiveServer(ServerProcess? process, Uri grpc, Uri? http) : 
         {
             await server.DisposeAsync();
             if (e.InnerException is not RpcException { StatusCode: StatusCode.Unauthenticated or StatusCode.PermissionDenied } no) throw;
-            throw new LoadTestException($"the server at {grpc.Authority} wants a key, and a sweep sends none; give --forest", no);
+            throw new LoadTestException($"the server at {grpc.Authority} wants a key: {no.Status.Detail.ReplaceLineEndings(" ")}; give it "
+                + $"with {ApiKeyFlag.Name}", no);
         }
     }
 
@@ -134,7 +137,7 @@ internal sealed class Servers(ServerInputs inputs, string logs) : IAsyncDisposab
         if (_server is not null && key == _key) return _server;
         await DisposeAsync();
         _server = inputs.Grpc is { } running
-            ? await LiveServer.ReachAsync(running, inputs.Http, cancellation)
+            ? await LiveServer.ReachAsync(running, inputs.Http, inputs.Key, cancellation)
             : await LiveServer.StartAsync(inputs.Program, inputs.Arguments(settings.Precision, settings.Options,
                 _verified.Contains(settings.Precision)), NextLog(), cancellation);
         _verified.Add(settings.Precision);

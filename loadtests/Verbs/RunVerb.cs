@@ -25,7 +25,7 @@ internal sealed class RunVerb
     private readonly ServerFlag _server = new("GRPC[,HTTP]",
         "the server: where it speaks gRPC, and after a comma where HTTP, for its metrics too", ServerAddress.Default);
     private readonly Flag<bool> _remote = new("--allow-remote", "the server may be on another machine");
-    private readonly Flag<string?> _key = new("--key-file FILE", "a key, sent as authorization: Bearer");
+    private readonly ApiKeyFlag _key = new() { Aliases = { "--key-file" } };
     private readonly LoadFlags _shared = new("prompts, lengths, arrivals and sampling");
     private readonly Flag<string> _mode = new("--mode MODE", string.Join(", ", RoutingChoice.Modes), "ensemble");
     private readonly Flag<int?> _k = new("--k N", "experts a token, of top_k and moe");
@@ -76,7 +76,7 @@ internal sealed class RunVerb
             throw new LoadTestException($"--temperature {temperature}: expected 0 or more");
         var routing = new RoutingChoice(parsed.GetValue(_mode)!, parsed.GetValue(_k), parsed.GetValue(_p), parsed.GetValue(_expert),
             parsed.GetValue(_average)).Validate();
-        var key = ServerAddress.ReadKey(parsed.GetValue(_key));
+        var key = ServerAddress.ReadKey(parsed, _key);
         var texts = PromptTexts.Read(parsed.GetValue(_shared.Corpus)!);
         var (mix, seed) = (_shared.ReadMix(parsed, texts), parsed.GetValue(_shared.Seed));
         _json.RequireWritable(parsed);
@@ -84,7 +84,7 @@ internal sealed class RunVerb
         RequireFree(parsed.GetValue(_out));
 
         await using IServerClient client = kind == "grpc" ? new GrpcClient(grpc, key) : new OpenAiClient(http!, key);
-        using var metrics = http is null ? null : new ServerMetrics(http);
+        using var metrics = http is null ? null : new ServerMetrics(http, key);
         var served = await client.DescribeAsync(cancellation);
         if (served.ContextLength > 0 && outputs.Max >= served.ContextLength)
             throw new LoadTestException($"--output-tokens {outputs.Text}: prompt and answer together have {served.ContextLength}");

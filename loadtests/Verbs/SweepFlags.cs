@@ -39,6 +39,7 @@ internal sealed class SweepFlags
     private readonly Flag<string?> _server = new($"{ServerFlag.Name} GRPC[,HTTP]",
         "load this running server instead of starting some: where it speaks gRPC, and after a comma where HTTP, for metrics "
             + $"({ServerFlag.Variable}, where neither --forest nor --btx is given)");
+    private readonly ApiKeyFlag _key = new();
     private readonly Flag<bool> _remote = new("--allow-remote", "--server may be on another machine");
     private readonly Flag<string?> _program = new("--server-command FILE", $"Btx.Server.dll or an executable ({ServerProcess.Variable})");
     private readonly Flag<string?> _evaluation = new("--evaluation FILE", "quality of the points in fp32, from `btx evaluate --json`");
@@ -54,7 +55,7 @@ internal sealed class SweepFlags
 
     public IReadOnlyList<Option> All => [_forest, _mixture, .. _shared.All, _out, _modes, _k, _concurrency, _rate, _rateModes, _precision,
         _option, _peer, _peerThreads, _repeats, _referenceEvery, _duration, _requests, _warmUp, _heat, _prompts, _outputs, _quick, _server,
-        _remote, _program, _evaluation, _qualityTokens, _select, _change, _guest, _rounds];
+        _key, _remote, _program, _evaluation, _qualityTokens, _select, _change, _guest, _rounds];
 
     public SweepRequest Read(ParseResult parsed)
     {
@@ -126,7 +127,8 @@ internal sealed class SweepFlags
         var onDemand = grid.Modes is { } modes && !modes.Any(m => m.StartsWith("average", StringComparison.Ordinal));
         var program = running is null || peers.Any(p => p.Kind == PeerKind.Dense) ? ServerProcess.Program(parsed.GetValue(_program)) : [];
         return new(forests, mixtures, wanted ?? given, grid.Concurrency.DefaultIfEmpty(1).Max(), onDemand,
-            grid.Options.ToDictionary(o => o.Key, o => o.Value[0]), program, grpc, http);
+            grid.Options.ToDictionary(o => o.Key, o => o.Value[0]), program, grpc, http,
+            running is null ? null : ServerAddress.ReadKey(parsed, _key));
     }
 
     private PeerChoice[] Peers(ParseResult parsed)

@@ -10,7 +10,9 @@ namespace Btx.Model.Tokens;
 /// the package reads no tokenizer.json, and works on UTF-16 text, which cannot carry arbitrary bytes.</remarks>
 public sealed class TextTokenizer
 {
+    internal const string TemplateFileName = "chat_template.jinja";
     private readonly TokenizerDefinition _definition;
+    private readonly SpecialSpellings _spellings;
     private readonly PieceEncoder _pieces;
     private readonly AddedTokenMatcher?[,] _matchers = new AddedTokenMatcher?[2, 2]; // in normalised text; special tokens too
     private readonly byte[] _bytes;
@@ -28,6 +30,7 @@ public sealed class TextTokenizer
             _matchers[normalized ? 1 : 0, special ? 1 : 0] = AddedTokenMatcher.Create(
                 definition.AddedTokens.Where(t => t.Normalized == normalized && (special || !t.Special)),
                 normalized ? definition.Normalizer : null);
+        _spellings = new([.. definition.AddedTokens.Where(t => t.Special)]);
         _special = [.. definition.AddedTokens.Where(t => t.Special).Select(t => t.Id)];
         (_bytes, _offsets) = TokenTable(definition);
         BosId = definition.BosToken is { } bos ? definition.IdOf(bos) : null;
@@ -51,10 +54,14 @@ public sealed class TextTokenizer
     /// its caller.</summary>
     public bool AddBos => _definition.AddBos;
 
+    /// <summary>How the model wants a chat written, in Jinja: chat_template.jinja, else tokenizer_config.json's; null: it has
+    /// none.</summary>
+    public string? ChatTemplate => _definition.TemplateFile ?? _definition.ConfigTemplate;
+
     /// <summary>SHA-256, in hexadecimal, of what tokenizer.json says, however it is spelled: equal for equal tokenizers.</summary>
     public string Hash => _hash.Value;
 
-    /// <summary>Reads tokenizer.json, and tokenizer_config.json where there is one.</summary>
+    /// <summary>Reads tokenizer.json, and tokenizer_config.json and chat_template.jinja where they are there.</summary>
     /// <exception cref="BtxException">A file is missing, malformed, or asks for something that is not supported; names the file and the
     /// feature.</exception>
     public static TextTokenizer Load(string directory)
@@ -62,15 +69,18 @@ public sealed class TextTokenizer
         var path = Path.Combine(directory, "tokenizer.json");
         var config = Path.Combine(directory, "tokenizer_config.json");
         if (!File.Exists(path)) throw new BtxException($"{path}: no such file; expected a Hugging Face tokenizer");
-        return Parse(BoundedFile.Read(path), File.Exists(config) ? BoundedFile.Read(config) : null, path, config);
+        var template = Path.Combine(directory, TemplateFileName);
+        return Parse(BoundedFile.Read(path), File.Exists(config) ? BoundedFile.Read(config) : null, path, config,
+            File.Exists(template) ? Encoding.UTF8.GetString(BoundedFile.Read(template)) : null);
     }
 
-    /// <summary>Writes tokenizer.json and tokenizer_config.json, each whole or not at all.</summary>
+    /// <summary>Writes tokenizer.json, tokenizer_config.json and a chat_template.jinja that was read, each whole or not at all.</summary>
     public void Save(string directory)
     {
         AtomicFile.Write(Path.Combine(directory, "tokenizer.json"),
             stream => TokenizerJsonWriter.Write(_definition, stream, toHash: false));
         AtomicFile.Write(Path.Combine(directory, "tokenizer_config.json"), stream => TokenizerJsonWriter.WriteConfig(_definition, stream));
+        if (_definition.TemplateFile is { } template) AtomicFile.WriteText(Path.Combine(directory, TemplateFileName), template);
     }
 
     /// <summary>The ids of <paramref name="utf8OrAnyBytes"/>, without <see cref="BosId"/>.</summary>
@@ -90,6 +100,25 @@ public sealed class TextTokenizer
         var ids = Encode(buffer.AsSpan(0, Encoding.UTF8.GetBytes(text, buffer)), allowSpecial);
         ArrayPool<byte>.Shared.Return(buffer);
         return ids;
+    }
+
+    /// <summary>Breaks every special token that <paramref name="text"/> spells out, so that it stays text for
+    /// <see cref="EncodeParted"/>.</summary>
+    /// <param name="divider">What it is broken with: a character that no special token has.</param>
+    public string Part(string text, char divider) => _spellings.Part(text, divider);
+
+    /// <summary>The ids of a text in which special tokens stand for themselves, but for those that were broken
+    /// (<see cref="Part"/>); dividers are dropped. Without <see cref="BosId"/>, unless the text has it.</summary>
+    public int[] EncodeParted(string text, char divider)
+    {
+        var ids = new List<int>();
+        foreach (var (part, special) in _spellings.Split(text))
+        {
+            ids.AddRange(Encode(part.Replace(divider.ToString(), "", StringComparison.Ordinal)));
+            if (special is { } id) ids.Add(id);
+        }
+
+        return [.. ids];
     }
 
     /// <summary>The text that is encoded in place of <paramref name="text"/>: what the tokens of
@@ -113,11 +142,12 @@ public sealed class TextTokenizer
     /// read, others in the byte-level alphabet).</summary>
     public int? TokenId(string token) => _definition.IdOf(token);
 
-    internal static TextTokenizer Parse(ReadOnlyMemory<byte> tokenizerJson, byte[]? configJson, string source, string? configSource = null)
+    internal static TextTokenizer Parse(ReadOnlyMemory<byte> tokenizerJson, byte[]? configJson, string source, string? configSource = null,
+        string? template = null)
     {
         var definition = TokenizerJsonReader.Read(tokenizerJson, source);
         if (configJson is not null) definition = TokenizerJsonReader.ApplyConfig(definition, configJson, configSource ?? source);
-        return new TextTokenizer(definition, source);
+        return new TextTokenizer(definition with { TemplateFile = template }, source);
     }
 
     private static (byte[] Bytes, int[] Offsets) TokenTable(TokenizerDefinition definition)

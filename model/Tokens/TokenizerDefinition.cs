@@ -6,9 +6,12 @@ namespace Btx.Model.Tokens;
 /// <param name="Normalizer">What is done to text before splitting; null: nothing.</param>
 /// <param name="IgnoreMerges">A pre-token that is in the vocabulary is that token, whatever the merge rules make of it.</param>
 /// <param name="ConfigJson">The text of tokenizer_config.json as read, written back unchanged; null: written from what stands here.</param>
+/// <param name="ConfigTemplate">What tokenizer_config.json has as <c>chat_template</c>.</param>
+/// <param name="TemplateFile">The text of chat_template.jinja, which counts before that.</param>
 public sealed record TokenizerDefinition(Dictionary<string, int> Vocabulary, IReadOnlyList<(int Left, int Right, int Merged)> Merges,
     IReadOnlyList<AddedToken> AddedTokens, SplitPattern Pattern, TextNormalizer? Normalizer, bool IgnoreMerges = false,
-    string? BosToken = null, string? EosToken = null, bool AddBos = false, string? ConfigJson = null)
+    string? BosToken = null, string? EosToken = null, bool AddBos = false, string? ConfigJson = null,
+    string? ConfigTemplate = null, string? TemplateFile = null)
 {
     public int? IdOf(string token) =>
         AddedTokens.FirstOrDefault(a => a.Content == token)?.Id ?? (Vocabulary.TryGetValue(token, out var id) ? id : null);
@@ -61,7 +64,7 @@ public sealed record TokenizerDefinition(Dictionary<string, int> Vocabulary, IRe
 public static class TokenizerFiles
 {
     private static readonly string[] Names = ["tokenizer.json", "tokenizer_config.json", "special_tokens_map.json",
-        "generation_config.json"];
+        "generation_config.json", TextTokenizer.TemplateFileName];
 
     /// <summary>Copies those that are there, each file whole.</summary>
     public static void Copy(string from, string to)

@@ -221,8 +221,16 @@ internal sealed class TokenizerJsonReader(string source) : JsonMembers(source)
             BosToken = Token(root, "bos_token") ?? definition.BosToken,
             EosToken = Token(root, "eos_token"),
             AddBos = saysBos ? Flag(root, "add_bos_token") : definition.AddBos,
+            ConfigTemplate = ChatTemplate(root),
         };
     }
+
+    // A text, or a list of templates with names, of which "default" is for chats.
+    private string? ChatTemplate(JsonElement root) =>
+        root.TryGetProperty("chat_template", out var named) && named.ValueKind == JsonValueKind.Array
+            ? named.EnumerateArray().Where(t => t.ValueKind == JsonValueKind.Object && Text(t, "name") == "default")
+                .Select(t => Text(t, "template")).FirstOrDefault()
+            : Text(root, "chat_template");
 
     // As in Hugging Face: a token that tokenizer.json lacks is added, and of one that it has these flags count.
     private List<AddedToken> AddedTokens(JsonElement root, IReadOnlyList<AddedToken> known)

@@ -78,14 +78,14 @@ public sealed class ForestEngine : IForestEngine
 
     public ChannelReader<TokenEvent> Generate(GenerationRequest request, CancellationToken cancellation)
     {
-        var sequence = Sequence.Of(request, Lease(forest => RequestRules.Check(request, forest)), options);
+        var sequence = Sequence.Of(request, Lease(snapshot => RequestRules.Check(request, snapshot)), options);
         Enqueue(sequence, cancellation);
         return sequence.Events!.Reader;
     }
 
     public Task<ScoreResult> ScoreAsync(ScoreRequest request, CancellationToken cancellation)
     {
-        var sequence = Sequence.Of(request, Lease(forest => RequestRules.Check(request, forest)), options);
+        var sequence = Sequence.Of(request, Lease(snapshot => RequestRules.Check(request, snapshot.Description)), options);
         Enqueue(sequence, cancellation);
         return sequence.Score!.Task;
     }
@@ -130,7 +130,7 @@ public sealed class ForestEngine : IForestEngine
     }
 
     /// <summary>On the forest of this moment, which passes the check.</summary>
-    private SnapshotLease Lease(Action<ForestDescription> check)
+    private SnapshotLease Lease(Action<ForestSnapshot> check)
     {
         while (true)
         {
@@ -142,7 +142,7 @@ public sealed class ForestEngine : IForestEngine
 
             try
             {
-                check(lease.Snapshot.Description);
+                check(lease.Snapshot);
                 return lease;
             }
             catch

@@ -17,6 +17,9 @@ public sealed class RequestRejectedException(RequestProblem problem, Exception? 
 
     /// <summary>A field that breaks a rule.</summary>
     public static RequestRejectedException For(string parameter, string message) => new(new RequestProblem(parameter, message));
+
+    /// <param name="problem">What is wrong with the field; its name is put before it.</param>
+    public static RequestRejectedException At(string field, string problem) => For(field, $"{field} {problem}");
 }
 
 /// <summary>Why a request is not run.</summary>

@@ -1,3 +1,5 @@
+using Btx.Engine.Sampling;
+
 namespace Btx.Engine;
 
 /// <summary>What a request must satisfy, in one place for every protocol and for every path behind it. Options are checked before a text is
@@ -10,7 +12,13 @@ public static class RequestRules
 
     /// <exception cref="RequestRejectedException">The first rule that is broken, as one clear line.</exception>
     public static void Check(GenerationRequest request, ForestDescription forest) =>
-        Refuse(OptionsProblem(request, forest) ?? PromptProblem(request.Prompt, forest));
+        Refuse(OptionsProblem(request, forest) ?? PromptProblem(request.Prompt, forest) ?? ConstraintRules.RoomProblem(request, forest));
+
+    internal static void Check(GenerationRequest request, ForestSnapshot snapshot)
+    {
+        Check(request, snapshot.Description);
+        Refuse(TokenConstraints.Problem(request, snapshot));
+    }
 
     public static void Check(ScoreRequest request, ForestDescription forest) =>
         Refuse(OptionsProblem(request, forest) ?? TextProblem(request.Tokens, forest));
@@ -24,6 +32,7 @@ public static class RequestRules
                 "select per_token needs every expert on every token: it is for scoring; use prompt, with a re-route interval");
         if (Problem(request.Sampling) is { } sampling) return sampling;
         if (request.MaxTokens < 1) return new("max_tokens", $"max_tokens is {request.MaxTokens}; expected 1 or more");
+        if (ConstraintRules.Problem(request, forest) is { } constraint) return constraint;
         if (TopProblem(request.TopLogProbs) is { } top) return top;
         if (request.Stop.Count > MaxStops) return new("stop", $"stop has {request.Stop.Count} strings; at most {MaxStops} are taken");
         return request.Stop.Any(stop => stop is not { Length: > 0 and <= MaxStopLength })

@@ -11,7 +11,7 @@ return await new ProgramFrame
 {
     Name = "btx",
     Description = "Serve a forest of expert language models, generate with it, score text with it, change it while it serves.",
-    Verbs = [ServeVerb.Create(), GenerateVerb.Create(), ScoreVerb.Create(), ExpertsVerb.Create()],
+    Verbs = [ServeVerb.Create(), GenerateVerb.Create(), ScoreVerb.Create(), ExpertsVerb.Create(), KeysVerb.Create()],
     IsForTheUser = e => e is BtxException || Rejection.Of(e) is not null,
     TerminationTimeout = TimeSpan.FromHours(1), // longer than any shutdown limit
 }.RunAsync(args);

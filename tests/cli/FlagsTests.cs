@@ -47,6 +47,17 @@ public sealed class FlagsTests
     }
 
     [Fact]
+    public void A_key_of_a_file_comes_before_that_of_the_variable_and_what_is_none_is_not_told()
+    {
+        static string? Choose(string? file, string? variable) =>
+            ApiKeyFlag.Choose(file, variable, path => $"read {path}", problem => new InvalidOperationException(problem));
+        Assert.Equal(("read a.key", "key"), (Choose("a.key", "key"), Choose(null, "key")));
+        Assert.Null(Choose(null, "") ?? Choose(null, null));
+        var failure = Assert.Throws<InvalidOperationException>(() => Choose(null, "a secret\n"));
+        Assert.Equal("BTX_API_KEY: holds no key; expected ASCII characters without blanks", failure.Message);
+    }
+
+    [Fact]
     public void A_table_s_columns_are_as_wide_as_they_need() => Assert.Equal(["NAME  OF  TOKENS", "a     xy       5", "bcd   z       12"],
         TextTable.Lines(["NAME", "OF", "TOKENS"], [["a", "xy", "5"], ["bcd", "z", "12"]], figuresFrom: 2));
 }

@@ -22,6 +22,10 @@ public sealed class RequestRulesTests
         { "min_p 2", "min_p is 2" }, { "penalty 0", "repetition_penalty is 0" }, { "k 0", "k is 0" }, { "k 3", "k is 3" },
             { "mode", "unknown mode" }, { "stop", "an empty string" },
         { "stops", "stop has 17 strings" }, { "top 21", "0..20" }, { "per token", "per_token" }, { "p nan", "p is NaN" },
+        { "presence nan", "presence_penalty is NaN" }, { "frequency 2.1", "frequency_penalty is 2.1" },
+        { "bias inf", "logit_bias of token 5 is" }, { "bias id", "logit_bias token 1 is 320" }, { "biases", "logit_bias has 301 tokens" },
+        { "min tokens", "min_tokens is 13; expected 0..12" },
+        { "stop ids", "stop_token_ids has 65 tokens" }, { "stop id", "stop_token_ids token 0 is -1" },
     };
 
     private static GenerationRequest Make(string problem)
@@ -47,10 +51,21 @@ public sealed class RequestRulesTests
             "stop" => good with { Stop = ["x", ""] },
             "stops" => good with { Stop = [.. Enumerable.Repeat("x", 17)] },
             "top 21" => good with { TopLogProbs = 21 },
+            "presence nan" => good with { Sampling = new SamplingOptions { PresencePenalty = double.NaN } },
+            "frequency 2.1" => good with { Sampling = new SamplingOptions { FrequencyPenalty = 2.1 } },
+            "bias inf" => good with { Sampling = Biased((5, double.PositiveInfinity)) },
+            "bias id" => good with { Sampling = Biased((5, 1), (320, 1)) },
+            "biases" => good with { Sampling = Biased([.. Enumerable.Range(0, 301).Select(i => (i, 1.0))]) },
+            "min tokens" => good with { Sampling = new SamplingOptions { MinTokens = 13 } },
+            "stop ids" => good with { Sampling = new SamplingOptions { StopTokenIds = new int[65] } },
+            "stop id" => good with { Sampling = new SamplingOptions { StopTokenIds = [-1] } },
             "per token" => good with { Routing = TopK(1) with { Select = SelectForm.PerToken } },
             _ => good with { Routing = new Routing { Mode = RoutingMode.TopP, P = double.NaN } },
         };
     }
+
+    private static SamplingOptions Biased(params (int Token, double Bias)[] biases) =>
+        new() { LogitBias = biases.ToDictionary(b => b.Token, b => b.Bias) };
 
     [Theory]
     [MemberData(nameof(Bad))]

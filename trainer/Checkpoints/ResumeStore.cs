@@ -1,19 +1,11 @@
 using System.Text;
-using System.Text.Json;
-using Btx.Model.Forests;
-using Btx.Model.Tensors;
-using Btx.Trainer.Networks;
-using Btx.Trainer.Phases;
-using Btx.Trainer.Shards;
 using TorchSharp;
 using TorchSharp.Modules;
 
 namespace Btx.Trainer.Checkpoints;
 
-/// <summary>
-/// Resume points of a run: <c>resume/step-N/</c> with fp32 weights, optimizer moments and <see cref="ResumeState"/>. A point is
-/// built aside, synced and renamed, and the one before it is kept, so a kill or a full disk costs only the steps since.
-/// </summary>
+/// <summary>Resume points of a run: <c>resume/step-N/</c> with fp32 weights, optimizer moments and <see cref="ResumeState"/>. A point is
+/// built aside, synced and renamed, and the one before it is kept, so a kill or a full disk costs only the steps since.</summary>
 public sealed class ResumeStore(string runDirectory)
 {
     public const int Generations = 2;
@@ -35,8 +27,7 @@ public sealed class ResumeStore(string runDirectory)
                 using var writer = new BinaryWriter(stream, Encoding.UTF8, leaveOpen: true);
                 optimizer.save_state_dict(writer);
             });
-            AtomicFile.Write(Path.Combine(point.Building, StateFile),
-                stream => JsonSerializer.Serialize(stream, state, ManifestJson.Options));
+            ManifestJson.Save(state, Path.Combine(point.Building, StateFile));
             point.Commit();
         }
         catch (IOException e)
@@ -56,11 +47,11 @@ public sealed class ResumeStore(string runDirectory)
         {
             try
             {
-                using var stream = File.OpenRead(Path.Combine(point, StateFile));
                 using var weights = SafetensorsFile.Open(Path.Combine(point, WeightsFile));
-                if (JsonSerializer.Deserialize<ResumeState>(stream, ManifestJson.Options) is { } state) return (state, point);
+                var path = Path.Combine(point, StateFile);
+                return (ManifestJson.Read<ResumeState>(BoundedFile.Read(path), path, "a resume point"), point);
             }
-            catch (Exception e) when (e is IOException or JsonException or BtxException)
+            catch (BtxException)
             {
                 continue; // damaged by something outside; the generation before it serves
             }
@@ -88,18 +79,7 @@ public sealed class ResumeStore(string runDirectory)
     }
 
     /// <summary>Keeps the weights as the best of the run so far.</summary>
-    public void SaveBest(LlamaModel model)
-    {
-        try
-        {
-            Directory.CreateDirectory(DirectoryPath);
-            SaveWeights(Path.Combine(DirectoryPath, BestFile), model);
-        }
-        catch (IOException e)
-        {
-            throw new BtxException($"cannot write the best weights to {DirectoryPath}: {e.Message}", e);
-        }
-    }
+    public void SaveBest(LlamaModel model) => SaveWeights(Path.Combine(DirectoryPath, BestFile), model);
 
     /// <summary>Puts the best weights back.</summary>
     /// <exception cref="BtxException">They are not there or do not fit the model.</exception>
@@ -111,30 +91,17 @@ public sealed class ResumeStore(string runDirectory)
         if (Directory.Exists(DirectoryPath)) Directory.Delete(DirectoryPath, recursive: true);
     }
 
-    private static void SaveWeights(string path, LlamaModel model)
-    {
-        var byName = model.NamedParameters.ToDictionary(p => p.Name, p => p.Parameter);
-        SafetensorsWriter.Write(path, [.. byName.Select(p => (p.Key, TensorDtype.F32, p.Value.shape))], (name, destination) =>
-        {
-            using var scope = torch.NewDisposeScope();
-            byName[name].detach().cpu().bytes.CopyTo(destination);
-        });
-    }
+    private static void SaveWeights(string path, LlamaModel model) => SafetensorsWriter.Write(path,
+        [.. model.NamedParameters.Select(p => (p.Name, TensorDtype.F32, p.Parameter.shape))], LlamaCheckpoint.Writer(model, torch.float32));
 
-    private static unsafe void RestoreWeights(string path, LlamaModel model)
+    private static void RestoreWeights(string path, LlamaModel model)
     {
         using var weights = SafetensorsFile.Open(path);
-        using var frozen = torch.no_grad();
         foreach (var (name, parameter) in model.NamedParameters)
-        {
-            using var scope = torch.NewDisposeScope();
-            var info = weights[name];
-            if (info.Dtype != TensorDtype.F32 || !info.Shape.SequenceEqual(parameter.shape))
-                throw new BtxException($"{weights.Path}: tensor \"{name}\" does not fit the model; start over with --fresh");
-            var stored = torch.empty(parameter.shape, torch.float32);
-            new ReadOnlySpan<byte>(weights.Pointer(info), stored.bytes.Length).CopyTo(stored.bytes);
-            parameter.copy_(stored);
-        }
+            if (weights[name] is not { Dtype: TensorDtype.F32 } info || !info.Shape.SequenceEqual(parameter.shape))
+                throw new BtxException($"{path}: tensor \"{name}\" does not fit the model; start over with --fresh");
+
+        LlamaCheckpoint.Fill(model, (name, values) => weights.CopyTo(weights[name], values));
     }
 
     // Newest first.
@@ -144,9 +111,6 @@ public sealed class ResumeStore(string runDirectory)
 
 /// <summary>What a run needs besides weights and optimizer moments to go on exactly. The schedule and a network's
 /// random numbers are functions of the step.</summary>
-/// <param name="Step">Finished optimizer steps.</param>
-/// <param name="Sampler">State after the last drawn window.</param>
-/// <param name="Seconds">Training time so far.</param>
 /// <param name="Options">Hash of the options that the run was started with.</param>
 public sealed record ResumeState(long Step, SamplerState Sampler, double Seconds, string Options)
 {

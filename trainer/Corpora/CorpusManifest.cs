@@ -1,4 +1,3 @@
-using System.Text.Encodings.Web;
 using System.Text.Json;
 using System.Text.Json.Serialization;
 using System.Text.RegularExpressions;
@@ -10,16 +9,6 @@ public sealed partial record CorpusManifest(int Schema, IReadOnlyList<CorpusDoma
 {
     public const int CurrentSchema = 1;
     public const string FileName = "corpus.json";
-
-    private static readonly JsonSerializerOptions Json = new()
-    {
-        PropertyNamingPolicy = JsonNamingPolicy.SnakeCaseLower,
-        RespectNullableAnnotations = true,
-        RespectRequiredConstructorParameters = true,
-        WriteIndented = true,
-        Encoder = JavaScriptEncoder.UnsafeRelaxedJsonEscaping,
-        Converters = { new JsonStringEnumConverter<CorpusRole>(JsonNamingPolicy.SnakeCaseLower, allowIntegerValues: false) },
-    };
 
     public static CorpusManifest Empty { get; } = new(CurrentSchema, []);
 
@@ -37,16 +26,7 @@ public sealed partial record CorpusManifest(int Schema, IReadOnlyList<CorpusDoma
     /// <exception cref="BtxException">Not JSON of this form, or a value that cannot be.</exception>
     public static CorpusManifest Parse(ReadOnlySpan<byte> json, string source, string directory)
     {
-        CorpusManifest manifest;
-        try
-        {
-            manifest = JsonSerializer.Deserialize<CorpusManifest>(json, Json) ?? throw new JsonException("it is null");
-        }
-        catch (Exception e) when (e is JsonException or InvalidOperationException or NotSupportedException)
-        {
-            throw new BtxException($"{source}: not a corpus manifest: {e.Message.ReplaceLineEndings(" ")}", e);
-        }
-
+        var manifest = ManifestJson.Read<CorpusManifest>(json, source, "a corpus manifest");
         if (manifest.Schema != CurrentSchema)
             throw new BtxException($"{source}: schema is {manifest.Schema}, expected {CurrentSchema}; make it again with btx corpus");
         var names = new HashSet<string>(StringComparer.Ordinal);
@@ -61,7 +41,7 @@ public sealed partial record CorpusManifest(int Schema, IReadOnlyList<CorpusDoma
                 var label = $"{source}: domain {domain.Name}: {split.ToString().ToLowerInvariant()}";
                 ContainedPath.Resolve(directory, shard.Path, source);
                 if (shard.Documents < 0 || shard.Bytes < 0 || shard.FileBytes < 0) throw new BtxException($"{label}: a count is negative");
-                if (!HashPattern.IsMatch(shard.Sha256)) throw new BtxException($"{label}: sha256 is not 64 lower-case hex digits");
+                if (!ForestManifestRules.IsHash(shard.Sha256)) throw new BtxException($"{label}: sha256 is not 64 lower-case hex digits");
             }
 
             if (domain.Sources.Any(s => s is null)) throw new BtxException($"{source}: domain {domain.Name}: a source is null");
@@ -71,8 +51,7 @@ public sealed partial record CorpusManifest(int Schema, IReadOnlyList<CorpusDoma
     }
 
     /// <summary>Writes the manifest whole or not at all.</summary>
-    public void Write(string directory) =>
-        AtomicFile.WriteText(Path.Combine(directory, FileName), JsonSerializer.Serialize(this, Json) + "\n");
+    public void Write(string directory) => ManifestJson.Save(this, Path.Combine(directory, FileName));
 
     /// <exception cref="BtxException">The name could not serve as a folder name on every system.</exception>
     public static void CheckName(string name, string source)
@@ -87,14 +66,14 @@ public sealed partial record CorpusManifest(int Schema, IReadOnlyList<CorpusDoma
     // The manifest's own file, the name that lineages give to the seed, experts of --random-split, and what Windows keeps for devices.
     [GeneratedRegex(@"^(corpus\.json|seed|split-[0-9]+|(con|prn|aux|nul|com[0-9]|lpt[0-9])(\..*)?)\z")]
     private static partial Regex Reserved { get; }
-    [GeneratedRegex(@"^[0-9a-f]{64}\z")] private static partial Regex HashPattern { get; }
 }
 
 /// <summary>One domain of a corpus: a body of text defined by where it comes from. Bytes are of UTF-8 text, in all splits.</summary>
 /// <param name="RecipeVersion">Version of the extraction and cleaning rules; another version means other text.</param>
 /// <param name="LimitBytes">Cap on the text, or null for all of it.</param>
 public sealed record CorpusDomain(string Name, CorpusRole Role, IReadOnlyList<CorpusSource> Sources, string Licence, int RecipeVersion,
-    long? LimitBytes, long Documents, long Bytes, CorpusShard Train, CorpusShard Validation, CorpusShard Test)
+    [property: JsonIgnore(Condition = JsonIgnoreCondition.Never)] long? LimitBytes, long Documents, long Bytes,
+    CorpusShard Train, CorpusShard Validation, CorpusShard Test)
 {
     /// <summary>What was left out of a folder of the user's own and why, and what else they should know of it.</summary>
     public IReadOnlyList<CorpusNote> Notes { get; init; } = [];
@@ -134,4 +113,7 @@ public sealed record CorpusShard(string Path, long Documents, long Bytes, long F
 public enum CorpusSplit { Train, Validation, Test }
 
 /// <summary>What a domain is for: <see cref="Train"/> domains get an expert, <see cref="Eval"/> domains are only measured.</summary>
+[JsonConverter(typeof(RoleConverter))]
 public enum CorpusRole { Train, Eval }
+
+internal sealed class RoleConverter() : JsonStringEnumConverter<CorpusRole>(JsonNamingPolicy.SnakeCaseLower, allowIntegerValues: false);

@@ -1,9 +1,15 @@
-using System.Buffers.Binary;
-using System.IO.Compression;
 using System.Text.Json;
 using System.Text.Unicode;
+using ICSharpCode.SharpZipLib;
+using ICSharpCode.SharpZipLib.GZip;
 
 namespace Btx.Trainer.Corpora;
+
+/// <summary>A line of JSON Lines: a document, or what is wrong with it.</summary>
+/// <param name="Number">Of the line, from 1.</param>
+/// <param name="Id">Null where the line names none.</param>
+/// <param name="Fault">Why it is no document, naming file and line; null: it is one.</param>
+public sealed record DocumentLine(long Number, string? Id, string Text, string? Fault = null, Exception? Cause = null);
 
 /// <summary>JSON Lines of documents: one <c>{"id": "…", "text": "…"}</c> a line, UTF-8.</summary>
 public static class DocumentLines
@@ -11,127 +17,116 @@ public static class DocumentLines
     private const int LongestLine = 256 << 20;
 
     /// <summary>Reads the documents of a file in order; blank lines are skipped, and every line must have an id.</summary>
-    /// <exception cref="BtxException">The file cannot be read, or a line is not UTF-8, not a JSON object, or lacks a
-    /// string "text"; names file and line.</exception>
-    public static IEnumerable<CorpusDocument> Read(string path) =>
-        Read(path, false, null, (message, cause) => throw new BtxException(message, cause!));
+    /// <exception cref="BtxException">The file cannot be read, or a line is not UTF-8, not a JSON object, or lacks a string "text" or "id";
+    /// names file and line.</exception>
+    public static IEnumerable<CorpusDocument> Read(string path) => Lines(path, packed: false).Select(line =>
+        line is { Fault: null, Id: { } id } ? new CorpusDocument(id, line.Text)
+        : throw new BtxException(line.Fault ?? $"{path}:{line.Number}: no string \"id\"", line.Cause!));
 
-    /// <summary>Reads documents; hands what is none to <paramref name="problem"/> and goes on.</summary>
-    /// <param name="id">Called for every document with the number of its line, from 1; its answer is the id of one that has none.
-    /// Null: every line must have one.</param>
-    /// <param name="problem">Receives messages that name file and line.</param>
-    public static IEnumerable<CorpusDocument> Read(string path, bool packed, Func<long, string>? id, Action<string, Exception?> problem)
-    {
-        long number = 0;
-        foreach (var line in Lines(path, packed, problem))
-        {
-            number++;
-            if (line is null) problem($"{path}:{number}: the line is longer than {LongestLine >> 20} MiB; divide it into documents", null);
-            else if (line.Value.Span.Trim(" \t\r"u8).IsEmpty) continue;
-            else if (Parse(line.Value, $"{path}:{number}", number, id, problem) is { } document) yield return document;
-        }
-    }
-
-    /// <summary>The lines' bytes without their '\n', each valid until the next is asked for; null for one that is too long.</summary>
-    private static IEnumerable<ReadOnlyMemory<byte>?> Lines(string path, bool packed, Action<string, Exception?> problem)
+    /// <summary>Every line that is not blank. A file that cannot be read to its end ends with a fault.</summary>
+    /// <param name="packed">Whether it is gzip.</param>
+    public static IEnumerable<DocumentLine> Lines(string path, bool packed)
     {
         using var file = new UnpackedFile(path, packed);
         using var line = new MemoryStream();
         var buffer = new byte[1 << 16];
-        var tooLong = false;
-        for (int read; (read = Read()) != 0;)
+        var (number, tooLong) = (0L, false);
+        while (true)
         {
-            if (read < 0) yield break; // the line that the failure cut is no document
+            var (read, failure) = Read();
+            if (failure is not null)
+            {
+                yield return failure;
+                yield break; // the line that the failure cut is no document
+            }
+
             for (int at = 0, end; at < read; at = end + 1)
             {
                 end = Array.IndexOf(buffer, (byte)'\n', at, read - at) is >= 0 and var newline ? newline : read;
                 tooLong |= line.Length + end - at > LongestLine;
                 if (!tooLong) line.Write(buffer, at, end - at);
-                if (end == read) continue;
-                yield return tooLong ? null : line.GetBuffer().AsMemory(0, (int)line.Length);
-                line.SetLength(0);
-                tooLong = false;
+                if (end < read && Take() is { } document) yield return document;
             }
+
+            if (read > 0) continue;
+            if ((line.Length > 0 || tooLong) && Take() is { } last) yield return last;
+            yield break;
         }
 
-        if (line.Length > 0 || tooLong) yield return tooLong ? null : line.GetBuffer().AsMemory(0, (int)line.Length);
+        DocumentLine? Take()
+        {
+            number++;
+            var found = tooLong ? new DocumentLine(number, null, "",
+                    $"{path}:{number}: the line is longer than {LongestLine >> 20} MiB; divide it into documents")
+                : Parse(line.GetBuffer().AsMemory(0, (int)line.Length), path, number);
+            line.SetLength(0);
+            tooLong = false;
+            return found;
+        }
 
-        int Read()
+        (int Bytes, DocumentLine? Failure) Read()
         {
             try
             {
-                return file.Read(buffer);
+                return (file.Read(buffer), null);
             }
             catch (Exception e) when (e is IOException or UnauthorizedAccessException or InvalidDataException)
             {
-                problem($"cannot read {path}: {BtxException.OneLine(e.Message)}", e);
-                return -1;
+                return (0, new(number, null, "", $"cannot read {path}: {BtxException.OneLine(e.Message)}", e));
             }
         }
     }
 
-    private static CorpusDocument? Parse(ReadOnlyMemory<byte> line, string place, long number, Func<long, string>? makeId,
-        Action<string, Exception?> problem)
+    // Null: the line is blank.
+    private static DocumentLine? Parse(ReadOnlyMemory<byte> line, string path, long number)
     {
-        var made = makeId?.Invoke(number);
         if (number == 1 && line.Span.StartsWith("\uFEFF"u8)) line = line[3..];
-        var (fault, cause) = ("not valid UTF-8; convert the file (iconv -t UTF-8)", (Exception?)null);
+        if (line.Span.Trim(" \t\r"u8).IsEmpty) return null;
+        if (!Utf8.IsValid(line.Span)) return Fault("not valid UTF-8; convert the file (iconv -t UTF-8)");
         try
         {
-            if (Utf8.IsValid(line.Span))
-            {
-                using var json = JsonDocument.Parse(line);
-                var root = json.RootElement;
-                var isObject = root.ValueKind == JsonValueKind.Object;
-                var id = isObject && root.TryGetProperty("id", out var named)
-                    && named.ValueKind is JsonValueKind.String or JsonValueKind.Number ? named.ToString() : made;
-                if (!isObject) fault = "not a JSON object; expected {\"text\": \"…\"}";
-                else if (!root.TryGetProperty("text", out var text) || text.ValueKind != JsonValueKind.String)
-                    fault = "no string \"text\"; expected {\"text\": \"…\"}";
-                else if (id is null) fault = "no string \"id\"";
-                else return new CorpusDocument(id, text.GetString()!);
-            }
+            using var json = JsonDocument.Parse(line);
+            var root = json.RootElement;
+            if (root.ValueKind != JsonValueKind.Object) return Fault("not a JSON object; expected {\"text\": \"…\"}");
+            if (!root.TryGetProperty("text", out var text) || text.ValueKind != JsonValueKind.String)
+                return Fault("no string \"text\"; expected {\"text\": \"…\"}");
+            var id = root.TryGetProperty("id", out var named) && named.ValueKind is JsonValueKind.String or JsonValueKind.Number
+                ? named.ToString() : null;
+            return new(number, id, text.GetString()!);
         }
         catch (Exception e) when (e is JsonException or InvalidOperationException)
         {
-            (fault, cause) = ($"not valid JSON: {BtxException.OneLine(e.Message)}", e);
+            return Fault($"not valid JSON: {BtxException.OneLine(e.Message)}", e);
         }
 
-        problem($"{place}: {fault}", cause);
-        return null;
+        DocumentLine Fault(string what, Exception? cause = null) => new(number, null, "", $"{path}:{number}: {what}", cause);
     }
 }
 
-/// <summary>The bytes of a file, unpacked if it is gzip. There, .NET's own reader takes for whole what was cut off, and unpacks a bomb
-/// without end.</summary>
+/// <summary>The bytes of a file, unpacked if it is gzip; .NET's own reader takes for whole what was cut off.</summary>
 internal sealed class UnpackedFile(string path, bool packed) : IDisposable
 {
     /// <summary>Most bytes of a packed file once it is unpacked.</summary>
     private const long MostUnpackedBytes = 1L << 30;
 
     private Stream? content;
-    private uint lastLength;
     private long unpacked;
 
     /// <exception cref="InvalidDataException">Damaged, cut off, or too large.</exception>
-    public int Read(Span<byte> buffer)
+    public int Read(byte[] buffer)
     {
-        content ??= Open();
-        int read;
         try
         {
-            read = content.Read(buffer);
+            content ??= Open();
+            var read = content.Read(buffer, 0, buffer.Length);
+            unpacked += read;
+            return !packed || unpacked <= MostUnpackedBytes ? read
+                : throw new InvalidDataException($"unpacks to more than {MostUnpackedBytes >> 30} GiB; unpack and divide it");
         }
-        catch (InvalidDataException e)
+        catch (Exception e) when (e is SharpZipBaseException or EndOfStreamException or IndexOutOfRangeException) // the last of bad codes
         {
-            throw new InvalidDataException("is no gzip file, or a damaged one", e);
+            throw new InvalidDataException("is no gzip file, or is damaged or is cut off", e);
         }
-
-        unpacked += read;
-        if (packed && unpacked > MostUnpackedBytes)
-            throw new InvalidDataException($"unpacks to more than {MostUnpackedBytes >> 30} GiB; unpack and divide it");
-        if (read == 0 && lastLength > unpacked) throw new InvalidDataException("is cut off: its end says that there is more");
-        return read;
     }
 
     public void Dispose() => content?.Dispose();
@@ -140,17 +135,6 @@ internal sealed class UnpackedFile(string path, bool packed) : IDisposable
     {
         var file = new FileStream(path, FileMode.Open, FileAccess.Read, FileShare.ReadWrite | FileShare.Delete, 1 << 16,
             FileOptions.SequentialScan);
-        if (!packed) return file;
-        if (file.Length >= 18)
-        {
-            // The file ends with the length of its last member, modulo 2^32.
-            Span<byte> end = stackalloc byte[4];
-            file.Seek(-4, SeekOrigin.End);
-            file.ReadExactly(end);
-            file.Position = 0;
-            lastLength = BinaryPrimitives.ReadUInt32LittleEndian(end);
-        }
-
-        return new GZipStream(file, CompressionMode.Decompress);
+        return packed ? new GZipInputStream(file) : file;
     }
 }

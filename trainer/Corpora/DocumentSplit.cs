@@ -16,14 +16,11 @@ public sealed record SplitUnit(string Id, IReadOnlyList<CorpusDocument> Document
 /// <summary>Independent uniform numbers in [0, 1) out of a document's id: the same in every run and on every machine.</summary>
 internal static class DocumentHash
 {
-    /// <summary>Decides the split.</summary>
     public static double ForSplit(string id) => Fraction(id, 0);
 
-    /// <summary>Decides what a cap keeps.</summary>
-    public static double ForCap(string id) => Fraction(id, 8);
+    public static double ForCap(string id) => Fraction(id, 8); // what a cap keeps
 
-    /// <summary>Decides what a sample for a vocabulary holds.</summary>
-    public static double ForSample(string id) => Fraction(id, 16);
+    public static double ForSample(string id) => Fraction(id, 16); // what a sample for a vocabulary holds
 
     private static double Fraction(string id, int offset) =>
         (BinaryPrimitives.ReadUInt64BigEndian(SHA256.HashData(Encoding.UTF8.GetBytes(id)).AsSpan(offset)) >> 11) / (double)(1L << 53);

@@ -2,7 +2,6 @@ using System.Security.Cryptography;
 using System.Text;
 using System.Text.Encodings.Web;
 using System.Text.Json;
-using Btx.Cli;
 using Btx.Trainer.Corpora.Cleaning;
 
 namespace Btx.Trainer.Corpora;

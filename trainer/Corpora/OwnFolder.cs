@@ -78,10 +78,12 @@ public sealed class OwnFolder
 
     private IEnumerable<(CorpusDocument Document, string Place)> Lines(OwnFile file)
     {
-        long number = 0;
-        foreach (var document in DocumentLines.Read(file.Path, file.IsPacked, at => $"{file.Id}:{number = at}",
-            (message, cause) => notes.Problem("lines that are no documents, left out", message, cause)))
-            yield return (document, $"{file.Id}:{number}");
+        foreach (var line in DocumentLines.Lines(file.Path, file.IsPacked))
+        {
+            var place = $"{file.Id}:{line.Number}";
+            if (line.Fault is null) yield return (new CorpusDocument(line.Id ?? place, line.Text), place);
+            else notes.Problem("lines that are no documents, left out", line.Fault, line.Cause);
+        }
     }
 
     private IEnumerable<(CorpusDocument Document, string Place)> Whole(OwnFile file)

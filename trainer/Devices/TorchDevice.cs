@@ -1,5 +1,4 @@
 using System.Runtime.InteropServices;
-using Btx.Model.Devices;
 using TorchSharp;
 
 namespace Btx.Trainer.Devices;
@@ -34,7 +33,6 @@ public static class TorchDevice
 }
 
 /// <summary>What this process can compute with.</summary>
-/// <param name="LoadError">Why libtorch could not be loaded; null when it was.</param>
 /// <param name="CudaLibrary">libtorch was built with CUDA: its CUDA library is loaded.</param>
 public sealed record TorchFacts(string? LoadError, bool CudaLibrary, bool Driver, int DeviceCount)
 {

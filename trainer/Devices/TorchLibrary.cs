@@ -68,13 +68,13 @@ internal static class TorchLibrary
     /// <exception cref="BtxException">The library cannot be redirected, or the directory cannot be written.</exception>
     internal static string Copy(string library, string directory)
     {
-        var original = Bytes(library) ?? throw new BtxException($"{library}: cannot be read");
+        var original = BoundedFile.Read(library, LargestFile);
         var name = $"{Path.GetFileNameWithoutExtension(library)}-{Convert.ToHexStringLower(SHA256.HashData(original))}.so";
         var copy = Path.Combine(directory, name);
         try
         {
             var redirected = StreamsRedirect.Apply(original);
-            if (Bytes(copy) is { } there && there.AsSpan().SequenceEqual(redirected)) return copy;
+            if (File.Exists(copy) && BoundedFile.Read(copy, LargestFile).AsSpan().SequenceEqual(redirected)) return copy;
             AtomicFile.Write(copy, stream => stream.Write(redirected));
             return copy;
         }
@@ -83,18 +83,6 @@ internal static class TorchLibrary
             throw new BtxException($"{library} needs {StreamsRedirect.NewerVersion} of libstdc++, which this system lacks, and no copy "
                 + $"without it can be made: {e.Message}; use a system with GCC 13's libstdc++ or newer, or where the cache cannot be "
                 + "written: BTX_CACHE chooses another place", e);
-        }
-    }
-
-    private static byte[]? Bytes(string path)
-    {
-        try
-        {
-            return new FileInfo(path) is { Exists: true, Length: > 0 and <= LargestFile } ? File.ReadAllBytes(path) : null;
-        }
-        catch (Exception e) when (e is IOException or UnauthorizedAccessException)
-        {
-            return null;
         }
     }
 }

@@ -1,6 +1,5 @@
 using System.Globalization;
 using System.Numerics;
-using Btx.Model.Mixing;
 
 namespace Btx.Trainer.Evaluation;
 

@@ -1,7 +1,3 @@
-using Btx.Model.Forests;
-using Btx.Model.Mixing;
-using Btx.Trainer.Corpora;
-
 namespace Btx.Trainer.Evaluation;
 
 /// <summary>What to evaluate, and how.</summary>
@@ -9,40 +5,16 @@ public sealed record EvaluationOptions
 {
     public required string Forest { get; init; }
     public required string Corpus { get; init; }
-
-    /// <summary>Directories of the seed, the dense baseline and the BTX model (Mixtral); null leaves one out.</summary>
-    public string? SeedModel { get; init; }
-    public string? Dense { get; init; }
-    public string? Btx { get; init; }
-
-    /// <summary>Further models to measure beside the forest.</summary>
-    public IReadOnlyList<ComparedModel> Models { get; init; } = [];
-
-    /// <summary>Domains of the corpus; empty: all, also those that are only for evaluation.</summary>
-    public IReadOnlyList<string> Domains { get; init; } = [];
-
-    /// <summary>See <see cref="EvaluationModes"/>; empty: all there is.</summary>
-    public IReadOnlyList<string> Modes { get; init; } = [];
-
+    public IReadOnlyList<ComparedModel> Models { get; init; } = []; // to measure beside the forest, in the order of the tables
+    public IReadOnlyList<string> Domains { get; init; } = []; // empty: all of the corpus, also those that are only for evaluation
+    public IReadOnlyList<string> Modes { get; init; } = []; // see EvaluationModes; empty: all there is
     public CorpusSplit Split { get; init; } = CorpusSplit.Test;
+    public long MaxTokensPerDomain { get; init; } = 100_000; // predicted tokens; 0: the whole split
+    public SelectForm Select { get; init; } = SelectForm.PerToken; // when top_k and top_p choose
+    public int? Context { get; init; } // largest sequence in tokens, BOS included; null: the shortest context of the models
+    public int Parallel { get; init; } = 1; // models scored at once
 
-    /// <summary>Predicted tokens per domain; 0: the whole split.</summary>
-    public long MaxTokensPerDomain { get; init; } = 100_000;
-
-    /// <summary>When top_k and top_p choose.</summary>
-    public SelectForm Select { get; init; } = SelectForm.PerToken;
-
-    /// <summary>Largest sequence in tokens, BOS included; null: the shortest max_position_embeddings of the models.</summary>
-    public int? Context { get; init; }
-
-    /// <summary>Models scored at once.</summary>
-    public int Parallel { get; init; } = 1;
-
-    /// <summary>Every model beside the forest, in the order of the tables.</summary>
-    public IReadOnlyList<ComparedModel> AllModels => [.. Given(EvaluationMode.Seed, SeedModel), .. Given(EvaluationMode.Dense, Dense),
-        .. Models, .. Given(EvaluationMode.Moe, Btx)];
-
-    private static ComparedModel[] Given(string name, string? directory) => directory is null ? [] : [new(name, directory)];
+    public EvaluationOptions With(string name, string directory) => this with { Models = [.. Models, new(name, directory)] };
 }
 
 /// <summary>A model that is measured beside the forest, in a row of its own: any Llama or Mixtral directory with its tokenizer.</summary>

@@ -1,14 +1,10 @@
 using System.Text.Json;
 using Btx.Cli.Charts;
-using Btx.Model.Forests;
-using Btx.Model.Mixing;
-using Btx.Trainer.Corpora;
 
 namespace Btx.Trainer.Evaluation;
 
 /// <summary>The figures of an evaluation: every mode on every domain.</summary>
 /// <param name="Context">Largest sequence in tokens, BOS included.</param>
-/// <param name="Experts">Names of the experts that were mixed.</param>
 /// <param name="Modes">Keys, in the order of the tables.</param>
 /// <param name="Compute">By mode: what its training took, as far as the records tell.</param>
 public sealed record EvaluationReport(EvaluationOptions Options, int Context, IReadOnlyList<string> Experts,
@@ -21,6 +17,63 @@ public sealed record EvaluationReport(EvaluationOptions Options, int Context, IR
     /// <summary>Geometric mean of the perplexities (the exponential of the mean loss per token, domains weighing alike).</summary>
     public double? MeanPerplexity(string mode, CorpusRole role) =>
         Mean(role, d => Math.Log(d.Perplexity(mode))) is { } mean ? Math.Exp(mean) : null;
+
+    /// <summary>Domains, then modes, as in the tables.</summary>
+    public string ToJson()
+    {
+        Dictionary<string, Dictionary<string, double>> ByDomain(Func<EvaluatedDomain, string, double> value) =>
+            Domains.ToDictionary(d => d.Name, d => Modes.ToDictionary(m => m, m => value(d, m)));
+        Dictionary<string, double?>? Means(CorpusRole role, Func<string, CorpusRole, double?> value) =>
+            Domains.Any(d => d.Role == role) ? Modes.ToDictionary(m => m, m => value(m, role)) : null;
+        string Snake<T>(T value) where T : struct, Enum => JsonNamingPolicy.SnakeCaseLower.ConvertName(value.ToString());
+
+        return JsonSerializer.Serialize(new
+        {
+            BitsPerByte = ByDomain((d, m) => d.BitsPerByte(m)),
+            Perplexity = ByDomain((d, m) => d.Perplexity(m)),
+            Mean = new
+            {
+                BitsPerByte = new { Train = Means(CorpusRole.Train, MeanBitsPerByte), Eval = Means(CorpusRole.Eval, MeanBitsPerByte) },
+                Perplexity = new { Train = Means(CorpusRole.Train, MeanPerplexity), Eval = Means(CorpusRole.Eval, MeanPerplexity) },
+            },
+            Form = new
+            {
+                Split = Snake(Options.Split),
+                Sequence = "BOS and the next tokens of one document; the posterior starts again at each sequence",
+                Context,
+                Options.MaxTokensPerDomain,
+                Select = Snake(Options.Select),
+                SelectTokens = Options.Select == SelectForm.Prompt ? new Routing().SelectTokens : (int?)null,
+                new Routing().SwitchingRate,
+                Prior = "uniform; ensemble:fixed, average:posterior and average:argmax use the target domain's cached prior",
+            },
+            Priors = Domains.ToDictionary(d => d.Name, d => Experts.Zip(d.Prior.Weights).ToDictionary(p => p.First, p => p.Second)),
+            PriorSources = Domains.ToDictionary(d => d.Name,
+                d => d.Prior.Recorded ? "recorded in forest.json" : $"estimated on {CachedPrior.Sequences} validation sequences"),
+            Domains = Domains.ToDictionary(d => d.Name, d => new { Role = Snake(d.Role), d.Sequences, d.Tokens, d.Bytes }),
+            Training = Budget,
+            Compute = Modes.ToDictionary(m => m, m => Compute[m] is var c ? new
+            {
+                c.Tokens,
+                c.Flops,
+                c.ActiveParameters,
+                c.Complete,
+                Phases = c.Runs.GroupBy(x => x.Phase).ToDictionary(g => g.Key, g => g.Sum(x => x.Tokens)),
+            } : null),
+        }, ManifestJson.Options) + "\n";
+    }
+
+    /// <summary>The bits per byte of every domain (rows) under every mode (columns) as a heat map; colours are spread over each row, as
+    /// domains differ in difficulty.</summary>
+    public string ToSvg()
+    {
+        var values = new double[Domains.Count, Modes.Count];
+        for (var d = 0; d < Domains.Count; d++)
+            for (var m = 0; m < Modes.Count; m++) values[d, m] = Domains[d].BitsPerByte(Modes[m]);
+
+        return new HeatMap("evaluation", "Bits per byte of each domain", [.. Domains.Select(d => d.Name)], Modes, [("", values)])
+        { Caption = "bits per byte; lower is better; best of each row in bold", Format = "F3", LowerIsBetter = true }.ToSvg();
+    }
 
     private double? Mean(CorpusRole role, Func<EvaluatedDomain, double> value) =>
         Domains.Where(d => d.Role == role).Average(d => (double?)value(d));
@@ -55,71 +108,4 @@ public sealed record TargetPrior(double[] Weights, bool Recorded)
     /// <param name="logProbs">[expert][sequence][token]: nats.</param>
     public static TargetPrior Estimate(IReadOnlyList<double[][]> logProbs) =>
         new(CachedPrior.Estimate([.. logProbs.Select(expert => expert.Select(sequence => sequence.Sum()).ToArray())]), Recorded: false);
-}
-
-/// <summary>An <see cref="EvaluationReport"/> as JSON: domains, then modes, as in the tables.</summary>
-public static class EvaluationReportJson
-{
-    public static string Write(EvaluationReport r)
-    {
-        Dictionary<string, Dictionary<string, double>> ByDomain(Func<EvaluatedDomain, string, double> value) =>
-            r.Domains.ToDictionary(d => d.Name, d => r.Modes.ToDictionary(m => m, m => value(d, m)));
-        Dictionary<string, double?>? Mean(CorpusRole role, Func<string, CorpusRole, double?> value) =>
-            r.Domains.Any(d => d.Role == role) ? r.Modes.ToDictionary(m => m, m => value(m, role)) : null;
-        string Snake<T>(T value) where T : struct, Enum => JsonNamingPolicy.SnakeCaseLower.ConvertName(value.ToString());
-
-        var report = new
-        {
-            BitsPerByte = ByDomain((d, m) => d.BitsPerByte(m)),
-            Perplexity = ByDomain((d, m) => d.Perplexity(m)),
-            Mean = new
-            {
-                BitsPerByte = new { Train = Mean(CorpusRole.Train, r.MeanBitsPerByte), Eval = Mean(CorpusRole.Eval, r.MeanBitsPerByte) },
-                Perplexity = new { Train = Mean(CorpusRole.Train, r.MeanPerplexity), Eval = Mean(CorpusRole.Eval, r.MeanPerplexity) },
-            },
-            Form = new
-            {
-                Split = Snake(r.Options.Split),
-                Sequence = "BOS and the next tokens of one document; the posterior starts again at each sequence",
-                r.Context,
-                r.Options.MaxTokensPerDomain,
-                Select = Snake(r.Options.Select),
-                SelectTokens = r.Options.Select == SelectForm.Prompt ? new Routing().SelectTokens : (int?)null,
-                new Routing().SwitchingRate,
-                Prior = "uniform; ensemble:fixed, average:posterior and average:argmax use the target domain's cached prior",
-            },
-            Priors = r.Domains.ToDictionary(d => d.Name, d => r.Experts.Zip(d.Prior.Weights).ToDictionary(p => p.First, p => p.Second)),
-            PriorSources = r.Domains.ToDictionary(d => d.Name,
-                d => d.Prior.Recorded ? "recorded in forest.json" : $"estimated on {CachedPrior.Sequences} validation sequences"),
-            Domains = r.Domains.ToDictionary(d => d.Name, d => new { Role = Snake(d.Role), d.Sequences, d.Tokens, d.Bytes }),
-            Training = r.Budget,
-            Compute = r.Modes.ToDictionary(m => m, m => r.Compute[m] is var c ? new
-            {
-                c.Tokens,
-                c.Flops,
-                c.ActiveParameters,
-                c.Complete,
-                Phases = c.Runs.GroupBy(x => x.Phase).ToDictionary(g => g.Key, g => g.Sum(x => x.Tokens)),
-            } : null),
-        };
-        return JsonSerializer.Serialize(report, ManifestJson.Options) + "\n";
-    }
-}
-
-/// <summary>The bits per byte of every domain (rows) under every mode (columns) as a heat map; colours are spread over each
-/// row, as domains differ in difficulty.</summary>
-public static class EvaluationPicture
-{
-    public static void Write(EvaluationReport report, string path) => AtomicFile.WriteText(path, Svg(report));
-
-    public static string Svg(EvaluationReport report)
-    {
-        var values = new double[report.Domains.Count, report.Modes.Count];
-        for (var d = 0; d < report.Domains.Count; d++)
-            for (var m = 0; m < report.Modes.Count; m++) values[d, m] = report.Domains[d].BitsPerByte(report.Modes[m]);
-
-        string[] domains = [.. report.Domains.Select(d => d.Name)];
-        return new HeatMap("evaluation", "Bits per byte of each domain", domains, report.Modes, [("", values)])
-        { Caption = "bits per byte; lower is better; best of each row in bold", Format = "F3", LowerIsBetter = true }.ToSvg();
-    }
 }

@@ -1,4 +1,3 @@
-using Btx.Trainer.Corpora;
 using Spectre.Console;
 
 namespace Btx.Trainer.Evaluation;

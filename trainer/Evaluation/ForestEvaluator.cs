@@ -1,8 +1,5 @@
 using System.Collections.Concurrent;
 using System.Runtime.ExceptionServices;
-using Btx.Model.Mixing;
-using Btx.Trainer.Corpora;
-using Btx.Trainer.Networks;
 using TorchSharp;
 
 namespace Btx.Trainer.Evaluation;
@@ -18,13 +15,15 @@ public sealed class ForestEvaluator
     private readonly List<DomainText> texts = [];
     private readonly int context;
 
-    private ForestEvaluator(EvaluationOptions options, CancellationToken cancellation)
+    /// <summary>Checks the request and reads the text; loads no model.</summary>
+    /// <exception cref="BtxException">Models that do not belong together, a missing domain, an empty split, an unknown mode, …</exception>
+    public ForestEvaluator(EvaluationOptions options, CancellationToken cancellation = default)
     {
         this.options = options;
-        models = EvaluatedModels.Open(options.Forest, options.AllModels);
+        models = EvaluatedModels.Open(options.Forest, options.Models);
         string[] others = [.. models.Others.Select(m => m.Name)];
         modes = EvaluationModes.Parse(options.Modes.Count > 0 ? options.Modes : EvaluationModes.Default(models.Experts.Count, others),
-            models.ExpertNames, others, options.Select, models.Moe);
+            models.Forest.Names, others, options.Select, models.Moe);
         context = options.Context ?? models.MaxContext;
         if (context < 2 || context > models.MaxContext)
             throw new BtxException($"--context {context}: expected 2..{models.MaxContext}, the shortest context of the models");
@@ -37,10 +36,6 @@ public sealed class ForestEvaluator
             texts.Add(Read(corpus, domain));
         }
     }
-
-    /// <summary>Checks the request and reads the text; loads no model.</summary>
-    /// <exception cref="BtxException">Models that do not belong together, a missing domain, an empty split, an unknown mode, …</exception>
-    public static ForestEvaluator Open(EvaluationOptions options, CancellationToken cancellation = default) => new(options, cancellation);
 
     /// <summary>Predicted tokens over all models: what <see cref="Run"/> reports progress in.</summary>
     public long TotalTokens
@@ -59,7 +54,7 @@ public sealed class ForestEvaluator
         var scores = new ConcurrentDictionary<(string Model, string Text), double[][]>(); // [sequence][token]
         (string, IReadOnlyList<int[]>)[] measured = [.. texts.Select(t => (t.Name, t.Sequences))];
         (string, IReadOnlyList<int[]>)[] both = [.. measured, .. texts.Select(t => (t.Name + HeldOut, t.HeldOut))];
-        List<ModelRun> runs = [.. models.ExpertDirectories.Select((path, j) => new ModelRun(ExpertKey(j), () => Load(path), both))];
+        List<ModelRun> runs = [.. models.Forest.Models.Select((path, j) => new ModelRun(ExpertKey(j), () => Load(path), both))];
         runs.AddRange(modes.Where(m => m.Model is not null)
             .Select(m => new ModelRun(m.Key, () => Load(models.Other(m.Model!)!, m.Routing?.K), measured)));
         if (modes.Any(m => m.Key == UniformAverage))
@@ -73,12 +68,12 @@ public sealed class ForestEvaluator
 
         EvaluatedDomain[] domains =
             [.. texts.AsParallel().AsOrdered().WithCancellation(cancellation).Select((t, d) => Domain(t, priors[d]))];
-        return new(options, context, models.ExpertNames, domains, [.. modes.Select(m => m.Key)], TrainingBudget.Read(models),
+        return new(options, context, models.Forest.Names, domains, [.. modes.Select(m => m.Key)], TrainingBudget.Read(models),
             new TrainingHistory(models).Of(modes));
 
         LlamaModel Load(string directory, int? k = null) => LlamaCheckpoint.Load(directory, device, k);
 
-        LlamaModel Average(double[] weights) => AveragedModel.Build(models.ExpertDirectories, weights, device);
+        LlamaModel Average(double[] weights) => ModelAverage.Load(models.Forest.Models, weights, device);
 
         double[][][] Experts(string text) => [.. models.Experts.Select((_, j) => scores[(ExpertKey(j), text)])];
 
@@ -109,7 +104,7 @@ public sealed class ForestEvaluator
                 null or { Mode: RoutingMode.Moe } => Sum(scores[(m.Key, text.Name)]),
                 { Mode: RoutingMode.Average, Average: AverageWeights.Argmax } => Sum(experts[ActiveSet.Largest(prior.Weights)]),
                 { Mode: RoutingMode.Average } => Sum(scores[(m.Key, text.Name)]),
-                { Mode: RoutingMode.Expert, Expert: var name } => Sum(experts[models.ExpertNames.ToList().IndexOf(name!)]),
+                { Mode: RoutingMode.Expert, Expert: var name } => Sum(experts[Array.IndexOf(models.Forest.Names, name)]),
                 // only a fixed posterior knows the target domain
                 { Mode: RoutingMode.Ensemble, Posterior: PosteriorKind.Fixed } => Mixed(experts, m.Routing, prior.Weights),
                 _ => Mixed(experts, m.Routing, DomainPosterior.Uniform(experts.Length)),

@@ -1,5 +1,3 @@
-using Btx.Model.Tokens;
-using Btx.Trainer.Networks;
 using TorchSharp;
 using static TorchSharp.torch;
 
@@ -76,9 +74,6 @@ public static class TextScorer
         foreach (var sequence in sequences)
         {
             if (sequence.Length < 2) throw new BtxException($"a sequence has {sequence.Length} tokens; at least 2 are needed");
-            if (sequence.Length - 1 > model.Config.MaxPositionEmbeddings)
-                throw new BtxException($"a sequence has {sequence.Length} tokens; the model's max_position_embeddings is "
-                    + $"{model.Config.MaxPositionEmbeddings}");
             if (sequence.FirstOrDefault(id => (uint)id >= (uint)model.Config.VocabSize) is not 0 and var outside)
                 throw new BtxException($"token id {outside} is not in the model's vocabulary of {model.Config.VocabSize}; model and "
                     + "tokenizer do not belong together");

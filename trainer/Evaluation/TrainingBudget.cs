@@ -1,6 +1,5 @@
 using System.Globalization;
 using System.Text.Json;
-using Btx.Model.Forests;
 
 namespace Btx.Trainer.Evaluation;
 

@@ -1,11 +1,4 @@
 using System.Text.Json;
-using Btx.Cli;
-using Btx.Model.Forests;
-using Btx.Model.Mixing;
-using Btx.Model.Moe;
-using Btx.Model.Tensors;
-using Btx.Trainer.Checkpoints;
-using Btx.Trainer.Phases;
 
 namespace Btx.Trainer.Evaluation;
 
@@ -65,19 +58,16 @@ public sealed class TrainingHistory(EvaluatedModels models)
 
     private TrainingCompute Of(EvaluationMode mode)
     {
-        var found = new Found();
+        HashSet<string> visited = new(StringComparer.Ordinal);
         if (mode.Model is { } name)
         {
             var directory = models.Other(name)!;
-            Model(directory, found);
-            return found.Compute(ActiveParameters.Of(directory, mode.Routing?.K));
+            return Sum(Model(directory, visited), ActiveParameters.Of(directory, mode.Routing?.K));
         }
 
-        foreach (var entry in models.Experts)
-            if (mode.Routing is not { Mode: RoutingMode.Expert } alone || alone.Expert == entry.Name) Expert(entry, found);
-
-        var expert = ActiveParameters.Of(models.ExpertDirectories[0]);
-        return found.Compute(mode.Routing switch
+        var mixed = models.Experts.Where(e => mode.Routing is not { Mode: RoutingMode.Expert } alone || alone.Expert == e.Name);
+        var expert = ActiveParameters.Of(models.Forest.Models[0]);
+        return Sum(mixed.SelectMany(e => Expert(e, visited)), mode.Routing switch
         {
             { Mode: RoutingMode.Ensemble } => models.Experts.Count * expert,
             { Mode: RoutingMode.TopK, K: var k } => k * expert,
@@ -86,74 +76,63 @@ public sealed class TrainingHistory(EvaluatedModels models)
         });
     }
 
-    private void Model(string directory, Found found)
+    private static TrainingCompute Sum(IEnumerable<TrainedRun?> runs, long? active)
+    {
+        TrainedRun?[] all = [.. runs];
+        return new([.. all.OfType<TrainedRun>().Where(r => r.Tokens > 0).DistinctBy(r => r.Sha256)], !all.Contains(null), active);
+    }
+
+    // The runs behind a model, those of its parents first; null stands for what no record tells.
+    private IEnumerable<TrainedRun?> Model(string directory, HashSet<string> visited)
     {
         var hash = Hash(directory);
-        if (!found.Visited.Add(hash)) return;
-        if (models.Manifest.Experts.FirstOrDefault(e => e.Sha256 == hash) is { } expert)
-        {
-            Expert(expert, found);
-            return;
-        }
-
+        if (!visited.Add(hash)) return [];
+        if (models.Manifest.Experts.FirstOrDefault(e => e.Sha256 == hash) is { } expert) return Expert(expert, visited);
         var run = RecordFile.Read(Path.Combine(directory, RunRecord.FileName));
         var tokens = run.Number("tokens");
         if (tokens is null) run = null;
         var moe = BtxManifest.Exists(directory) ? BtxManifest.Load(directory) : null;
         JsonElement[] parents = run.At("parents") is { ValueKind: JsonValueKind.Array } list ? [.. list.EnumerateArray()] : [];
-        if (parents.Length == 0 && run.Text("options", "initial weights") is not (null or "random")) found.Complete = false;
-        foreach (JsonElement? parent in parents) Parent(parent.Text("sha256"), parent.Text("model"), found);
-        foreach (var source in moe?.Experts ?? []) Parent(source.Sha256, null, found);
         var active = ActiveParameters.Of(directory);
-        if (run is not null) found.Runs.Add(new(hash, run.Text("phase") ?? "training", (long)tokens!, active));
-        else if (moe?.FineTune is { } tuned) found.Runs.Add(new(hash, "finetune", tuned.Tokens, active));
-        if (run is null && moe is null && !Average(directory, found)) found.Complete = false;
+        List<TrainedRun?> runs = [];
+        if (parents.Length == 0 && run.Text("options", "initial weights") is not (null or "random")) runs.Add(null);
+        foreach (JsonElement? parent in parents) runs.AddRange(Parent(parent.Text("sha256"), parent.Text("model"), visited));
+        foreach (var source in moe?.Experts ?? []) runs.AddRange(Parent(source.Sha256, null, visited));
+        if (run is not null) runs.Add(new(hash, run.Text("phase") ?? "training", (long)tokens!, active));
+        else if (moe?.FineTune is { } tuned) runs.Add(new(hash, "finetune", tuned.Tokens, active));
+        else if (moe is null) runs.AddRange(Average(directory, visited));
+        return runs;
     }
 
-    private void Parent(string? hash, string? path, Found found)
+    private IEnumerable<TrainedRun?> Parent(string? hash, string? path, HashSet<string> visited)
     {
-        if (hash is not null && found.Visited.Contains(hash)) return;
-        var expert = hash is null ? null : models.Manifest.Experts.FirstOrDefault(e => e.Sha256 == hash);
-        var known = hash is null ? null : models.Others.Select(m => m.Directory).Append(Directory.Exists(path) ? path : null)
+        if (hash is null) return [null];
+        if (visited.Contains(hash)) return [];
+        if (models.Manifest.Experts.FirstOrDefault(e => e.Sha256 == hash) is { } expert) return Expert(expert, visited);
+        var known = models.Others.Select(m => m.Directory).Append(Directory.Exists(path) ? path : null)
             .FirstOrDefault(d => d is not null && Hash(d) == hash);
-        if (expert is not null) Expert(expert, found);
-        else if (known is not null) Model(known, found);
-        else found.Complete = false;
+        return known is null ? [null] : Model(known, visited);
     }
 
-    private void Expert(ExpertEntry entry, Found found)
+    private IEnumerable<TrainedRun?> Expert(ExpertEntry entry, HashSet<string> visited)
     {
-        if (!found.Experts.Add(entry.Name)) return;
-        foreach (var parent in entry.Parents.Where(p => p.Weight > 0))
-        {
-            if (models.Manifest.Experts.FirstOrDefault(e => e.Name == parent.Name) is { } other) Expert(other, found);
-            else if (models.Other(EvaluationMode.Seed) is { } seed) Model(seed, found);
-            else found.Complete = false;
-        }
-
-        found.Runs.Add(new(entry.Sha256, "expert", entry.Tokens, ActiveParameters.Of(models.ExpertDirectories[0])));
+        if (!visited.Add($"expert {entry.Name}")) return [];
+        var parents = entry.Parents.Where(p => p.Weight > 0).SelectMany(parent =>
+            models.Manifest.Experts.FirstOrDefault(e => e.Name == parent.Name) is { } other ? Expert(other, visited)
+            : models.Other(EvaluationMode.Seed) is { } seed ? Model(seed, visited) : [null]);
+        return [.. parents, new(entry.Sha256, "expert", entry.Tokens, ActiveParameters.Of(models.Forest.Models[0]))];
     }
 
     // An average costs nothing itself.
-    private bool Average(string directory, Found found)
+    private TrainedRun?[] Average(string directory, HashSet<string> visited)
     {
         var record = RecordFile.Read(Path.Combine(directory, ForestAverage.FileName));
-        if (record.Text("forest") != models.Manifest.Hash() || record.At("experts") is not { ValueKind: JsonValueKind.Object } shares)
-            return false;
-        foreach (var share in shares.EnumerateObject().Where(s => s.Value is { ValueKind: JsonValueKind.Number } v && v.GetDouble() > 0))
-            Expert(models.Manifest.Expert(share.Name), found);
-        return true;
+        return record.Text("forest") == models.Manifest.Hash() && record.At("experts") is { ValueKind: JsonValueKind.Object } shares
+            ? [.. shares.EnumerateObject().Where(s => s.Value is { ValueKind: JsonValueKind.Number } v && v.GetDouble() > 0)
+                .SelectMany(share => Expert(models.Manifest.Expert(share.Name), visited))]
+            : [null];
     }
 
     private string Hash(string directory) =>
         hashes.TryGetValue(directory, out var hash) ? hash : hashes[directory] = CheckpointFiles.Hash(directory);
-
-    private sealed class Found
-    {
-        public HashSet<string> Visited { get; } = new(StringComparer.Ordinal);
-        public HashSet<string> Experts { get; } = new(StringComparer.Ordinal);
-        public List<TrainedRun> Runs { get; } = [];
-        public bool Complete { get; set; } = true;
-        public TrainingCompute Compute(long? active) => new([.. Runs.Where(r => r.Tokens > 0).DistinctBy(r => r.Sha256)], Complete, active);
-    }
 }

@@ -1,8 +1,4 @@
 using System.Runtime.InteropServices;
-using Btx.Model.Moe;
-using Btx.Model.Tensors;
-using Btx.Trainer.Networks;
-using Btx.Trainer.Shards;
 using TorchSharp;
 using static TorchSharp.torch;
 
@@ -20,7 +16,6 @@ public sealed class HiddenStates(MoeWeights weights, LlamaConfig config, Device 
     private bool averaged;
 
     /// <summary>Windows of a text, evenly spread over it.</summary>
-    /// <param name="tokens">About how many tokens in all.</param>
     public static ValidationWindows Windows(TokenShard shard, int context, long tokens)
     {
         context = Math.Min(context, 1024);
@@ -72,42 +67,27 @@ public sealed class HiddenStates(MoeWeights weights, LlamaConfig config, Device 
     private void Run(ValidationWindows windows, int[] chosen, Action<int, Tensor, long> take, Action<long>? read,
         CancellationToken cancellation)
     {
-        int context = windows.Context, rows = Math.Max(1, BatchTokens / context);
-        var window = new long[context + 1];
-        for (var first = 0; first < chosen.Length; first += rows)
+        var rows = Math.Max(1, BatchTokens / windows.Context);
+        foreach (var (batch, some) in chosen.Chunk(rows).Index())
         {
             cancellation.ThrowIfCancellationRequested();
             using var scope = NewDisposeScope();
-            var count = Math.Min(rows, chosen.Length - first);
-            var ids = new long[count * context];
-            for (var r = 0; r < count; r++)
-            {
-                windows.CopyTo(chosen[first + r], window);
-                window.AsSpan(0, context).CopyTo(ids.AsSpan(r * context));
-            }
-
-            var at = (long)first * context;
+            long[] ids = [.. some.SelectMany(window => windows[window].SkipLast(1))];
+            var at = (long)batch * rows * windows.Context;
             model.FeedForwardInput = (l, x) => take(l, x, at);
-            _ = model.Hidden(tensor(ids, [count, context], int64, device));
+            _ = model.Hidden(tensor(ids, [some.Length, windows.Context], int64, device));
             read?.Invoke(ids.Length);
         }
     }
 
     private void Fill(Checkpoint member, string form)
     {
-        using var mode = no_grad();
-        foreach (var (name, parameter) in model.NamedParameters)
+        bool IsOwn(string name) => form == HiddenStateForm.Own || MoeWeights.IsFeedForward(name);
+        LlamaCheckpoint.Fill(model, (name, values) =>
         {
-            var own = form == HiddenStateForm.Own || MoeWeights.IsFeedForward(name);
-            if (!own && averaged) continue;
-            using var scope = NewDisposeScope();
-            var values = empty(parameter.shape, float32);
-            var span = MemoryMarshal.Cast<byte, float>(values.bytes);
-            if (own) member.CopyTo(name, span);
-            else weights.Average(name, span);
-            parameter.copy_(values);
-        }
-
+            if (IsOwn(name)) member.CopyTo(name, values);
+            else weights.Average(name, values);
+        }, name => IsOwn(name) || !averaged);
         averaged = form != HiddenStateForm.Own;
     }
 

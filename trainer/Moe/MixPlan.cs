@@ -1,11 +1,4 @@
-using Btx.Model.Forests;
-using Btx.Model.Moe;
 using Btx.Model.Registry;
-using Btx.Model.Tensors;
-using Btx.Model.Tokens;
-using Btx.Trainer.Checkpoints;
-using Btx.Trainer.Phases;
-using Btx.Trainer.Shards;
 
 namespace Btx.Trainer.Moe;
 
@@ -33,67 +26,54 @@ internal sealed record MixPlan(IReadOnlyList<MixMember> Members, LlamaConfig Arc
 
     private static MixPlan OfForest(MixRequest request)
     {
-        var forest = request.Forest!;
-        var source = Path.Combine(forest, ForestManifest.FileName);
-        var manifest = ForestManifest.Load(forest);
-        var chosen = Choose(manifest, request, forest);
-        string[] directories = [.. chosen.Select(e => ContainedPath.Resolve(forest, e.Path, source))];
-        foreach (var directory in directories) LlamaConfig.Load(directory).RequireDense(directory);
-        ForestAverage.RequireRecorded(manifest, chosen, directories, source);
-        var texts = RoundPlan.All(forest).SelectMany(p => p.Experts).GroupBy(j => j.Name)
-            .ToDictionary(g => g.Key, g => g.Last().Sources[0]);
-        List<MixMember> members =
-        [
-            .. chosen.Zip(directories, (e, directory) => new MixMember(
-                directory,
-                new BtxExpert { Name = e.Name, Domain = e.Domain, Sha256 = e.Sha256, Parents = e.Parents, CorpusSha256 = e.CorpusSha256,
-                    Tokens = e.Tokens, Steps = e.Steps },
-                texts.GetValueOrDefault(e.Name) ?? TextSource.Of(e.Domain))),
-        ];
-        var architecture = LlamaConfig.Load(directories[0]);
+        var (forest, texts) = (OpenForest.Load(request.Forest!), RoundPlan.Texts(request.Forest!));
+        forest = forest with { Experts = Choose(forest, request) };
+        forest.RequireRecorded();
+        List<MixMember> members = [.. forest.Experts.Select(e => new MixMember(
+            forest.ModelOf(e),
+            new() { Name = e.Name, Domain = e.Domain, Sha256 = e.Sha256, Parents = e.Parents, CorpusSha256 = e.CorpusSha256,
+                Tokens = e.Tokens, Steps = e.Steps },
+            texts.GetValueOrDefault(e.Name) ?? TextSource.Of(e.Domain)))];
+        var architecture = LlamaConfig.Load(members[0].Directory);
         if (request.Seed is { } seed)
         {
-            if (chosen.Any(e => e.Name == SeedName))
-                throw new BtxException($"{source} has an expert named {SeedName}, as --with-seed names {seed}; add --without {SeedName}");
-            if (LlamaConfig.Load(seed).RequireDense(seed).Fingerprint() != manifest.Architecture)
-                throw new BtxException($"--with-seed {seed}: its architecture (config.json) differs from that of {forest}; choose another");
-            if (TextTokenizer.Load(seed).Hash != manifest.Tokenizer)
-                throw new BtxException($"--with-seed {seed}: its tokenizer differs from that of {forest}; choose another seed");
+            if (forest.Names.Contains(SeedName))
+                throw new BtxException($"{forest.ManifestPath} has an expert named {SeedName}, as --with-seed names {seed}; add --without "
+                    + SeedName);
+            forest.RequireFit(seed);
             var last = SeedMember(seed);
             members.Add(last with { Expert = last.Expert with { Source = Path.GetFullPath(seed) } });
         }
 
         if (members.Count > MoeConfig.MaxExperts)
             throw new BtxException($"{members.Count} experts; a BTX model has at most {MoeConfig.MaxExperts}: choose some with --experts");
-        var settings = PhaseDefaults.ExpertIn(forest, int.MaxValue)
-            ?? PhaseDefaults.ExpertOf(directories[0], architecture.ParameterCount, architecture.MaxPositionEmbeddings);
-        return new(members, architecture, manifest.Tokenizer, manifest.Hash(), request.Without,
-            MixResidual.Of(manifest, chosen, request.Without), settings);
+        var settings = PhaseDefaults.ExpertIn(forest.Directory, int.MaxValue)
+            ?? PhaseDefaults.ExpertOf(members[0].Directory, architecture.ParameterCount, architecture.MaxPositionEmbeddings);
+        return new(members, architecture, forest.Manifest.Tokenizer, forest.Manifest.Hash(), request.Without,
+            MixResidual.Of(forest.Manifest, forest.Experts, request.Without), settings);
     }
 
-    private static ExpertEntry[] Choose(ForestManifest manifest, MixRequest request, string forest)
+    private static ExpertEntry[] Choose(OpenForest forest, MixRequest request)
     {
-        foreach (var name in request.Without) _ = Named(manifest, name, "--without", forest);
+        foreach (var name in request.Without) _ = Named(forest, name, "--without");
         var twice = request.Experts.GroupBy(n => n).FirstOrDefault(g => g.Count() > 1)?.Key;
         if (twice is not null) throw new BtxException($"--experts names \"{twice}\" twice");
-        var wanted = request.Experts.Count > 0
-            ? request.Experts.Select(n => Named(manifest, n, "--experts", forest)).ToArray()
-            : manifest.Present(forest, Console.Error.WriteLine);
-        var held = wanted.FirstOrDefault(e => e.Status != ExpertStatus.Ready && !request.Without.Contains(e.Name));
-        if (held is not null)
-            throw new BtxException($"--experts: expert \"{held.Name}\" of {forest} is {held.Status}; only those that are ready are mixed");
+        ExpertEntry[] named = [.. request.Experts.Select(n => Named(forest, n, "--experts"))];
+        var wanted = named.Length > 0 ? named : forest.Experts;
         ExpertEntry[] chosen = [.. wanted.Where(e => !request.Without.Contains(e.Name))];
+        if (chosen.FirstOrDefault(e => e.Status != ExpertStatus.Ready) is { } held)
+            throw new BtxException($"--experts: expert \"{held.Name}\" of {forest.Directory} is {held.Status}; only ready ones are mixed");
         if (chosen.Length > 0) return chosen;
         throw new BtxException(request.Without.Count > 0
-            ? $"--without {string.Join(",", request.Without)} leaves no expert of {forest} to mix; it has "
+            ? $"--without {string.Join(",", request.Without)} leaves no expert of {forest.Directory} to mix; it has "
                 + $"{string.Join(", ", wanted.Select(e => e.Name))}"
-            : $"{forest} has no ready expert to mix");
+            : $"{forest.Directory} has no ready expert to mix");
     }
 
-    private static ExpertEntry Named(ForestManifest manifest, string name, string flag, string forest) =>
-        manifest.Experts.FirstOrDefault(e => e.Name == name)
-        ?? throw new BtxException($"{flag}: no expert \"{BtxException.OneLine(name)}\" in {forest}; it has "
-            + $"{string.Join(", ", manifest.Experts.Select(e => e.Name))}");
+    private static ExpertEntry Named(OpenForest forest, string name, string flag) =>
+        forest.Manifest.Experts.FirstOrDefault(e => e.Name == name)
+        ?? throw new BtxException($"{flag}: no expert \"{BtxException.OneLine(name)}\" in {forest.Directory}; it has "
+            + $"{string.Join(", ", forest.Manifest.Experts.Select(e => e.Name))}");
 
     private static MixMember SeedMember(string directory)
     {

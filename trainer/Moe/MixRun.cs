@@ -1,11 +1,5 @@
 using System.Globalization;
 using System.Security.Cryptography;
-using Btx.Cli;
-using Btx.Model.Moe;
-using Btx.Model.Tensors;
-using Btx.Model.Tokens;
-using Btx.Trainer.Checkpoints;
-using Btx.Trainer.Phases;
 
 namespace Btx.Trainer.Moe;
 
@@ -42,15 +36,10 @@ public sealed class MixRun(MixRequest request, ProgressDisplay display)
             return (MixReport.Load(request.Output), false);
         }
 
-        var opened = new Dictionary<string, Checkpoint>(StringComparer.Ordinal);
+        var opened = distinct.ToDictionary(m => m.Directory, m => Checkpoint.Open(m.Directory));
         try
         {
-            foreach (var member in distinct)
-            {
-                opened[member.Directory] = Checkpoint.Open(member.Directory);
-                opened[member.Directory].CheckFinite(cancellation);
-            }
-
+            foreach (var checkpoint in opened.Values) checkpoint.CheckFinite(cancellation);
             return (Write(plan, [.. plan.Members.Select(m => opened[m.Directory])], router, init, text, record, cancellation), true);
         }
         catch (IOException e)
@@ -113,13 +102,9 @@ public sealed class MixRun(MixRequest request, ProgressDisplay display)
 
     private BtxRouter Router(int experts)
     {
-        if (request.K is { } k && (k < 1 || k > experts))
-            throw new BtxException($"--k is {k}; the BTX model has {experts} experts, so expected 1..{experts}");
-        var used = RouterKind.ExpertsPerToken(request.Router, request.K ?? Math.Min(2, experts), experts);
-        if (request.K is { } asked && asked != used)
-            throw new BtxException($"--k is {asked}, but a {request.Router} router runs {used} of {experts} experts for each token; "
-                + $"leave --k out or use --router {RouterKind.TopK}");
-        return new() { Kind = request.Router, ExpertsPerToken = used, SoftLayers = request.Router == RouterKind.SampleTop1 ? [0] : [] };
+        var routing = MoeTraining.Of(request.Router, request.K, Math.Min(2, experts), experts);
+        var perToken = RouterKind.ExpertsPerToken(request.Router, routing.ExpertsPerToken, experts);
+        return new() { Kind = request.Router, ExpertsPerToken = perToken, SoftLayers = routing.SoftLayers };
     }
 
     // What two BTX models must agree in to be the same one, by flag or subject.

@@ -1,13 +1,5 @@
 using System.Globalization;
 using System.Security.Cryptography;
-using Btx.Cli;
-using Btx.Model.Devices;
-using Btx.Model.Moe;
-using Btx.Model.Tensors;
-using Btx.Model.Tokens;
-using Btx.Trainer.Corpora;
-using Btx.Trainer.Devices;
-using Btx.Trainer.Shards;
 
 namespace Btx.Trainer.Moe;
 
@@ -16,7 +8,8 @@ internal sealed class MixText : IDisposable
 {
     private readonly MixRequest request;
     private readonly string form;
-    private readonly List<(MixMember Member, TokenShard Shard)> shards = [];
+    private (MixMember Member, TokenShard Shard)[] shards = [];
+    private TokenShardCache? cache;
 
     private MixText(MixRequest request, string form) => (this.request, this.form) = (request, form);
 
@@ -35,51 +28,39 @@ internal sealed class MixText : IDisposable
             throw new BtxException($"--ridge-lambda is {request.RidgeLambda}; expected a number above 0");
         if (request.TokensPerDomain < 1) throw new BtxException($"--tokens-per-domain is {request.TokensPerDomain}; expected 1 or more");
         var text = new MixText(request, request.States ?? (request.Statistics is null ? HiddenStateForm.Mixed : HiddenStateForm.Own));
-        try
+        text.Options["--states"] = text.form;
+        if (request.Statistics is { } earlier)
         {
-            text.Options["--states"] = text.form;
-            if (request.Statistics is { } earlier)
-            {
-                if (text.form != HiddenStateForm.Own)
-                    throw new BtxException(
-                        $"--statistics has states of the experts' own networks; --states {text.form} needs text: --corpus DIR");
-                var path = Path.Combine(earlier, RouterStatistics.FileName);
-                if (!File.Exists(path))
-                    throw new BtxException($"--statistics: {path} not found; a BTX model of --router-init ridge or centroid has one");
-                text.Options["--statistics"] = Convert.ToHexStringLower(SHA256.HashData(File.ReadAllBytes(path)));
-                return text;
-            }
-
-            if (request.Corpus is null)
-                throw new BtxException($"--router-init {request.RouterInit} needs text of the experts' domains: --corpus DIR, or "
-                    + "--statistics DIR with an earlier BTX model");
-            var corpus = CorpusDirectory.Open(request.Corpus);
-            foreach (var member in labelled)
-            {
-                if (member.Text!.Domains.FirstOrDefault(d => corpus.Domains.All(c => c.Name != d)) is not { } missing) continue;
+            if (text.form != HiddenStateForm.Own)
                 throw new BtxException(
-                    $"--corpus {request.Corpus}: has no domain \"{missing}\", the text of expert \"{member.Expert.Name}\"; it has "
-                    + $"{string.Join(", ", corpus.Domains.Select(d => d.Name))}: add it with `btx corpus`, leave the expert out with "
-                    + $"--without {member.Expert.Name}, or take --router-init {RouterInit.Random}");
-            }
-
-            var cache = new TokenShardCache(corpus, TextTokenizer.Load(plan.Members[0].Directory), request.Shards);
-            foreach (var member in labelled)
-            {
-                text.shards.Add((member, cache.Open(member.Text!, CorpusSplit.Train, cancellation)));
-                text.Options[$"text of {member.Expert.Name} (--corpus)"] = text.shards[^1].Shard.Key;
-            }
-
-            text.Options["--tokens-per-domain"] = request.TokensPerDomain.ToString(CultureInfo.InvariantCulture);
-            text.Options["--threads"] = request.Threads.ToString(CultureInfo.InvariantCulture);
-            text.Options["--device"] = request.Device;
+                    $"--statistics has states of the experts' own networks; --states {text.form} needs text: --corpus DIR");
+            var path = Path.Combine(earlier, RouterStatistics.FileName);
+            if (!File.Exists(path))
+                throw new BtxException($"--statistics: {path} not found; a BTX model of --router-init ridge or centroid has one");
+            text.Options["--statistics"] = Convert.ToHexStringLower(SHA256.HashData(File.ReadAllBytes(path)));
             return text;
         }
-        catch
+
+        if (request.Corpus is null)
+            throw new BtxException($"--router-init {request.RouterInit} needs text of the experts' domains: --corpus DIR, or "
+                + "--statistics DIR with an earlier BTX model");
+        var corpus = CorpusDirectory.Open(request.Corpus);
+        foreach (var member in labelled)
         {
-            text.Dispose();
-            throw;
+            if (member.Text!.Domains.FirstOrDefault(d => corpus.Domains.All(c => c.Name != d)) is not { } missing) continue;
+            throw new BtxException(
+                $"--corpus {request.Corpus}: has no domain \"{missing}\", the text of expert \"{member.Expert.Name}\"; it has "
+                + $"{string.Join(", ", corpus.Domains.Select(d => d.Name))}: add it with `btx corpus`, leave the expert out with "
+                + $"--without {member.Expert.Name}, or take --router-init {RouterInit.Random}");
         }
+
+        var cache = text.cache = new TokenShardCache(corpus, TextTokenizer.Load(plan.Members[0].Directory), request.Shards);
+        text.shards = [.. labelled.Select(m => (m, cache.Open(m.Text!, CorpusSplit.Train, cancellation)))];
+        foreach (var (member, shard) in text.shards) text.Options[$"text of {member.Expert.Name} (--corpus)"] = shard.Key;
+        text.Options["--tokens-per-domain"] = request.TokensPerDomain.ToString(CultureInfo.InvariantCulture);
+        text.Options["--threads"] = request.Threads.ToString(CultureInfo.InvariantCulture);
+        text.Options["--device"] = request.Device;
+        return text;
     }
 
     /// <summary>Of every member that stands for a domain, in the order of the members.</summary>
@@ -103,7 +84,7 @@ internal sealed class MixText : IDisposable
         var read = 0L;
         var index = plan.Members.Select((m, i) => (m.Expert.Name, i)).ToDictionary(p => p.Name, p => p.i);
         RouterStatistics[] found = [.. forms.Select(f => new RouterStatistics(f, request.TokensPerDomain, [.. shards.Select(Of(f))]))];
-        item.Finish($"hidden states of {shards.Count} domains: {Quantity.WithUnit(read, "tokens")}");
+        item.Finish($"hidden states of {shards.Length} domains: {Quantity.WithUnit(read, "tokens")}");
         return (found[0], found[^1]);
 
         Func<(MixMember Member, TokenShard Shard), int, DomainStatistics> Of(string form) => (s, j) =>
@@ -114,10 +95,7 @@ internal sealed class MixText : IDisposable
         };
     }
 
-    public void Dispose()
-    {
-        foreach (var (_, shard) in shards) shard.Dispose();
-    }
+    public void Dispose() => cache?.Dispose();
 
     private static RouterStatistics Saved(string path, MixPlan plan)
     {

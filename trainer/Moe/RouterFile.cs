@@ -1,6 +1,3 @@
-using Btx.Model.Moe;
-using Btx.Model.Tensors;
-
 namespace Btx.Trainer.Moe;
 
 /// <summary>Router weights from a safetensors file: <c>model.layers.L.block_sparse_moe.gate.weight</c> [N, d] for every layer.</summary>

@@ -1,4 +1,3 @@
-using Btx.Trainer.Devices;
 using TorchSharp;
 using static Btx.Trainer.Devices.NativeTensor;
 using static TorchSharp.torch;

@@ -1,7 +1,5 @@
-using Btx.Model.Moe;
-using Btx.Model.Tensors;
+using System.Runtime.InteropServices;
 using TorchSharp;
-using TorchSharp.Modules;
 using static TorchSharp.torch;
 
 namespace Btx.Trainer.Networks;
@@ -20,7 +18,7 @@ public static class LlamaCheckpoint
         var model = new LlamaModel(config ?? checkpoint.Config, device) { Source = directory };
         try
         {
-            foreach (var (name, parameter) in model.NamedParameters) Read(checkpoint, name, parameter);
+            Fill(model, checkpoint.CopyTo);
             if (model.Moe.Count > 0) Route(model, directory, expertsPerToken);
             else if (expertsPerToken is not null)
                 throw new BtxException($"{directory}: is a dense model; experts per token are an option of BTX models");
@@ -40,14 +38,35 @@ public static class LlamaCheckpoint
     /// <exception cref="BtxException">The disk is full or the directory cannot be written.</exception>
     public static void Save(LlamaModel model, string directory, long shardBytes = CheckpointWriter.ShardBytes)
     {
-        var type = Torch(TensorDtypes.FromTorch(model.Config.TorchDtype));
-        var byName = model.NamedParameters.ToDictionary(p => p.Name, p => p.Parameter);
-        CheckpointWriter.Write(directory, model.Config, (name, bytes) =>
+        var type = TensorDtypes.FromTorch(model.Config.TorchDtype) switch
         {
-            using var mode = no_grad();
+            TensorDtype.F16 => float16,
+            TensorDtype.BF16 => bfloat16,
+            _ => float32,
+        };
+        CheckpointWriter.Write(directory, model.Config, Writer(model, type), shardBytes);
+    }
+
+    /// <summary>Gives a file each parameter's elements, by its name, in a dtype.</summary>
+    internal static SafetensorsWriter.Fill Writer(LlamaModel model, ScalarType type) => (name, bytes) =>
+    {
+        using var mode = no_grad();
+        using var scope = NewDisposeScope();
+        model.NamedParameters.First(p => p.Name == name).Parameter.detach().cpu().to(type).bytes.CopyTo(bytes);
+    };
+
+    /// <summary>Fills parameters with what <paramref name="read"/> puts, given a name, into room for the elements, as fp32.</summary>
+    /// <param name="only">Which, by name; null: all.</param>
+    internal static void Fill(LlamaModel model, Action<string, Span<float>> read, Func<string, bool>? only = null)
+    {
+        using var mode = no_grad();
+        foreach (var (name, parameter) in model.NamedParameters.Where(p => only?.Invoke(p.Name) != false))
+        {
             using var scope = NewDisposeScope();
-            byName[name].detach().cpu().to(type).bytes.CopyTo(bytes);
-        }, shardBytes);
+            var values = empty(parameter.shape, float32);
+            read(name, MemoryMarshal.Cast<byte, float>(values.bytes));
+            parameter.copy_(values);
+        }
     }
 
     private static void Route(LlamaModel model, string directory, int? expertsPerToken)
@@ -69,17 +88,4 @@ public static class LlamaCheckpoint
 
         foreach (var moe in model.Moe) moe.ExpertsPerToken = expertsPerToken ?? moe.ExpertsPerToken;
     }
-
-    private static unsafe void Read(Checkpoint checkpoint, string name, Parameter parameter)
-    {
-        using var mode = no_grad();
-        using var scope = NewDisposeScope();
-        var info = checkpoint.Info(name);
-        var stored = empty([.. info.Shape], Torch(info.Dtype));
-        new ReadOnlySpan<byte>(checkpoint.Pointer(name), stored.bytes.Length).CopyTo(stored.bytes);
-        parameter.copy_(stored);
-    }
-
-    private static ScalarType Torch(TensorDtype type) =>
-        type switch { TensorDtype.F16 => float16, TensorDtype.BF16 => bfloat16, _ => float32 };
 }

@@ -58,10 +58,13 @@ internal static unsafe class MatrixProduct
                         continue;
                     }
 
-                    // At an edge the last rows stand in for those that are missing, and only what exists is kept.
+                    // At an edge the last rows stand in for those that are missing, and only what exists is kept. Where there are
+                    // fewer rows than a tile has, each is a tile of its own: eight times the same row.
                     var first = Math.Max(0, Math.Min(i, to - Rows));
-                    if (to < Rows) Narrow(depth, rows, a + (i * aRow) + (p * aColumn), aRow, aColumn, panel, edge);
-                    else Tile(depth, a + (first * aRow) + (p * aColumn), aRow, aColumn, panel, edge, Columns, false);
+                    if (to >= Rows) Tile(depth, a + (first * aRow) + (p * aColumn), aRow, aColumn, panel, edge, Columns, false);
+                    else
+                        for (var r = 0; r < rows; r++)
+                            Tile(depth, a + ((i + r) * aRow) + (p * aColumn), 0, aColumn, panel, edge + (r * Columns), 0, false);
                     var skip = to < Rows ? 0 : i - first;
                     for (var r = 0; r < rows; r++)
                     {
@@ -142,22 +145,5 @@ internal static unsafe class MatrixProduct
     {
         Vector512.Store(add ? Vector512.Load(c) + left : left, c);
         Vector512.Store(add ? Vector512.Load(c + 16) + right : right, c + 16);
-    }
-
-    // Fewer rows than a tile has.
-    private static void Narrow(int depth, int rows, float* a, nint aRow, nint aColumn, float* panel, float* edge)
-    {
-        for (var r = 0; r < rows; r++)
-        {
-            Vector512<float> left = default, right = default;
-            for (var p = 0; p < depth; p++)
-            {
-                var x = Vector512.Create(a[(r * aRow) + (p * aColumn)]);
-                left = Avx512F.FusedMultiplyAdd(x, Vector512.LoadAligned(panel + (p * Columns)), left);
-                right = Avx512F.FusedMultiplyAdd(x, Vector512.LoadAligned(panel + (p * Columns) + 16), right);
-            }
-
-            Store(left, right, edge + (r * Columns), false);
-        }
     }
 }

@@ -1,4 +1,3 @@
-using Btx.Model.Moe;
 using Btx.Trainer.Networks.Routers;
 using TorchSharp;
 using TorchSharp.Modules;
@@ -17,7 +16,7 @@ public sealed class MoeFeedForward : IFeedForward
     private readonly Parameter router; // [E, d]
     private readonly SwiGlu[] experts; // [E]
     private MoeTraining? settings;
-    private IRouter? trainingRouter;
+    private Router? trainingRouter;
     private int expertsPerToken;
 
     public MoeFeedForward(LlamaConfig config, int layer, Device device)
@@ -86,7 +85,7 @@ public sealed class MoeFeedForward : IFeedForward
     {
         BalanceLoss = null;
         var logits = Linear.Of(x, router);                                                        // [N, E]
-        var choice = Router().Route(logits, new RouterDraw(settings?.Seed ?? 0, At.Step, At.Part, layer));
+        var choice = Route()(logits, new RouterDraw(settings?.Seed ?? 0, At.Step, At.Part, layer));
         if (Training && settings is { LoadBalancing: > 0 } s) BalanceLoss = Balance(logits, choice, s.LoadBalancing);
         var dispatch = new ExpertDispatch(choice.Experts, Experts, choice.Capacity ?? int.MaxValue);
         using var weights = choice.Gates.detach().cpu();
@@ -94,11 +93,11 @@ public sealed class MoeFeedForward : IFeedForward
         return choice.PerToken == Experts || DenseForm ? All(x, choice, dispatch) : Gathered(x, choice, dispatch);
     }
 
-    private IRouter Router()
+    private Router Route()
     {
         if (Training && settings is null) throw new InvalidOperationException("Settings must be set before Training");
-        if (Soft || (!Training && expertsPerToken == Experts)) return new SoftRouter();
-        return Training ? trainingRouter! : new TopKRouter(expertsPerToken);
+        if (Soft || (!Training && expertsPerToken == Experts)) return TokenRouters.Soft;
+        return Training ? trainingRouter! : TokenRouters.TopK(expertsPerToken);
     }
 
     // Each expert on its own tokens. Pairs are brought into the order of their experts and back by index_copy: its forward and its
@@ -154,13 +153,26 @@ public sealed class MoeFeedForward : IFeedForward
 /// <param name="Router">One of <see cref="RouterKind.Names"/>.</param>
 /// <param name="ExpertsPerToken">k of <see cref="RouterKind.TopK"/>.</param>
 /// <param name="LoadBalancing">α; 0 turns load balancing off.</param>
-/// <param name="CapacityFactor">For <see cref="RouterKind.Switch"/>: an expert takes at most so many times its even share.</param>
 /// <param name="Seed">Of the samples of <see cref="RouterKind.SampleTop1"/>.</param>
 public sealed record MoeTraining(string Router = RouterKind.TopK, int ExpertsPerToken = 2, double LoadBalancing = 0.01,
-    double CapacityFactor = 1.5, long Seed = 0)
+    long Seed = 0)
 {
+    private const double CapacityFactor = 1.5; // of a switch router: an expert takes at most so many times its even share
+
     /// <summary>Layers in which every expert runs, in training and after: the first for <see cref="RouterKind.SampleTop1"/>.</summary>
     public IReadOnlyList<int> SoftLayers => Router == RouterKind.SampleTop1 ? [0] : [];
+
+    /// <summary>By the flags <c>--router</c> and <c>--k</c>.</summary>
+    /// <param name="usual">k where none is given.</param>
+    /// <exception cref="BtxException">An unknown router, a k out of range, or a k for a router that fixes it.</exception>
+    public static MoeTraining Of(string router, int? k, int usual, int experts)
+    {
+        if (k is { } given && router != RouterKind.TopK && RouterKind.Names.Contains(router)
+            && RouterKind.ExpertsPerToken(router, given, experts) is var always && always != given)
+            throw new BtxException($"--k {k}: --router {router} always runs {always} of {experts} experts; leave --k out or choose "
+                + $"--router {RouterKind.TopK}");
+        return new MoeTraining(router, k ?? usual).Validate(experts);
+    }
 
     public MoeTraining Validate(int experts)
     {
@@ -171,17 +183,15 @@ public sealed record MoeTraining(string Router = RouterKind.TopK, int ExpertsPer
             throw new BtxException($"--k {ExpertsPerToken}: the model has {experts} experts; choose 1..{experts}");
         if (!(LoadBalancing >= 0) || !double.IsFinite(LoadBalancing))
             throw new BtxException($"--load-balancing {LoadBalancing}: expected a number of at least 0");
-        if (!(CapacityFactor > 0) || !double.IsFinite(CapacityFactor))
-            throw new BtxException($"a capacity factor of {CapacityFactor}; expected a positive number");
         return this;
     }
 
-    internal IRouter MakeRouter(int experts) => Router switch
+    internal Router MakeRouter(int experts) => Router switch
     {
-        RouterKind.Switch => new SwitchRouter(CapacityFactor),
-        RouterKind.SampleTop1 => new SampleTop1Router(),
-        RouterKind.Soft => new SoftRouter(),
-        _ when ExpertsPerToken == experts => new SoftRouter(),
-        _ => new TopKRouter(ExpertsPerToken),
+        RouterKind.Switch => TokenRouters.Switch(CapacityFactor),
+        RouterKind.SampleTop1 => TokenRouters.SampleTop1,
+        RouterKind.Soft => TokenRouters.Soft,
+        _ when ExpertsPerToken == experts => TokenRouters.Soft,
+        _ => TokenRouters.TopK(ExpertsPerToken),
     };
 }

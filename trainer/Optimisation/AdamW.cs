@@ -1,16 +1,13 @@
 using System.Runtime.Intrinsics;
-using Btx.Trainer.Devices;
 using TorchSharp;
 using TorchSharp.Modules;
 using static TorchSharp.torch;
 
 namespace Btx.Trainer.Optimisation;
 
-/// <summary>
-/// AdamW whose step on a CPU is one pass over each parameter, its gradient and its moments, clipping included. Its state, and so its file,
-/// is that of TorchSharp's AdamW (which names its class in the file), and on other devices so is the step. Every parameter has a gradient
-/// from the start, zero where nothing was learned: a resumed run then decays what an uninterrupted one decays.
-/// </summary>
+/// <summary>AdamW whose step on a CPU is one pass over each parameter, its gradient and its moments, clipping included. Its state, and so
+/// its file, is that of TorchSharp's AdamW (which names its class in the file), and on other devices so is the step. Every parameter has a
+/// gradient from the start, zero where nothing was learned: a resumed run then decays what an uninterrupted one decays.</summary>
 public sealed unsafe class AdamW : TorchSharp.Modules.AdamW
 {
     private const int ChunkElements = 1 << 16;

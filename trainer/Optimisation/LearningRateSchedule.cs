@@ -14,10 +14,7 @@ public enum ScheduleKind
 }
 
 /// <summary>The learning rate of each step. A pure function of the step, so nothing has to be saved.</summary>
-/// <param name="Peak">Largest rate, after a linear warm-up.</param>
 /// <param name="Minimum">Rate after the last step of a decaying schedule.</param>
-/// <param name="Steps">All steps, warm-up included.</param>
-/// <param name="Power">Of the polynomial.</param>
 public sealed record LearningRateSchedule(ScheduleKind Kind, double Peak, double Minimum, long WarmUpSteps, long Steps, double Power = 1)
 {
     /// <param name="step">From 0.</param>

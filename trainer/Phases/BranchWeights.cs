@@ -1,4 +1,5 @@
-using Btx.Model.Mixing;
+using Btx.Trainer.Evaluation;
+using TorchSharp;
 
 namespace Btx.Trainer.Phases;
 
@@ -18,11 +19,8 @@ public enum BranchRule
     TopK,
 }
 
-/// <summary>A model that a branch starts from.</summary>
-/// <param name="Name">Name in the lineage.</param>
-/// <param name="Weight">Its share; the shares of a branch sum to 1.</param>
-/// <param name="Model">Absolute path of its Hugging Face directory.</param>
-/// <param name="Sha256">Hash of its weights when the branch was decided.</param>
+/// <summary>A model that a branch starts from: its name in the lineage, its share (those of a branch sum to 1), its absolute directory and
+/// the hash of its weights when the branch was decided.</summary>
 public sealed record BranchParent(string Name, double Weight, string Model, string Sha256);
 
 /// <summary>Turns the domain posterior of new text under the forest into branch weights.</summary>
@@ -48,4 +46,29 @@ public static class BranchWeights
         for (var j = 0; j < count; j++) weights[j] = sum > 0 ? weights[j] / sum : active[j] ? 1.0 / active.Count(a => a) : 0;
         return weights;
     }
+}
+
+/// <summary>The cached prior of text sources under a set of models (DEMix, section 5): 100 held-out sequences each.</summary>
+public static class DomainPriors
+{
+    /// <param name="sources">Held-out windows of each source.</param>
+    /// <param name="scored">Called after each model with the number of models done.</param>
+    /// <returns>[sources][models]; each row sums to 1.</returns>
+    public static double[][] Estimate(IReadOnlyList<string> models, IReadOnlyList<ValidationWindows> sources, torch.Device device,
+        int parallel, Action<int>? scored, CancellationToken cancellation)
+    {
+        var scores = new double[models.Count][][]; // [model][source][window]
+        var done = 0;
+        Parallel.For(0, models.Count, new ParallelOptions { MaxDegreeOfParallelism = parallel, CancellationToken = cancellation }, j =>
+        {
+            using var model = LlamaCheckpoint.Load(models[j], device);
+            scores[j] = [.. sources.Select(s => Score(model, s, cancellation))];
+            scored?.Invoke(Interlocked.Increment(ref done));
+        });
+        return [.. sources.Select((_, s) => CachedPrior.Estimate([.. scores.Select(m => m[s])]))];
+    }
+
+    /// <summary>log p(x_1..x_T | x_0) in nats of each window.</summary>
+    internal static double[] Score(LlamaModel model, ValidationWindows windows, CancellationToken cancellation = default) =>
+        [.. TextScorer.LogProbs(model, windows.Tokens, null, cancellation).Select(tokens => tokens.Sum())];
 }

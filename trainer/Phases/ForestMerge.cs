@@ -1,7 +1,3 @@
-using Btx.Model.Forests;
-using Btx.Model.Tensors;
-using Btx.Model.Tokens;
-
 namespace Btx.Trainer.Phases;
 
 /// <summary>Puts trained models into a forest: each is copied whole to <c>experts/NAME/</c>, then the manifest is replaced whole.</summary>
@@ -30,20 +26,12 @@ public static class ForestMerge
     /// <exception cref="BtxException">The forest holds another architecture or tokenizer.</exception>
     public static ForestManifest Open(string forest, string model)
     {
-        var (architecture, tokenizer) = (LlamaConfig.Load(model).RequireDense(model).Fingerprint(), TextTokenizer.Load(model).Hash);
-        if (!File.Exists(Path.Combine(forest, ForestManifest.FileName)))
-            return new() { Architecture = architecture, Tokenizer = tokenizer };
-        var manifest = ForestManifest.Load(forest);
-        RequireSame(manifest, architecture, tokenizer, forest, model);
+        var manifest = File.Exists(Path.Combine(forest, ForestManifest.FileName)) ? ForestManifest.Load(forest) : new()
+        {
+            Architecture = LlamaConfig.Load(model).Fingerprint(),
+            Tokenizer = TextTokenizer.Load(model).Hash,
+        };
+        new OpenForest(forest, manifest, []).RequireFit(model);
         return manifest;
-    }
-
-    /// <exception cref="BtxException">A model has another architecture or tokenizer than the forest.</exception>
-    internal static void RequireSame(ForestManifest manifest, string architecture, string tokenizer, string forest, string model)
-    {
-        if (manifest.Architecture != architecture)
-            throw new BtxException($"{model}: its architecture (config.json) differs from that of the forest {forest}, which holds one");
-        if (manifest.Tokenizer != tokenizer)
-            throw new BtxException($"{model}: its tokenizer differs from that of the forest {forest}, which holds one");
     }
 }

@@ -1,9 +1,4 @@
-using Btx.Model.Moe;
-using Btx.Model.Tensors;
-using Btx.Trainer.Corpora;
-using Btx.Trainer.Networks;
 using Btx.Trainer.RoutingStatistics;
-using Btx.Trainer.Shards;
 using TorchSharp;
 using static TorchSharp.torch;
 
@@ -40,15 +35,9 @@ public sealed record MoeTuning
     /// <exception cref="BtxException">An unknown kind, a k out of range, or a k for a kind that fixes it.</exception>
     public static MoeTraining Route(BtxManifest source, string? kind, int? k, double loadBalancing, long seed)
     {
-        var experts = source.Experts.Count;
-        var router = kind ?? source.Router.Kind;
-        if (k is { } given && router != RouterKind.TopK && RouterKind.Names.Contains(router)
-            && RouterKind.ExpertsPerToken(router, given, experts) is var always && always != given)
-            throw new BtxException($"--k {k}: --router {router} always runs {always} of {experts} experts; leave --k out or choose "
-                + $"--router {RouterKind.TopK}");
+        var (router, experts) = (kind ?? source.Router.Kind, source.Experts.Count);
         var kept = router == source.Router.Kind ? source.Router.ExpertsPerToken : Math.Min(2, experts);
-        var routing = new MoeTraining { Router = router, ExpertsPerToken = k ?? kept, LoadBalancing = loadBalancing, Seed = seed };
-        return routing.Validate(experts);
+        return (MoeTraining.Of(router, k, kept, experts) with { LoadBalancing = loadBalancing, Seed = seed }).Validate(experts);
     }
 
     /// <summary>What <c>btx.json</c> says after the fine-tune: experts and lineage as before, how the router works now, and on what it was
@@ -87,10 +76,9 @@ public sealed record MoeTuning
 
 /// <summary>Goes beside a training loop and minds the BTX model: balance, statistics of the routing, alarms.</summary>
 /// <param name="every">Steps between statistics.</param>
-/// <param name="warn">Receives the alarms as lines.</param>
 internal sealed class MoeTuner(LlamaModel model, MoeTuning tuning, string directory, long every, Action<string>? warn)
 {
-    private readonly RoutingCurve curve = new(directory, tuning.Names);
+    private readonly CsvCurve<RoutingRow> curve = RoutingCurve.Of(directory, tuning.Names);
     private readonly RoutingWatch watch = new(tuning.Names);
     private readonly RoutingTally tally = new(model.Moe.Count, tuning.Names.Count);
     private readonly RoutingMap map = new(tuning.Names, model.Moe.Count);
@@ -120,9 +108,7 @@ internal sealed class MoeTuner(LlamaModel model, MoeTuning tuning, string direct
 
     /// <summary>One forward and its loss in training.</summary>
     /// <param name="step">From 0.</param>
-    /// <param name="part">Which of the step's micro-batches.</param>
     /// <param name="parts">Micro-batches in a step.</param>
-    /// <param name="loss">Runs the network and returns the cross-entropy.</param>
     /// <returns>The cross-entropy, and what to call backward on.</returns>
     public (Tensor CrossEntropy, Tensor Objective) Forward(long step, int part, int parts, Func<Tensor> loss)
     {
@@ -144,14 +130,13 @@ internal sealed class MoeTuner(LlamaModel model, MoeTuning tuning, string direct
     }
 
     /// <summary>Takes the statistic if one is due.</summary>
-    /// <param name="last">Whether the run ends here.</param>
     public void EndStep(long step, long tokens, bool last)
     {
         SmallestShare = tally.SmallestShare();
         if (step % every != 0 && !last) return;
         var rows = tally.Rows(step, tokens);
         tally.Clear();
-        curve.Add(rows);
+        curve.Rows.AddRange(rows);
         foreach (var alarm in watch.Note(rows))
         {
             alarms.Add(alarm);
@@ -159,7 +144,7 @@ internal sealed class MoeTuner(LlamaModel model, MoeTuning tuning, string direct
         }
     }
 
-    public void SaveCsv() => curve.SaveCsv();
+    public void SaveCsv() => curve.Save();
 
     /// <summary>Adds the forward just done to what is known of a domain's routing.</summary>
     public void Note(string domain)
@@ -171,7 +156,7 @@ internal sealed class MoeTuner(LlamaModel model, MoeTuning tuning, string direct
     /// are of its experts before they were mixed.</summary>
     public void Finish(TrainingJob job, TokenShardCache cache, long steps)
     {
-        curve.SaveCsv();
+        curve.Save();
         map.Save(directory, job.Name, tuning.ExpertsPerToken, alarms);
         var statistics = RouterStatistics.FileName;
         AtomicFile.CopyIfThere(Path.Combine(job.Parents[0].Model, statistics), Path.Combine(directory, statistics));

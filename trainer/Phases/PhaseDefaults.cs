@@ -1,12 +1,9 @@
-using Btx.Trainer.Checkpoints;
 using Btx.Trainer.Optimisation;
 
 namespace Btx.Trainer.Phases;
 
-/// <summary>
-/// What the verbs do when not told otherwise. Experts get a quarter of the seed's tokens each and let the rate fall to 0 from the
-/// seed's; the dense baseline gets as many tokens as a seed and its experts together, and twice the rate, which suits it better.
-/// </summary>
+/// <summary>What the verbs do when not told otherwise. Experts get a quarter of the seed's tokens each and let the rate fall to 0 from the
+/// seed's; the dense baseline gets as many tokens as a seed and its experts together, and twice the rate, which suits it better.</summary>
 public static class PhaseDefaults
 {
     /// <summary>Experts per seed that the dense baseline is matched with when nothing else is known.</summary>
@@ -32,10 +29,8 @@ public static class PhaseDefaults
     public static TrainingOptions Dense(TrainingOptions seed) =>
         seed with { Tokens = seed.Tokens * 2, LearningRate = seed.LearningRate * 2, Schedule = ScheduleKind.Linear };
 
-    /// <summary>
-    /// A fine-tune's defaults by the size of the model, counted with one feed-forward a layer: half the rate of a seed of that size,
-    /// falling to 0, and 5/12 of its tokens, the same for a BTX model and for a dense model that it is compared with.
-    /// </summary>
+    /// <summary>A fine-tune's defaults by the size of the model, counted with one feed-forward a layer: half the rate of a seed of that
+    /// size, falling to 0, and 5/12 of its tokens, the same for a BTX model and for a dense model that it is compared with.</summary>
     public static TrainingOptions FineTune(LlamaConfig model)
     {
         var seed = SeedOf((model with { Moe = null }).ParameterCount, model.MaxPositionEmbeddings);

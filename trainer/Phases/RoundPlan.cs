@@ -1,6 +1,4 @@
 using System.Text.Json;
-using Btx.Model.Forests;
-using Btx.Trainer.Checkpoints;
 
 namespace Btx.Trainer.Phases;
 
@@ -13,8 +11,8 @@ public sealed record RoundRequest
     public string? Shards { get; init; } // directory of token shards; null: inside the corpus
     public IReadOnlyList<string> Domains { get; init; } = []; // empty: every domain of the corpus that is to be trained on
     public string? Name { get; init; } // name of the one expert; null: named after their domains
-    public required BranchRule Branch { get; init; }
-    public required int K { get; init; } // for BranchRule.TopK
+    public BranchRule Branch { get; init; }
+    public int K { get; init; } = 2; // for BranchRule.TopK
     public bool RandomSplit { get; init; } // control: experts get random parts of the union instead of a domain each
     public bool RandomInit { get; init; } // control: experts start from random weights, each from its own
     public int? Round { get; init; } // null: the round that is unfinished, or the next
@@ -55,12 +53,14 @@ public sealed record RoundPlan
         return [.. Directory.EnumerateDirectories(runs).Order(StringComparer.Ordinal).Select(Load).OfType<RoundPlan>()];
     }
 
-    public void Save(string directory) =>
-        AtomicFile.WriteText(Path.Combine(directory, FileName), JsonSerializer.Serialize(this, ManifestJson.Options) + "\n");
+    /// <summary>What each expert of a forest was trained on, by its name.</summary>
+    internal static Dictionary<string, TextSource> Texts(string forest) =>
+        All(forest).SelectMany(p => p.Experts).GroupBy(j => j.Name).ToDictionary(g => g.Key, g => g.Last().Sources[0]);
+
+    public void Save(string directory) => ManifestJson.Save(this, Path.Combine(directory, FileName));
 }
 
 /// <summary>How a round ended.</summary>
-/// <param name="Directory">Of the plan and its runs.</param>
 /// <param name="AlreadyFinished">An earlier call had finished it.</param>
 /// <param name="Failures">Reason by expert; empty: all are trained and merged.</param>
 public sealed record RoundResult(RoundPlan Plan, string Directory, bool AlreadyFinished, IReadOnlyDictionary<string, string> Failures)

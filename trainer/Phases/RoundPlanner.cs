@@ -1,12 +1,4 @@
-using Btx.Model.Devices;
-using Btx.Model.Forests;
-using Btx.Model.Mixing;
 using Btx.Model.Registry;
-using Btx.Model.Tensors;
-using Btx.Model.Tokens;
-using Btx.Trainer.Corpora;
-using Btx.Trainer.Devices;
-using Btx.Trainer.Shards;
 
 namespace Btx.Trainer.Phases;
 
@@ -15,7 +7,7 @@ internal sealed class RoundPlanner
 {
     private readonly RoundRequest request;
     private readonly int round;
-    private readonly ForestManifest? forest;
+    private readonly OpenForest? forest;
     private readonly CorpusDirectory corpus;
     private readonly TextTokenizer tokenizer;
     private readonly string origin; // a model directory, with the architecture and the tokenizer of all
@@ -28,18 +20,17 @@ internal sealed class RoundPlanner
     public RoundPlanner(RoundRequest request, int round)
     {
         (this.request, this.round) = (request, round);
-        forest = File.Exists(Path.Combine(request.Forest, ForestManifest.FileName)) ? ForestManifest.Load(request.Forest) : null;
-        candidates = request.FromSeed || forest is null ? []
-            : [.. forest.Present(request.Forest, Console.Error.WriteLine).Where(e => e.Round < round)];
+        forest = OpenForest.Find(request.Forest);
+        candidates = request.FromSeed || forest is null ? [] : [.. forest.Experts.Where(e => e.Round < round)];
         if (candidates.Length == 0 && request.Seed is null)
-            throw new BtxException(forest is { Experts.Count: > 0 }
+            throw new BtxException(forest is { Manifest.Experts.Count: > 0 }
                 ? $"round {round} of {request.Forest} did not branch from the forest; to go on with it name its seed model with --seed "
                     + $"DIR, for the next round add --round {round + 1}"
                 : $"{request.Forest} has no expert to branch from; name the seed model with --seed DIR");
-        origin = Path.GetFullPath(candidates.Length > 0 ? ModelOf(candidates[0]) : request.Seed!);
+        origin = Path.GetFullPath(candidates.Length > 0 ? forest!.ModelOf(candidates[0]) : request.Seed!);
         architecture = LlamaConfig.Load(origin).RequireDense(origin) with { TorchDtype = "float32" };
         tokenizer = TextTokenizer.Load(origin);
-        if (forest is not null) ForestMerge.RequireSame(forest, architecture.Fingerprint(), tokenizer.Hash, request.Forest, origin);
+        forest?.RequireFit(origin);
         corpus = CorpusDirectory.Open(request.Corpus);
         var domains = corpus.Select(request.Domains, CorpusRole.Train).Select(d => d.Name).ToArray();
         sources = request.RandomSplit ? [.. TextSource.RandomParts(domains, domains.Length, seed: 1)] : [.. domains.Select(TextSource.Of)];
@@ -72,16 +63,11 @@ internal sealed class RoundPlanner
     /// <summary>Tokenises the text and weighs the parents.</summary>
     public RoundPlan Make(Action<string> say, CancellationToken cancellation)
     {
-        var cache = new TokenShardCache(corpus, tokenizer, request.Shards);
-        var settled = new List<TrainingOptions>();
-        foreach (var source in sources)
-        {
-            using var training = cache.Open(source, CorpusSplit.Train, cancellation).Require(options.Sequence);
-            settled.Add(request.Settle(options, training.Count));
-            using var validation = cache.Open(source, CorpusSplit.Validation, cancellation);
-        }
-
-        var weights = request.RandomInit ? null : Weights(cache, say, cancellation);
+        using var cache = new TokenShardCache(corpus, tokenizer, request.Shards);
+        TrainingOptions[] settled = [.. sources.Select(source =>
+            request.Settle(options, cache.Open(source, CorpusSplit.Train, cancellation).Require(options.Sequence).Count))];
+        TokenShard[] validation = [.. sources.Select(source => cache.Open(source, CorpusSplit.Validation, cancellation))];
+        var weights = request.RandomInit ? null : Weights(validation, say, cancellation);
         return new RoundPlan
         {
             Round = round,
@@ -102,40 +88,29 @@ internal sealed class RoundPlanner
         };
     }
 
-    private double[][] Weights(TokenShardCache cache, Action<string> say, CancellationToken cancellation)
+    private double[][] Weights(TokenShard[] validation, Action<string> say, CancellationToken cancellation)
     {
         if (candidates.Length == 0) return [.. sources.Select(_ => new[] { 1.0 })];
         if (request.Branch == BranchRule.Uniform) return [.. sources.Select(_ => DomainPosterior.Uniform(candidates.Length))];
-        var shards = sources.Select(s => cache.Open(s, CorpusSplit.Validation, cancellation)).ToList();
-        try
-        {
-            var posteriors = DomainPriors.Estimate([.. candidates.Select(ModelOf)],
-                [.. shards.Select(s => new ValidationWindows(s, options.Sequence, CachedPrior.Sequences))],
-                TorchDevice.Open(DeviceSpec.Parse(options.Device), options.Threads), request.Parallel, null, cancellation);
-            double[][] weights = [.. posteriors.Select(p => BranchWeights.Of(request.Branch, p, request.K))];
-            for (var i = 0; i < weights.Length; i++)
-                say($"branch {NameOf(sources[i])}: " + string.Join(" + ", candidates.Zip(weights[i]).Where(p => p.Second >= 0.0005)
-                    .OrderByDescending(p => p.Second).Take(5).Select(p => $"{p.Second:F3} {p.First.Name}")));
-            return weights;
-        }
-        finally
-        {
-            foreach (var shard in shards) shard.Dispose();
-        }
+        var posteriors = DomainPriors.Estimate([.. candidates.Select(forest!.ModelOf)],
+            [.. validation.Select(s => new ValidationWindows(s, options.Sequence, CachedPrior.Sequences))],
+            TorchDevice.Open(DeviceSpec.Parse(options.Device), options.Threads), request.Parallel, null, cancellation);
+        double[][] weights = [.. posteriors.Select(p => BranchWeights.Of(request.Branch, p, request.K))];
+        for (var i = 0; i < weights.Length; i++)
+            say($"branch {NameOf(sources[i])}: " + string.Join(" + ", candidates.Zip(weights[i]).Where(p => p.Second >= 0.0005)
+                .OrderByDescending(p => p.Second).Take(5).Select(p => $"{p.Second:F3} {p.First.Name}")));
+        return weights;
     }
 
     private BranchParent[] Parents(double[] weights) => candidates.Length == 0
         ? [new BranchParent(ForestState.Seed, 1, Path.GetFullPath(request.Seed!), CheckpointFiles.Hash(request.Seed!))]
-        : [.. candidates.Select((c, j) => new BranchParent(c.Name, weights[j], ModelOf(c), c.Sha256)).Where(p => p.Weight > 0)];
+        : [.. candidates.Select((c, j) => new BranchParent(c.Name, weights[j], forest!.ModelOf(c), c.Sha256)).Where(p => p.Weight > 0)];
 
     // A name belongs to one round; a later expert of the same domain carries its round. The seed model's name is no expert's.
     private string NameOf(TextSource source)
     {
         var name = request.Name ?? source.Name;
-        var taken = name == ForestState.Seed || forest?.Experts.Any(e => e.Name == name && e.Round != round) == true;
+        var taken = name == ForestState.Seed || forest?.Manifest.Experts.Any(e => e.Name == name && e.Round != round) == true;
         return taken ? $"{name}-r{round}" : name;
     }
-
-    private string ModelOf(ExpertEntry expert) =>
-        ContainedPath.Resolve(request.Forest, expert.Path, Path.Combine(request.Forest, ForestManifest.FileName));
 }

@@ -1,23 +1,11 @@
 using System.Text.Json;
 using System.Text.Json.Serialization;
-using Btx.Cli;
-using Btx.Model.Devices;
-using Btx.Model.Forests;
-using Btx.Model.Mixing;
-using Btx.Model.Tensors;
-using Btx.Model.Tokens;
-using Btx.Trainer.Checkpoints;
-using Btx.Trainer.Corpora;
-using Btx.Trainer.Devices;
 using Btx.Trainer.Runs;
-using Btx.Trainer.Shards;
 
 namespace Btx.Trainer.Phases;
 
-/// <summary>
-/// A round of Branch-Train-Merge: branch several experts from one state of the forest, train each in a process of its own, merge
-/// those that finished, and estimate the cached prior of every domain again. Stopped or failed halfway, the same request goes on.
-/// </summary>
+/// <summary>A round of Branch-Train-Merge: branch several experts from one state of the forest, train each in a process of its own, merge
+/// those that finished, and estimate the cached prior of every domain again. Stopped or failed halfway, the same request goes on.</summary>
 internal sealed class RoundRunner(RoundRequest request, ProgressDisplay display)
 {
     /// <summary>How a worker writes <see cref="TrainingProgress"/>, one line each.</summary>
@@ -103,7 +91,7 @@ internal sealed class RoundRunner(RoundRequest request, ProgressDisplay display)
         if (trained.Count == 0) return;
         var manifest = ForestMerge.Open(forest, Path.Combine(directory, trained[0].Name));
         var corpus = CorpusDirectory.Open(request.Corpus);
-        var cache = new TokenShardCache(corpus, TextTokenizer.Load(trained[0].Tokenizer), request.Shards);
+        using var cache = new TokenShardCache(corpus, TextTokenizer.Load(trained[0].Tokenizer), request.Shards);
         foreach (var job in trained)
         {
             var run = Path.Combine(directory, job.Name);
@@ -131,35 +119,27 @@ internal sealed class RoundRunner(RoundRequest request, ProgressDisplay display)
     private ForestManifest WithPriors(ForestManifest manifest, CorpusDirectory corpus, TokenShardCache cache, TrainingOptions options,
         CancellationToken cancellation)
     {
-        ExpertEntry[] ready = manifest.Present(forest, _ => { });
-        var jobs = RoundPlan.All(forest).SelectMany(p => p.Experts).GroupBy(j => j.Name).ToDictionary(g => g.Key, g => g.Last().Sources[0]);
+        var ready = new OpenForest(forest, manifest, manifest.Present(forest, _ => { }));
+        var texts = RoundPlan.Texts(forest);
         var shards = new Dictionary<string, TokenShard>(StringComparer.Ordinal); // by expert, where the corpus has its text
-        try
+        foreach (var expert in ready.Experts)
         {
-            foreach (var expert in ready)
-            {
-                var source = jobs.GetValueOrDefault(expert.Name) ?? TextSource.Of(expert.Domain);
-                if (source.Domains.All(d => corpus.Domains.Any(c => c.Name == d)))
-                    shards[expert.Name] = cache.Open(source, CorpusSplit.Validation, cancellation);
-            }
+            var source = texts.GetValueOrDefault(expert.Name) ?? TextSource.Of(expert.Domain);
+            if (source.Domains.All(d => corpus.Domains.Any(c => c.Name == d)))
+                shards[expert.Name] = cache.Open(source, CorpusSplit.Validation, cancellation);
+        }
 
-            var item = display.Start("cached priors", ready.Length, "experts");
-            var priors = DomainPriors.Estimate([.. ready.Select(e => ContainedPath.Resolve(forest, e.Path, ForestManifest.FileName))],
-                [.. shards.Values.Select(s => new ValidationWindows(s, options.Sequence, CachedPrior.Sequences))],
-                TorchDevice.Open(DeviceSpec.Parse(options.Device), options.Threads), request.Parallel, done => item.Report(done),
-                cancellation);
-            var byExpert = shards.Keys.Zip(priors).ToDictionary(p => p.First,
-                p => ready.Zip(p.Second).ToDictionary(w => w.First.Name, w => w.Second));
-            item.Finish($"cached priors of {shards.Count} domains over {ready.Length} experts");
-            return manifest with
-            {
-                Experts = [.. manifest.Experts.Select(e => byExpert.TryGetValue(e.Name, out var prior) ? e with { Prior = prior } : e)]
-            };
-        }
-        finally
+        var item = display.Start("cached priors", ready.Experts.Length, "experts");
+        var priors = DomainPriors.Estimate(ready.Models,
+            [.. shards.Values.Select(s => new ValidationWindows(s, options.Sequence, CachedPrior.Sequences))],
+            TorchDevice.Open(DeviceSpec.Parse(options.Device), options.Threads), request.Parallel, done => item.Report(done), cancellation);
+        var byExpert = shards.Keys.Zip(priors).ToDictionary(p => p.First,
+            p => ready.Names.Zip(p.Second).ToDictionary(w => w.First, w => w.Second));
+        item.Finish($"cached priors of {shards.Count} domains over {ready.Experts.Length} experts");
+        return manifest with
         {
-            foreach (var shard in shards.Values) shard.Dispose();
-        }
+            Experts = [.. manifest.Experts.Select(e => byExpert.TryGetValue(e.Name, out var prior) ? e with { Prior = prior } : e)]
+        };
     }
 
     // The unfinished round; the last one when it has the domains asked for; else the one after it.

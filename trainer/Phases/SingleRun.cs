@@ -1,11 +1,5 @@
 using System.Globalization;
-using System.Text.Json;
-using System.Text.Json.Nodes;
-using Btx.Cli;
-using Btx.Model.Forests;
-using Btx.Trainer.Checkpoints;
-using Btx.Trainer.Corpora;
-using Btx.Trainer.Shards;
+using Btx.Trainer.Evaluation;
 
 namespace Btx.Trainer.Phases;
 
@@ -19,7 +13,7 @@ internal static class SingleRun
     {
         var opened = CorpusDirectory.Open(corpus);
         TextSource[] sources = [.. opened.Select(domains, CorpusRole.Train).Select(d => TextSource.Of(d.Name))];
-        var cache = new TokenShardCache(opened, TrainingRun.Tokenizer(tokenizer, architecture), shards);
+        using var cache = new TokenShardCache(opened, TrainingRun.Tokenizer(tokenizer, architecture), shards);
         return new()
         {
             Phase = phase,
@@ -29,7 +23,7 @@ internal static class SingleRun
             Tokenizer = Path.GetFullPath(tokenizer),
             Sources = sources,
             Architecture = architecture,
-            Options = settle(sources.Sum(s => cache.Count(s, CorpusSplit.Train, cancellation))),
+            Options = settle(sources.Sum(s => cache.Open(s, CorpusSplit.Train, cancellation).Count)),
         };
     }
 
@@ -74,19 +68,14 @@ internal static class LearningRateSweep
         }
 
         var best = parsed.MinBy(rate => bits[$"{rate:R}"]);
-        AtomicFile.WriteText(Path.Combine(directory, FileName), JsonSerializer.Serialize(
-            new { tokens_per_rate = budget, validation_bits_per_byte = bits, best }, ManifestJson.Options) + "\n");
+        ManifestJson.Save(new { tokens_per_rate = budget, validation_bits_per_byte = bits, best }, Path.Combine(directory, FileName));
         return job with { Options = job.Options with { LearningRate = best } };
     }
 
     /// <summary>The rate that the sweep of an earlier run chose.</summary>
     /// <exception cref="BtxException">The directory has no sweep.</exception>
-    public static double Best(string directory)
-    {
-        var path = Path.Combine(directory, FileName);
-        if (!File.Exists(path)) throw new BtxException($"--lr-of {directory}: there is no {FileName}; name a run with --lr-sweep");
-        return JsonNode.Parse(File.ReadAllText(path))!["best"]!.GetValue<double>();
-    }
+    public static double Best(string directory) => RecordFile.Read(Path.Combine(directory, FileName)).Number("best")
+        ?? throw new BtxException($"--lr-of {directory}: there is no {FileName}; name a run with --lr-sweep");
 
     private static double Rate(string text) =>
         double.TryParse(text, NumberStyles.Float, CultureInfo.InvariantCulture, out var rate) && rate > 0 ? rate

@@ -1,12 +1,9 @@
 using System.Globalization;
-using Btx.Cli;
 
 namespace Btx.Trainer.Phases;
 
-/// <summary>
-/// How often a run goes over its text. Repeated text teaches less each time, and a small model of a small text learns it by heart.
-/// </summary>
-/// <param name="Text">Training tokens by source.</param>
+/// <summary>How often a run goes over its text. Repeated text teaches less each time, and a small model of a small text learns it by
+/// heart.</summary>
 /// <param name="Weights">Share of the windows by source; null: each the same.</param>
 public sealed record TextPasses(IReadOnlyList<(string Name, long Tokens)> Text, IReadOnlyList<double>? Weights)
 {

@@ -1,7 +1,3 @@
-using Btx.Model.Tokens;
-using Btx.Trainer.Corpora;
-using Btx.Trainer.Shards;
-
 namespace Btx.Trainer.Phases;
 
 /// <summary>One run: initial weights, text, options. A value that a process can be handed as JSON.</summary>
@@ -61,8 +57,6 @@ public sealed record RunSettings
 }
 
 /// <summary>Where a run stands.</summary>
-/// <param name="Tokens">Tokens trained on so far.</param>
-/// <param name="TotalTokens">Of the whole run.</param>
 /// <param name="Resumed">Tokens done by earlier processes.</param>
 /// <param name="Loss">Running mean, nats per token; NaN before the first step.</param>
 /// <param name="BitsPerByte">Mean over the validation sources; null before the first validation.</param>

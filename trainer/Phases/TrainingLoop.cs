@@ -1,15 +1,12 @@
 using System.Diagnostics;
-using Btx.Trainer.Checkpoints;
-using Btx.Trainer.Networks;
 using Btx.Trainer.Optimisation;
-using Btx.Trainer.Shards;
 using TorchSharp;
 
 namespace Btx.Trainer.Phases;
 
 /// <summary>The steps of a run: draw, forward, backward, clip, update; now and then log, validate and save.</summary>
 internal sealed class TrainingLoop(
-    LlamaModel model, AdamW optimizer, WindowSampler sampler, TrainingOptions options, RunSettings settings, LossCurve curve,
+    LlamaModel model, AdamW optimizer, WindowSampler sampler, TrainingOptions options, RunSettings settings, CsvCurve<LossPoint> curve,
     ResumeState start, MoeTuner? moe, Action<TrainingProgress>? report)
 {
     private const double ReportSeconds = 0.2;
@@ -36,8 +33,8 @@ internal sealed class TrainingLoop(
     public required TextPasses Passes { get; init; }
 
     /// <summary>Mean of the last rows of the curve, a twentieth of the run.</summary>
-    public double? MeanLoss => curve.Points.Count == 0 ? null
-        : Math.Round(curve.Points.TakeLast(Math.Max(1, LossCurve.Rows / 20)).Average(p => p.Loss), 5);
+    public double? MeanLoss => curve.Rows.Count == 0 ? null
+        : Math.Round(curve.Rows.TakeLast(Math.Max(1, LossCurve.Rows / 20)).Average(p => p.Loss), 5);
 
     /// <exception cref="BtxException">The loss or the gradient is not finite.</exception>
     public ResumeState Run(CancellationToken cancellation)
@@ -86,7 +83,7 @@ internal sealed class TrainingLoop(
     public void Finish(double? bitsPerByte, bool last)
     {
         bits = bitsPerByte ?? bits;
-        if (last && curve.Points.Count > 0) curve.Points[^1] = curve.Points[^1] with { BitsPerByte = bitsPerByte };
+        if (last && curve.Rows.Count > 0) curve.Rows[^1] = curve.Rows[^1] with { BitsPerByte = bitsPerByte };
         Report();
     }
 
@@ -136,7 +133,7 @@ internal sealed class TrainingLoop(
 
     private void Log(double rate, double? bitsPerByte)
     {
-        curve.Points.Add(new(step, step * options.TokensPerStep, lossSum / lossCount, rate, start.Seconds + clock.Elapsed.TotalSeconds,
+        curve.Rows.Add(new(step, step * options.TokensPerStep, lossSum / lossCount, rate, start.Seconds + clock.Elapsed.TotalSeconds,
             bitsPerByte, moe?.Balance is null ? null : balanceSum / lossCount));
         (lossSum, balanceSum, lossCount) = (0, 0, 0);
     }

@@ -1,26 +1,14 @@
-using Btx.Model.Devices;
-using Btx.Model.Moe;
-using Btx.Model.Tensors;
-using Btx.Model.Tokens;
-using Btx.Trainer.Checkpoints;
-using Btx.Trainer.Corpora;
-using Btx.Trainer.Devices;
 using Btx.Trainer.Evaluation;
 using Btx.Trainer.Moe;
-using Btx.Trainer.Networks;
 using Btx.Trainer.Optimisation;
 using Btx.Trainer.RoutingStatistics;
-using Btx.Trainer.Shards;
 using TorchSharp;
 
 namespace Btx.Trainer.Phases;
 
-/// <summary>
-/// One run in one directory, which becomes a Hugging Face model directory when it ends; beside the model lie <c>run.json</c>,
-/// <c>loss.csv</c> and <c>loss.svg</c>. Killed at any moment, the same job in the same directory goes on from the last resume
-/// point and ends with the same weights, bit for bit.
-/// </summary>
-/// <param name="report">Receives the progress.</param>
+/// <summary>One run in one directory, which becomes a Hugging Face model directory when it ends; beside the model lie <c>run.json</c>,
+/// <c>loss.csv</c> and <c>loss.svg</c>. Killed at any moment, the same job in the same directory goes on from the last resume point and
+/// ends with the same weights, bit for bit.</summary>
 /// <param name="warn">Receives what the user should know before the end, as lines.</param>
 public sealed class TrainingRun(TrainingJob job, string directory, RunSettings settings, Action<TrainingProgress>? report = null,
     Action<string>? warn = null)
@@ -46,7 +34,7 @@ public sealed class TrainingRun(TrainingJob job, string directory, RunSettings s
             throw new BtxException($"{directory} already holds a model that no run here made; choose another directory");
 
         var tokenizer = Tokenizer(job.Tokenizer, job.Architecture);
-        var cache = new TokenShardCache(CorpusDirectory.Open(job.Corpus), tokenizer, job.Shards);
+        using var cache = new TokenShardCache(CorpusDirectory.Open(job.Corpus), tokenizer, job.Shards);
         var record = new RunRecord
         {
             Phase = job.Phase,
@@ -56,7 +44,6 @@ public sealed class TrainingRun(TrainingJob job, string directory, RunSettings s
             Parents = job.Parents,
             Parameters = job.Architecture.ParameterCount,
             Weights = job.Weights is { } weights ? job.Sources.Zip(weights).ToDictionary(w => w.First.Name, w => w.Second) : null,
-            LearningRateSweep = earlier?.LearningRateSweep,
         };
         if (earlier is not null)
         {
@@ -66,7 +53,7 @@ public sealed class TrainingRun(TrainingJob job, string directory, RunSettings s
 
         // What cannot begin leaves no record: it would bind the next try to options that never ran.
         var device = TorchDevice.Open(DeviceSpec.Parse(job.Options.Device), job.Options.Threads);
-        using var shards = new ShardSet(job, cache, tokenizer, cancellation);
+        var shards = new ShardSet(job, cache, tokenizer, cancellation);
         record.Save(directory);
         return (Train(record, resume, shards, cache, device, cancellation), true);
     }
@@ -91,7 +78,7 @@ public sealed class TrainingRun(TrainingJob job, string directory, RunSettings s
         foreach (var (name, parameter) in model.NamedParameters)
             parameter.requires_grad_((!options.FreezeShared || MoeWeights.IsFeedForward(name)) && job.Moe?.Learns(name) != false);
         using var optimizer = new AdamW(model.Parameters, options.Optimizer, options.LearningRate);
-        var (sampler, curve, passes) = (shards.Sampler(), new LossCurve(directory), shards.Passes);
+        var (sampler, curve, passes) = (shards.Sampler(), LossCurve.Of(directory), shards.Passes);
         foreach (var line in passes.Lines(options, job.Architecture.MaxPositionEmbeddings)) warn?.Invoke(line);
         var watch = new ValidationWatch(options.Patience ?? 0, options.TokensPerStep, warn);
         var hash = record.OptionsHash();
@@ -119,7 +106,7 @@ public sealed class TrainingRun(TrainingJob job, string directory, RunSettings s
             Validate = windows => shards.Validate(model, windows, cancellation),
             Save = at =>
             {
-                curve.SaveCsv();
+                curve.Save();
                 moe?.SaveCsv();
                 resume.Save(at, model, optimizer);
             },
@@ -138,8 +125,8 @@ public sealed class TrainingRun(TrainingJob job, string directory, RunSettings s
         TokenizerFiles.Copy(job.Tokenizer, directory);
         LlamaCheckpoint.Save(model, directory);
         loop.Finish(validation.Count > 0 ? validation.Values.Average() : null, last: steps == state.Step);
-        curve.SaveCsv();
-        curve.SavePicture(job.Name);
+        curve.Save();
+        LossCurve.SavePicture(curve.Rows, directory, job.Name);
         moe?.Finish(job, cache, steps);
         record = record with
         {
@@ -168,7 +155,7 @@ public sealed class TrainingRun(TrainingJob job, string directory, RunSettings s
                 + "start over with --fresh");
         BranchParent[] used = [.. job.Parents.Where(p => p.Weight > 0)];
         return used.Length == 1 ? LlamaCheckpoint.Load(used[0].Model, device, config: job.Architecture)
-            : AveragedModel.Build([.. used.Select(p => p.Model)], [.. used.Select(p => p.Weight)], device, job.Architecture);
+            : ModelAverage.Load([.. used.Select(p => p.Model)], [.. used.Select(p => p.Weight)], device, job.Architecture);
     }
 
     private void Forget(ResumeStore resume)

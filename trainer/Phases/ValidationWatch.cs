@@ -1,12 +1,9 @@
 using System.Globalization;
-using Btx.Cli;
 
 namespace Btx.Trainer.Phases;
 
-/// <summary>
-/// Follows a run's validation: remarks when it rises, and, with patience, has the best weights kept and the run stopped. All that it
-/// knows is in <see cref="Best"/>, so a run that is resumed decides as one that was never interrupted.
-/// </summary>
+/// <summary>Follows a run's validation: remarks when it rises, and, with patience, has the best weights kept and the run stopped. All that
+/// it knows is in <see cref="Best"/>, so a run that is resumed decides as one that was never interrupted.</summary>
 /// <param name="patience">Validations in a row without a new best after which the run stops; 0: it only watches.</param>
 internal sealed class ValidationWatch(int patience, long tokensPerStep, Action<string>? warn)
 {
@@ -26,9 +23,8 @@ internal sealed class ValidationWatch(int patience, long tokensPerStep, Action<s
 
     public bool Exhausted => Decides && Best?.Since >= patience;
 
-    /// <summary>
-    /// Steps between validations where they decide: half a pass, at least a quarter of the run's, and no more than an eighth of the work.
-    /// </summary>
+    /// <summary>Steps between validations where they decide: half a pass, at least a quarter of the run's, and no more than an eighth of
+    /// the work.</summary>
     public static long Interval(TrainingOptions options, long textTokens, long validationTokens) =>
         Math.Max(1, Math.Min(options.Steps / 4, Math.Max(textTokens / 2, 8 * validationTokens) / options.TokensPerStep));
 
@@ -63,18 +59,9 @@ internal sealed class ValidationWatch(int patience, long tokensPerStep, Action<s
     private static string Bits(double value) => value.ToString("F3", CultureInfo.InvariantCulture);
 }
 
-/// <summary>The lowest validation of a run so far.</summary>
-/// <param name="Step">Finished steps when it was measured.</param>
-/// <param name="BitsPerByte">Mean over the text sources.</param>
-/// <param name="Since">Validations since that were no lower.</param>
+/// <summary>The lowest validation of a run so far, the steps then finished, and how many validations since were no lower.</summary>
 public sealed record BestValidation(long Step, double BitsPerByte, int Since);
 
-/// <summary>
-/// How a run ended whose end validation decided: what it was given, how far it went, and what the weights that were kept had been trained
-/// on.
-/// </summary>
-/// <param name="Budget">Tokens that it was given.</param>
-/// <param name="Stopped">Tokens after which it ended.</param>
-/// <param name="Kept">Tokens behind its weights.</param>
-/// <param name="BitsPerByte">Of the weights that were kept, on the windows that decided.</param>
+/// <summary>How a run ended whose end validation decided: what it was given, how far it went, and what the weights that were kept had been
+/// trained on.</summary>
 public sealed record EarlyStop(long Budget, long Stopped, long Kept, double BitsPerByte);

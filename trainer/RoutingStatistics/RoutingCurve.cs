@@ -1,54 +1,20 @@
-using System.Globalization;
-using System.Text;
-
 namespace Btx.Trainer.RoutingStatistics;
 
 /// <summary>The routing of a fine-tune over its steps: <c>routing.csv</c>, every layer and expert at each statistic.</summary>
-public sealed class RoutingCurve(string directory, IReadOnlyList<string> experts)
+public static class RoutingCurve
 {
     public const string CsvFile = "routing.csv";
 
     /// <summary>About so many statistics in a whole run.</summary>
     public const int Statistics = 20;
 
-    private const string Header = "step,tokens,layer,expert,name,top1_share,gate_share,layer_entropy_bits\n";
-    private readonly List<RoutingRow> rows = [];
-
-    public IReadOnlyList<RoutingRow> Rows => rows;
-
-    public void Add(IEnumerable<RoutingRow> statistic) => rows.AddRange(statistic);
-
-    /// <summary>Reads the rows up to <paramref name="step"/>; later ones belong to steps that are done again.</summary>
-    public void Load(long step)
-    {
-        rows.Clear();
-        var path = Path.Combine(directory, CsvFile);
-        if (!File.Exists(path)) return;
-        foreach (var line in File.ReadLines(path).Skip(1))
-        {
-            if (Parse(line.Split(',')) is not { } row)
-                throw new BtxException($"{path}: \"{BtxException.OneLine(line)}\" is not a row of routing statistics; delete the file");
-            if (row.Step <= step) rows.Add(row);
-        }
-    }
-
-    public void SaveCsv()
-    {
-        var text = new StringBuilder(Header);
-        foreach (var r in rows)
-            text.Append(CultureInfo.InvariantCulture,
-                $"{r.Step},{r.Tokens},{r.Layer},{r.Expert},{experts[r.Expert]},{r.TopShare:F6},{r.GateShare:F6},{r.Entropy:F6}\n");
-        AtomicFile.WriteText(Path.Combine(directory, CsvFile), text.ToString());
-    }
-
-    private RoutingRow? Parse(string[] cells)
-    {
-        static bool Number(string cell, out double value) => double.TryParse(cell, CultureInfo.InvariantCulture, out value);
-        return cells.Length == 8 && long.TryParse(cells[0], out var step) && long.TryParse(cells[1], out var tokens)
-            && int.TryParse(cells[2], out var layer) && int.TryParse(cells[3], out var expert) && expert >= 0 && expert < experts.Count
-            && Number(cells[5], out var top) && Number(cells[6], out var gate) && Number(cells[7], out var entropy)
-            ? new(step, tokens, layer, expert, top, gate, entropy) : null;
-    }
+    public static CsvCurve<RoutingRow> Of(string directory, IReadOnlyList<string> experts) => new(Path.Combine(directory, CsvFile),
+        "step,tokens,layer,expert,name,top1_share,gate_share,layer_entropy_bits",
+        r => $"{r.Step},{r.Tokens},{r.Layer},{r.Expert},{experts[r.Expert]},{r.TopShare:F6},{r.GateShare:F6},{r.Entropy:F6}",
+        cells => cells is [>= 0 and var step, >= 0 and var tokens, >= 0 and var layer, >= 0 and var expert, _, >= 0 and var top,
+            >= 0 and var gate, >= 0 and var entropy] && expert < experts.Count
+            ? new((long)step, (long)tokens, (int)layer, (int)expert, top, gate, entropy) : null,
+        r => r.Step);
 }
 
 /// <summary>One row of <c>routing.csv</c>: an expert of one layer over the training tokens since the statistic before.</summary>

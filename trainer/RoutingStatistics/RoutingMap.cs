@@ -1,7 +1,4 @@
-using System.Text.Json;
 using Btx.Cli.Charts;
-using Btx.Model.Forests;
-using Btx.Trainer.Networks;
 
 namespace Btx.Trainer.RoutingStatistics;
 
@@ -11,15 +8,13 @@ public sealed class RoutingMap(IReadOnlyList<string> experts, int layers)
     public const string JsonFile = "routing.json";
     public const string PictureFile = "routing.svg";
 
-    private readonly List<(string Domain, RoutingTally Tally)> domains = [];
+    private readonly OrderedDictionary<string, RoutingTally> domains = [];
 
     /// <summary>The sums of a domain, to add to.</summary>
     public RoutingTally Of(string domain)
     {
-        var found = domains.FindIndex(d => d.Domain == domain);
-        if (found >= 0) return domains[found].Tally;
-        domains.Add((domain, new RoutingTally(layers, experts.Count)));
-        return domains[^1].Tally;
+        if (!domains.TryGetValue(domain, out var tally)) domains.Add(domain, tally = new RoutingTally(layers, experts.Count));
+        return tally;
     }
 
     /// <summary>Writes both files, each whole; nothing where no text was routed.</summary>
@@ -27,32 +22,30 @@ public sealed class RoutingMap(IReadOnlyList<string> experts, int layers)
     {
         if (domains.Count == 0) return;
         double[] Each(Func<int, double> value) => [.. Enumerable.Range(0, experts.Count).Select(e => Math.Round(value(e), 6))];
-        var json = new
+        ManifestJson.Save(new
         {
             ExpertsPerToken = expertsPerToken,
             Experts = experts,
             Domains = domains.Select(d => new
             {
-                Name = d.Domain,
-                Tokens = d.Tally.Tokens(0),
+                Name = d.Key,
+                Tokens = d.Value.Tokens(0),
                 Layers = Enumerable.Range(0, layers).Select(l => new
                 {
-                    GateShare = Each(e => d.Tally.GateShare(l, e)),
-                    Top1Share = Each(e => d.Tally.TopShare(l, e)),
-                    EntropyBits = Math.Round(d.Tally.Entropy(l), 6),
+                    GateShare = Each(e => d.Value.GateShare(l, e)),
+                    Top1Share = Each(e => d.Value.TopShare(l, e)),
+                    EntropyBits = Math.Round(d.Value.Entropy(l), 6),
                 }),
             }),
             Alarms = alarms,
-        };
-        AtomicFile.WriteText(Path.Combine(directory, JsonFile), JsonSerializer.Serialize(json, ManifestJson.Options) + "\n");
+        }, Path.Combine(directory, JsonFile));
 
         // A panel for each layer and one for their mean: domains down, experts across.
         var panels = Enumerable.Range(0, layers).Select(l => ($"layer {l}", Panel((tally, e) => tally.GateShare(l, e))));
         if (layers > 1)
             panels = panels.Prepend(("mean of the layers",
                 Panel((tally, e) => Enumerable.Range(0, layers).Average(l => tally.GateShare(l, e)))));
-        string[] rows = [.. domains.Select(d => d.Domain)];
-        var map = new HeatMap("routing", $"Routing of {name}, k = {expertsPerToken}", rows, experts, [.. panels])
+        var map = new HeatMap("routing", $"Routing of {name}, k = {expertsPerToken}", [.. domains.Keys], experts, [.. panels])
         {
             Caption = "expert's share of the gates on the domain's validation text, per cent; rows add up to 100, largest of each in bold",
             Format = "F0",
@@ -65,7 +58,7 @@ public sealed class RoutingMap(IReadOnlyList<string> experts, int layers)
     {
         var values = new double[domains.Count, experts.Count];
         for (var d = 0; d < domains.Count; d++)
-            for (var e = 0; e < experts.Count; e++) values[d, e] = 100 * share(domains[d].Tally, e);
+            for (var e = 0; e < experts.Count; e++) values[d, e] = 100 * share(domains.GetAt(d).Value, e);
 
         return values;
     }
@@ -92,13 +85,21 @@ public sealed class RoutingTally(int layers, int experts)
     public void Add(int layer, TokenRouting routing)
     {
         var row = Row(layer);
-        var (top, mass) = (routing.TopShare(), routing.GateMass());
+        var mass = new double[experts];
         row[0] += routing.Tokens;
-        for (var e = 0; e < experts; e++)
+        for (var first = 0; first < routing.Chosen.Length; first += routing.PerToken)
         {
-            row[1 + e] += top[e] * routing.Tokens;
-            row[1 + experts + e] += mass[e];
+            var best = first;
+            for (var pair = first; pair < first + routing.PerToken; pair++)
+            {
+                mass[routing.Chosen[pair]] += routing.Weights[pair];
+                if (routing.Weights[pair] > routing.Weights[best]) best = pair;
+            }
+
+            row[1 + (int)routing.Chosen[best]]++;
         }
+
+        for (var e = 0; e < experts; e++) row[1 + experts + e] += mass[e];
     }
 
     public void Clear() => Array.Clear(sums);

@@ -1,12 +1,10 @@
-using System.Diagnostics;
 using System.Runtime.InteropServices;
+using CliWrap;
 
 namespace Btx.Trainer.Runs;
 
-/// <summary>
-/// Runs commands as processes of this machine, each in a session of its own: it hears of Ctrl-C from here alone, by SIGTERM, as does
-/// everything that it started. A process outlives this one if this one is killed.
-/// </summary>
+/// <summary>Runs commands as processes of this machine, each in a session of its own: it hears of Ctrl-C from here alone, by SIGTERM, as
+/// does everything that it started. A process outlives this one if this one is killed.</summary>
 internal sealed partial class LocalStageRunner : IStageRunner
 {
     /// <summary>Environment variable with the path of the launcher, for verbs of other programs.</summary>
@@ -22,9 +20,8 @@ internal sealed partial class LocalStageRunner : IStageRunner
         if (stage.Log is not null) Directory.CreateDirectory(Path.GetDirectoryName(Path.GetFullPath(stage.Log))!);
         await using var log = stage.Log is null ? null : new StreamWriter(stage.Log) { AutoFlush = true };
         var (gate, lastError) = (new Lock(), "");
-        void Take(string? line, bool isError)
+        void Take(string line, bool isError)
         {
-            if (line is null) return;
             lock (gate)
             {
                 log?.WriteLine(line);
@@ -33,32 +30,20 @@ internal sealed partial class LocalStageRunner : IStageRunner
             }
         }
 
-        using var process = new Process
-        {
-            StartInfo = new ProcessStartInfo("setsid", Resolve(stage.Command))
-            {
-                RedirectStandardInput = true,
-                RedirectStandardOutput = true,
-                RedirectStandardError = true,
-            }
-        };
-        process.OutputDataReceived += (_, e) => Take(e.Data, false);
-        process.ErrorDataReceived += (_, e) => Take(e.Data, true);
-        process.Start();
-        process.StandardInput.Close();
-        process.BeginOutputReadLine();
-        process.BeginErrorReadLine();
+        using var running = new Command("setsid").WithArguments(Resolve(stage.Command)).WithValidation(CommandResultValidation.None)
+            .WithStandardOutputPipe(PipeTarget.ToDelegate(line => Take(line, false)))
+            .WithStandardErrorPipe(PipeTarget.ToDelegate(line => Take(line, true))).ExecuteAsync(CancellationToken.None);
         using var ended = new CancellationTokenSource();
         using var stop = cancellation.Register(async () =>
         {
-            Signal(process.Id, SigTerm);
+            Signal(running.ProcessId, SigTerm);
             await Task.Delay(Patience, ended.Token).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
-            if (!ended.IsCancellationRequested) Signal(process.Id, SigKill);
+            if (!ended.IsCancellationRequested) Signal(running.ProcessId, SigKill);
         });
-        await process.WaitForExitAsync(CancellationToken.None).ConfigureAwait(false);
+        var result = await running.ConfigureAwait(false);
         await ended.CancelAsync().ConfigureAwait(false);
         lastError = lastError.StartsWith("error: ", StringComparison.Ordinal) ? lastError["error: ".Length..] : lastError;
-        return process.ExitCode switch
+        return result.ExitCode switch
         {
             0 => null,
             > 128 and var code when lastError.Length == 0 => $"its process was ended by signal {code - 128}",

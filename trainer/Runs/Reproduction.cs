@@ -1,11 +1,7 @@
-using Btx.Trainer.Networks;
-
 namespace Btx.Trainer.Runs;
 
-/// <summary>
-/// The papers' comparisons on real text: a seed, a forest, BTX and every baseline, for each random seed. Compute is 6 × active parameters
-/// × tokens: the dense model, the continued seed, sparse upcycling and the fine-tuned average each get as much as BTX.
-/// </summary>
+/// <summary>The papers' comparisons on real text: a seed, a forest, BTX and every baseline, for each random seed. Compute is 6 × active
+/// parameters × tokens: the dense model, the continued seed, sparse upcycling and the fine-tuned average each get as much as BTX.</summary>
 internal sealed record Reproduction
 {
     private const int Vocabulary = 2048, Batch = 2;
@@ -13,15 +9,16 @@ internal sealed record Reproduction
     /// <summary>Rows that can be left out.</summary>
     public static readonly string[] Optional = ["dense", "continued", "upcycled-tune", "mix-random"];
 
-    public required string Directory { get; init; }
-    public required string Corpus { get; init; }
-    public required IReadOnlyList<string> Domains { get; init; }
-    public required string Preset { get; init; }
+    public string Directory { get => field ?? $"reproduction/{Preset}-{Domains.Count}"; init; }
+    public string Corpus { get; init; } = "";
+    public IReadOnlyList<string> Domains { get; init; } = [];
+    public string Preset { get; init; } = "demo";
 
     /// <summary>Learning rate of the seed.</summary>
     public string Rate => Preset == "tiny" ? "2e-3" : "4e-3";
 
-    public required string Sweep { get; init; } // rates that the dense model chooses from
+    /// <summary>Rates that the dense model chooses from.</summary>
+    public string Sweep { get => field ?? (Preset == "tiny" ? "2e-3,4e-3,8e-3" : "4e-3,8e-3,16e-3"); init; }
     public string? UpcycleRate { get; init; } // of sparse upcycling and of the continued seed
     public string? TuneRate { get; init; } // of every fine-tuning; null: half the preset's
     public string? SharedRate { get; init; } // of experts that share all but their feed-forwards; null: twice the seed's
@@ -32,7 +29,7 @@ internal sealed record Reproduction
     public bool Ablations { get; init; }
     public long SeedTokens { get; init; } = 600_000;
     public long ExpertTokens { get; init; } = 150_000;
-    public long TuneTokens { get; init; }
+    public long TuneTokens { get => field > 0 ? field : 62_500 * Domains.Count; init; }
     public long TestTokens { get; init; } = 100_000;
 
     /// <summary>Evaluations that the tables are made of, with the prefix of their rows.</summary>

@@ -33,11 +33,9 @@ public sealed record Stage(string Name, IReadOnlyList<string> Command, Lane Lane
             : [string.Format(CultureInfo.InvariantCulture, word, command.GetArguments())])];
 }
 
-/// <summary>
-/// Stages in the order of their priority, each behind those that it comes after. A value: it can be printed, run here, or given to a
-/// cluster's scheduler. A stage is finished when the mark beside its log bears its key and its outputs are there; the key covers its
-/// command and those of all stages before it, so a changed command runs again with all that follows from it.
-/// </summary>
+/// <summary>Stages in the order of their priority, each behind those that it comes after. A value: it can be printed, run here, or given to
+/// a cluster's scheduler. A stage is finished when the mark beside its log bears its key and its outputs are there; the key covers its
+/// command and those of all stages before it, so a changed command runs again with all that follows from it.</summary>
 public sealed class RunGraph
 {
     private readonly Dictionary<string, string> keys = new(StringComparer.Ordinal);

@@ -1,6 +1,3 @@
-using Btx.Cli;
-using Btx.Trainer.Checkpoints;
-
 namespace Btx.Trainer.Runs;
 
 /// <summary>Runs a graph for whoever looks at a terminal: a line for each stage, and what the stages under way said last.</summary>
@@ -12,7 +9,6 @@ internal static class TerminalRun
     public static string DirectoryOf(string path) => !File.Exists(path) ? Path.GetFullPath(path)
         : throw new BtxException($"--dir {path}: is a file; name a directory");
 
-    /// <param name="name">Of the whole, as <c>reproduce</c>.</param>
     /// <param name="directory">Held for this process alone.</param>
     /// <exception cref="BtxException">A stage failed; its name and its log are named.</exception>
     public static async Task<IReadOnlyDictionary<string, StageResult>> ExecuteAsync(string name, string directory, RunGraph graph,

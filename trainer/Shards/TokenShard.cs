@@ -98,10 +98,18 @@ public sealed class ValidationWindows
 
     public string Name => shard.Name;
 
-    /// <summary>Copies T + 1 tokens of window <paramref name="index"/>.</summary>
-    public void CopyTo(int index, Span<long> window)
+    /// <summary>The T + 1 tokens of a window.</summary>
+    public long[] this[int index]
     {
-        ArgumentOutOfRangeException.ThrowIfGreaterThanOrEqual(index, Count);
-        shard.CopyTo(index * available / Count * Context, window[..(Context + 1)]);
+        get
+        {
+            ArgumentOutOfRangeException.ThrowIfGreaterThanOrEqual(index, Count);
+            var window = new long[Context + 1];
+            shard.CopyTo(index * available / Count * Context, window);
+            return window;
+        }
     }
+
+    /// <summary>The tokens of every window.</summary>
+    public int[][] Tokens => [.. Enumerable.Range(0, Count).Select(i => Array.ConvertAll(this[i], id => (int)id))];
 }

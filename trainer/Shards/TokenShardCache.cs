@@ -1,16 +1,16 @@
 using System.Runtime.InteropServices;
 using System.Security.Cryptography;
 using System.Text;
-using Btx.Model.Tokens;
-using Btx.Trainer.Corpora;
 
 namespace Btx.Trainer.Shards;
 
 /// <summary>Token shards of one corpus under one tokenizer, each made once and kept as <c>NAME-SPLIT-KEY.tokens</c>. The key names text and
-/// tokenizer, so a stale shard is never read; files appear whole, so several processes may share the directory.</summary>
-public sealed class TokenShardCache(CorpusDirectory corpus, TextTokenizer tokenizer, string? directory = null)
+/// tokenizer, so a stale shard is never read; files appear whole, so several processes may share the directory. Owns the shards that it
+/// opens. Not thread-safe.</summary>
+public sealed class TokenShardCache(CorpusDirectory corpus, TextTokenizer tokenizer, string? directory = null) : IDisposable
 {
     private const int BatchDocuments = 64;
+    private readonly List<TokenShard> opened = [];
 
     /// <summary>Where the shards lie: by default <c>.shards</c> in the corpus directory.</summary>
     public string DirectoryPath { get; } = Path.GetFullPath(directory ?? Path.Combine(corpus.DirectoryPath, ".shards"));
@@ -23,23 +23,20 @@ public sealed class TokenShardCache(CorpusDirectory corpus, TextTokenizer tokeni
         var path = Path.Combine(DirectoryPath, $"{source.Name}-{split.ToString().ToLowerInvariant()}-{key[..16]}.tokens");
         try
         {
-            if (File.Exists(path)) return new TokenShard(source.Name, key, path);
+            if (!File.Exists(path)) AtomicFile.Write(path, stream => Write(source, split, stream, cancellation));
+            opened.Add(new TokenShard(source.Name, key, path));
         }
         catch (InvalidDataException)
         {
-            File.Delete(path); // a damaged cache file is made again
+            // a damaged cache file is made again
+            AtomicFile.Write(path, stream => Write(source, split, stream, cancellation));
+            opened.Add(new TokenShard(source.Name, key, path));
         }
 
-        AtomicFile.Write(path, stream => Write(source, split, stream, cancellation));
-        return new TokenShard(source.Name, key, path);
+        return opened[^1];
     }
 
-    /// <summary>Tokens of a source, tokenising the text first if need be.</summary>
-    public long Count(TextSource source, CorpusSplit split, CancellationToken cancellation)
-    {
-        using var shard = Open(source, split, cancellation);
-        return shard.Count;
-    }
+    public void Dispose() => opened.ForEach(shard => shard.Dispose());
 
     /// <summary>SHA-256 (hex) of what the tokens depend on.</summary>
     public string Key(TextSource source, CorpusSplit split)
@@ -98,7 +95,6 @@ public sealed record TextSource(string Name, IReadOnlyList<string> Domains, Text
 
 /// <summary>One of <paramref name="Count"/> disjoint random parts of a corpus: a document belongs to exactly one, chosen by a hash of its
 /// id (Branch-Train-Merge's random-split control).</summary>
-/// <param name="Seed">Another seed splits otherwise.</param>
 public sealed record TextPart(int Index, int Count, long Seed)
 {
     /// <summary>Whether this part holds the document.</summary>

@@ -1,10 +1,6 @@
 using System.CommandLine;
 using System.Diagnostics;
 using System.Text.Json;
-using Btx.Cli;
-using Btx.Model.Devices;
-using Btx.Trainer.Devices;
-using Btx.Trainer.Networks;
 using Btx.Trainer.Optimisation;
 using TorchSharp;
 using static TorchSharp.torch;
@@ -106,27 +102,26 @@ internal static class BenchTrainVerb
             return model;
         }
 
-        using LlamaModel sparse = Mixture(false), dense = Mixture(true);
-        using var sparseOptimizer = new AdamW(sparse.Parameters, new(), LearningRate);
-        using var denseOptimizer = new AdamW(dense.Parameters, new(), LearningRate);
-        double[] sparseTimes = new double[pairs], denseTimes = new double[pairs];
-        double apart = 0, last = 0;
+        LlamaModel[] models = [Mixture(dense: false), Mixture(dense: true)];
+        AdamW[] optimizers = [.. models.Select(m => new AdamW(m.Parameters, new(), LearningRate))];
+        List<double>[] times = [[], []];
+        var (apart, losses) = (0.0, new double[2]);
         for (var step = 0; step < warmUp + pairs; step++)
         {
-            (double Milliseconds, double Loss) ofSparse = default, ofDense = default;
-            if (step % 2 == 0) ofSparse = Time(sparse, sparseOptimizer, step, batch, config.MaxPositionEmbeddings);
-            ofDense = Time(dense, denseOptimizer, step, batch, config.MaxPositionEmbeddings);
-            if (step % 2 == 1) ofSparse = Time(sparse, sparseOptimizer, step, batch, config.MaxPositionEmbeddings);
-            apart = Math.Max(apart, Math.Abs(ofSparse.Loss - ofDense.Loss));
-            last = ofSparse.Loss;
-            if (step >= warmUp) (sparseTimes[step - warmUp], denseTimes[step - warmUp]) = (ofSparse.Milliseconds, ofDense.Milliseconds);
+            foreach (var i in step % 2 == 0 ? (int[])[0, 1] : [1, 0])
+            {
+                (var milliseconds, losses[i]) = Time(models[i], optimizers[i], step, batch, config.MaxPositionEmbeddings);
+                if (step >= warmUp) times[i].Add(milliseconds);
+            }
+
+            apart = Math.Max(apart, Math.Abs(losses[0] - losses[1]));
         }
 
-        double[] ratios = [.. sparseTimes.Zip(denseTimes, (s, d) => s / d).Order()];
+        double[] ratios = [.. times[0].Zip(times[1], (s, d) => s / d).Order()];
         return JsonSerializer.Serialize(new
         {
-            sparse_ms = Math.Round(Median(sparseTimes), 2),
-            dense_all_ms = Math.Round(Median(denseTimes), 2),
+            sparse_ms = Math.Round(Median(times[0]), 2),
+            dense_all_ms = Math.Round(Median(times[1]), 2),
             ratio = Math.Round(Median(ratios), 3),
             ratio_range = new[] { Math.Round(ratios[0], 3), Math.Round(ratios[^1], 3) },
             pairs,
@@ -135,9 +130,9 @@ internal static class BenchTrainVerb
             tokens_per_step = batch * config.MaxPositionEmbeddings,
             parameters = config.ParameterCount,
             threads = get_num_threads(),
-            smallest_share = Math.Round(sparse.Moe.Min(m =>
+            smallest_share = Math.Round(models[0].Moe.Min(m =>
                 m.Routing!.TokensPerExpert().Min() / (double)(m.Routing.Tokens * m.Routing.PerToken)), 3),
-            last_loss = Math.Round(last, 4),
+            last_loss = Math.Round(losses[0], 4),
             losses_differ_by_at_most = apart,
         });
     }
@@ -166,7 +161,7 @@ internal static class BenchTrainVerb
         if (model.Device.type == DeviceType.CUDA) cuda.synchronize(model.Device);
     }
 
-    private static double Median(double[] values)
+    private static double Median(IEnumerable<double> values)
     {
         double[] sorted = [.. values.Order()];
         return (sorted[(sorted.Length - 1) / 2] + sorted[sorted.Length / 2]) / 2;

@@ -1,7 +1,5 @@
 using System.CommandLine;
 using System.Text.Json;
-using Btx.Cli;
-using Btx.Trainer.Corpora;
 using Btx.Trainer.Corpora.Packages;
 using Btx.Trainer.Corpora.Recipes;
 

@@ -1,5 +1,4 @@
 using System.CommandLine;
-using Btx.Cli;
 using Btx.Trainer.Runs;
 
 namespace Btx.Trainer.Verbs;

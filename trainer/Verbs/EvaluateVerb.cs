@@ -1,9 +1,4 @@
 using System.CommandLine;
-using Btx.Cli;
-using Btx.Model.Devices;
-using Btx.Model.Mixing;
-using Btx.Trainer.Corpora;
-using Btx.Trainer.Devices;
 using Btx.Trainer.Evaluation;
 using Spectre.Console;
 
@@ -33,51 +28,45 @@ internal static class EvaluateVerb
 
     public static Command Create()
     {
-        var forest = new Flag<string>("--forest DIR", "directory with forest.json") { Required = true };
-        var corpus = new Flag<string>("--corpus DIR", "corpus directory") { Required = true };
-        var seed = new Flag<string?>("--seed-model DIR", "the seed's model directory");
-        var dense = new Flag<string?>("--dense DIR", "model directory of the dense baseline");
-        var model = new Flag<string[]>("--model NAME=DIR",
-            "another model to measure, Llama or Mixtral, and the name of its row; repeatable", []);
-        var btx = new Flag<string?>("--btx DIR", "directory of the BTX model");
-        var domains = Flags.Names("--domains A,B", "only these domains (all, also those only for evaluation)");
-        var modes = Flags.Names("--modes A,B", "only these modes (all)");
-        var split = new Choice("--split", ["train", "validation", "test"], "split to measure on", "test");
-        var tokens = new Flag<long>("--max-tokens-per-domain N",
-            "predicted tokens of each domain, evenly spread over the split; 0: all",
-            new EvaluationOptions { Forest = "", Corpus = "" }.MaxTokensPerDomain);
-        var select = new Choice("--select", ["per_token", "prompt"],
-            "when top_k and top_p choose: again for each token, or once after 32 tokens", "per_token");
-        var context = new Flag<int?>("--context N", "tokens of a sequence (the models' context)");
         var device = Flags.Device("where models are scored");
-        var threads = Flags.Threads("models scored at once on the CPU, a thread each (all cores)", Environment.ProcessorCount);
         var json = new JsonFlag();
         var picture = new Flag<string?>("--picture FILE.svg", "write a heat map to this file");
-        var command = new Command("evaluate", Text) { forest, corpus, seed, dense, model, btx, domains, modes, split, tokens, select,
-            context, device, threads, json, picture };
-        return command.Does((parsed, cancellation) => Run(new()
+        var usual = new EvaluationOptions { Forest = "", Corpus = "" };
+        FlagSet<EvaluationOptions> flags = new()
         {
-            Forest = parsed.GetRequiredValue(forest),
-            Corpus = parsed.GetRequiredValue(corpus),
-            SeedModel = parsed.GetValue(seed),
-            Dense = parsed.GetValue(dense),
-            Models = ComparedModel.Parse(parsed.GetValue(model)!),
-            Btx = parsed.GetValue(btx),
-            Domains = parsed.GetValue(domains)!,
-            Modes = parsed.GetValue(modes)!,
-            Split = Enum.Parse<CorpusSplit>(parsed.GetRequiredValue(split), ignoreCase: true),
-            MaxTokensPerDomain = parsed.GetValue(tokens),
-            Select = parsed.GetValue(select) == "prompt" ? SelectForm.Prompt : SelectForm.PerToken,
-            Context = parsed.GetValue(context),
-            Parallel = parsed.GetValue(threads),
-        }, DeviceSpec.Parse(parsed.GetRequiredValue(device)), parsed.GetValue(json), parsed.GetValue(picture), cancellation));
+            { new Flag<string>("--forest DIR", "directory with forest.json") { Required = true }, (o, v) => o with { Forest = v } },
+            { new Flag<string>("--corpus DIR", "corpus directory") { Required = true }, (o, v) => o with { Corpus = v } },
+            { new Flag<string?>("--seed-model DIR", "the seed's model directory"), (o, v) => o.With(EvaluationMode.Seed, v!) },
+            { new Flag<string?>("--dense DIR", "model directory of the dense baseline"), (o, v) => o.With(EvaluationMode.Dense, v!) },
+            { new Flag<string[]>("--model NAME=DIR", "another model to measure, Llama or Mixtral, and the name of its row; repeatable", []),
+                (o, v) => o with { Models = [.. o.Models, .. ComparedModel.Parse(v)] } },
+            { new Flag<string?>("--btx DIR", "directory of the BTX model"), (o, v) => o.With(EvaluationMode.Moe, v!) },
+            { Flags.Names("--domains A,B", "only these domains (all, also those only for evaluation)"), (o, v) => o with { Domains = v } },
+            { Flags.Names("--modes A,B", "only these modes (all)"), (o, v) => o with { Modes = v } },
+            { new Choice("--split", ["train", "validation", "test"], "split to measure on", "test"),
+                (o, v) => o with { Split = Enum.Parse<CorpusSplit>(v, ignoreCase: true) } },
+            { new Flag<long>("--max-tokens-per-domain N", "predicted tokens of each domain, evenly spread over the split; 0: all",
+                usual.MaxTokensPerDomain), (o, v) => o with { MaxTokensPerDomain = v } },
+            { new Choice("--select", ["per_token", "prompt"], "when top_k and top_p choose: again for each token, or once after 32 tokens",
+                "per_token"), (o, v) => o with { Select = v == "prompt" ? SelectForm.Prompt : SelectForm.PerToken } },
+            { new Flag<int?>("--context N", "tokens of a sequence (the models' context)"), (o, v) => o with { Context = v } },
+            device,
+            { Flags.Threads("models scored at once on the CPU, a thread each (all cores)", Environment.ProcessorCount),
+                (o, v) => o with { Parallel = v } },
+            json,
+            picture,
+        };
+        var command = new Command("evaluate", Text);
+        command.Add(flags);
+        return command.Does((parsed, cancellation) => Run(flags.Apply(parsed, usual), DeviceSpec.Parse(parsed.GetRequiredValue(device)),
+            parsed.GetValue(json), parsed.GetValue(picture), cancellation));
     }
 
     private static void Run(EvaluationOptions options, DeviceSpec spec, string? json, string? picture, CancellationToken cancellation)
     {
         var device = TorchDevice.Open(spec, threads: 1);
         if (spec.IsCuda) options = options with { Parallel = 1 }; // one model fills a GPU
-        var evaluator = ForestEvaluator.Open(options, cancellation);
+        var evaluator = new ForestEvaluator(options, cancellation);
         EvaluationReport report;
         using (var display = new ProgressDisplay())
         {
@@ -86,8 +75,8 @@ internal static class EvaluateVerb
             report = evaluator.Run(device, n => item.Report(Interlocked.Add(ref done, n)), cancellation);
         }
 
-        if (json is not null) AtomicFile.WriteText(json, EvaluationReportJson.Write(report));
-        if (picture is not null) EvaluationPicture.Write(report, picture);
+        if (json is not null) AtomicFile.WriteText(json, report.ToJson());
+        if (picture is not null) AtomicFile.WriteText(picture, report.ToSvg());
         EvaluationTable.Write(report,
             AnsiConsole.Create(new() { Ansi = Console.IsOutputRedirected ? AnsiSupport.No : AnsiSupport.Detect }));
     }

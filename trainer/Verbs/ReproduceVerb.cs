@@ -1,6 +1,4 @@
 using System.CommandLine;
-using Btx.Cli;
-using Btx.Trainer.Corpora;
 using Btx.Trainer.Runs;
 
 namespace Btx.Trainer.Verbs;
@@ -28,27 +26,43 @@ internal static class ReproduceVerb
     public static Command Create()
     {
         var domains = new Flag<string>("--domains 4|8|a,b", "4: novels,bible,python,german; 8: all training domains; or a list", "4");
-        var preset = new Choice("--preset", ["demo", "tiny"], "0.28 M or 1 M parameters", "demo");
         var seeds = Flags.Names("--random-seed LIST", "one run for each (1,2,3)");
-        var corpus = new Flag<string>("--corpus DIR", "made by: btx corpus --set full --out DIR", "corpora");
-        var directory = new Flag<string?>("--dir DIR", "where everything is kept (reproduction/PRESET-DOMAINS); run again to resume");
-        var seedTokens = TrainFlags.Count("--seed-tokens", "of the seed (600k)");
-        var schedule = new Choice("--seed-schedule", ["constant", "linear"], "linear: the rate falls to a tenth", "constant");
-        var expertTokens = TrainFlags.Count("--expert-tokens", "of each expert (150k)");
-        var tuneTokens = TrainFlags.Count("--tune-tokens", "of BTX's fine-tuning (62.5k for each expert)");
-        var tuneRate = new Flag<string?>("--tune-lr RATE", "of every fine-tuning (half the preset's)");
-        var sharedRate = new Flag<string?>("--shared-lr RATE", "of experts that share all but their feed-forwards (twice the seed's)");
-        var sweep = new Flag<string?>("--lr-sweep LIST", "rates that the dense model chooses from (by preset)");
-        var upcycleRate = new Flag<string?>("--upcycle-lr RATE", "of sparse upcycling and of the continued seed (the seed's)");
         var skip = Flags.Names("--skip LIST", $"rows to leave out: {string.Join(", ", Reproduction.Optional)}");
         var equalTokens = new Flag<bool>("--equal-tokens", "also a dense model that gets as many tokens as BTX, which is less compute");
         var ablations = new Flag<bool>("--ablations",
             "also fine-tune with the other routers, without load balancing, with frozen experts, from random routers");
-        var testTokens = TrainFlags.Count("--test-tokens", "of each domain that the table rests on (100k)");
         var json = new Flag<string?>("--json FILE", "figures of every run and of the table");
         var dryRun = new Flag<bool>("--dry-run", "print the stages and their commands, and run nothing");
-        var command = new Command("reproduce", Text) { domains, preset, seeds, corpus, directory, seedTokens, schedule, expertTokens,
-            tuneTokens, tuneRate, sharedRate, sweep, upcycleRate, skip, equalTokens, ablations, testTokens, json, dryRun };
+        FlagSet<Reproduction> flags = new()
+        {
+            { domains, (r, v) => r with { Domains = Names(v) } },
+            { new Choice("--preset", ["demo", "tiny"], "0.28 M or 1 M parameters", "demo"), (r, v) => r with { Preset = v } },
+            { seeds, (r, v) => v.Length > 0 ? r with { RandomSeeds = v } : r },
+            { new Flag<string>("--corpus DIR", "made by: btx corpus --set full --out DIR", "corpora"),
+                (r, v) => r with { Corpus = Path.GetFullPath(v) } },
+            { new Flag<string?>("--dir DIR", "where everything is kept (reproduction/PRESET-DOMAINS); run again to resume"),
+                (r, v) => r with { Directory = v! } },
+            { TrainFlags.Count("--seed-tokens", "of the seed (600k)"), (r, v) => r with { SeedTokens = v } },
+            { new Choice("--seed-schedule", ["constant", "linear"], "linear: the rate falls to a tenth", "constant"),
+                (r, v) => r with { FallingSeed = v == "linear" } },
+            { TrainFlags.Count("--expert-tokens", "of each expert (150k)"), (r, v) => r with { ExpertTokens = v } },
+            { TrainFlags.Count("--tune-tokens", "of BTX's fine-tuning (62.5k for each expert)"), (r, v) => r with { TuneTokens = v } },
+            { new Flag<string?>("--tune-lr RATE", "of every fine-tuning (half the preset's)"), (r, v) => r with { TuneRate = v } },
+            { new Flag<string?>("--shared-lr RATE", "of experts that share all but their feed-forwards (twice the seed's)"),
+                (r, v) => r with { SharedRate = v } },
+            { new Flag<string?>("--lr-sweep LIST", "rates that the dense model chooses from (by preset)"),
+                (r, v) => r with { Sweep = v! } },
+            { new Flag<string?>("--upcycle-lr RATE", "of sparse upcycling and of the continued seed (the seed's)"),
+                (r, v) => r with { UpcycleRate = v } },
+            { skip, (r, v) => r with { Skipped = v } },
+            { equalTokens, (r, v) => r with { EqualTokens = v } },
+            { ablations, (r, v) => r with { Ablations = v } },
+            { TrainFlags.Count("--test-tokens", "of each domain that the table rests on (100k)"), (r, v) => r with { TestTokens = v } },
+            json,
+            dryRun,
+        };
+        var command = new Command("reproduce", Text);
+        command.Add(flags);
         command.Validators.Add(result =>
         {
             var skipped = result.GetValue(skip)!;
@@ -66,28 +80,8 @@ internal static class ReproduceVerb
         });
         command.SetAction(async (parsed, cancellation) =>
         {
-            var names = Names(parsed.GetValue(domains)!);
-            var (size, text) = (parsed.GetValue(preset)!, Path.GetFullPath(parsed.GetValue(corpus)!));
-            var plan = new Reproduction
-            {
-                Directory = TerminalRun.DirectoryOf(parsed.GetValue(directory) ?? $"reproduction/{size}-{names.Length}"),
-                Corpus = text,
-                Domains = names,
-                Preset = size,
-                Sweep = parsed.GetValue(sweep) ?? (size == "tiny" ? "2e-3,4e-3,8e-3" : "4e-3,8e-3,16e-3"),
-                UpcycleRate = parsed.GetValue(upcycleRate),
-                TuneRate = parsed.GetValue(tuneRate),
-                SharedRate = parsed.GetValue(sharedRate),
-                FallingSeed = parsed.GetValue(schedule) == "linear",
-                RandomSeeds = parsed.GetValue(seeds) is { Length: > 0 } given ? given : ["1", "2", "3"],
-                Skipped = parsed.GetValue(skip)!,
-                EqualTokens = parsed.GetValue(equalTokens),
-                Ablations = parsed.GetValue(ablations),
-                SeedTokens = parsed.GetValue(seedTokens) ?? 600_000,
-                ExpertTokens = parsed.GetValue(expertTokens) ?? 150_000,
-                TuneTokens = parsed.GetValue(tuneTokens) ?? 62_500 * names.Length,
-                TestTokens = parsed.GetValue(testTokens) ?? 100_000,
-            };
+            var plan = flags.Apply(parsed, new());
+            plan = plan with { Directory = TerminalRun.DirectoryOf(plan.Directory) };
             var graph = plan.Plan();
             if (parsed.GetValue(dryRun))
             {
@@ -95,8 +89,8 @@ internal static class ReproduceVerb
                 return 0;
             }
 
-            if (!File.Exists(Path.Combine(text, CorpusManifest.FileName)))
-                throw new BtxException($"{text} holds no corpus; make one with: btx corpus --set full --out {text}");
+            if (!File.Exists(Path.Combine(plan.Corpus, CorpusManifest.FileName)))
+                throw new BtxException($"{plan.Corpus} holds no corpus; make one with: btx corpus --set full --out {plan.Corpus}");
             await TerminalRun.ExecuteAsync("reproduce", plan.Directory, graph, keepGoing: true, cancellation).ConfigureAwait(false);
             var table = string.Concat(new ReproductionTables(plan.Reports).Lines(parsed.GetValue(json)).Select(l => l + "\n"));
             AtomicFile.WriteText(Path.Combine(plan.Directory, "table.md"), table);

@@ -1,13 +1,6 @@
-using Btx.Cli;
-using Btx.Trainer.Corpora;
-using Btx.Trainer.Networks;
-using Btx.Trainer.Phases;
-
 namespace Btx.Trainer.Verbs;
 
 /// <summary>What suits a body of text: size of the vocabulary, size of the network, how long to train.</summary>
-/// <param name="VocabularySize">Of a tokenizer.</param>
-/// <param name="Tokens">Of the training text.</param>
 internal sealed record TextAdvice(int VocabularySize, long Tokens)
 {
     /// <summary>The largest network whose usual budget the text fills within <see cref="TextPasses.Sensible"/> passes.</summary>

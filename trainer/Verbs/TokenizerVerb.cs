@@ -2,9 +2,6 @@ using System.CommandLine;
 using System.CommandLine.Parsing;
 using System.Text;
 using System.Text.Json;
-using Btx.Cli;
-using Btx.Model.Tokens;
-using Btx.Trainer.Corpora;
 
 namespace Btx.Trainer.Verbs;
 

@@ -1,9 +1,4 @@
 using System.CommandLine;
-using Btx.Cli;
-using Btx.Model.Moe;
-using Btx.Model.Tensors;
-using Btx.Model.Tokens;
-using Btx.Trainer.Phases;
 
 namespace Btx.Trainer.Verbs;
 

@@ -1,8 +1,6 @@
 using System.CommandLine;
 using System.CommandLine.Parsing;
-using Btx.Cli;
 using Btx.Trainer.Optimisation;
-using Btx.Trainer.Phases;
 
 namespace Btx.Trainer.Verbs;
 
@@ -11,65 +9,60 @@ internal sealed class TrainFlags
 {
     private readonly Option<long?> tokens = Count("--tokens",
         "training tokens, such as 600000, 600k or 1.2M (what suits the network, at most 8 passes over the text)");
-    private readonly Flag<int?> batch = new("--batch N", "windows in a micro-batch");
-    private readonly Flag<int?> sequence = new("--sequence N", "predicted tokens in a window; at most the model's context");
-    private readonly Flag<int?> accumulate = new("--accumulate N", "micro-batches in a step");
-    private readonly Flag<double?> rate = new("--lr RATE", "largest learning rate");
-    private readonly Flag<double?> minimum = new("--min-lr RATE", "learning rate at the end of a decaying schedule (0)");
-    private readonly Choice schedule = new("--schedule", ["constant", "cosine", "linear", "polynomial"], "after the warm-up");
-    private readonly Flag<double?> warmUp = new("--warmup 0..1", "share of the steps (0.04)");
-    private readonly Flag<double?> power = new("--power P", "of the polynomial schedule (1)");
-    private readonly Flag<double?> beta1 = new("--beta1 B", "AdamW (0.9)");
-    private readonly Flag<double?> beta2 = new("--beta2 B", "AdamW (0.98; 0.95 for small and base)");
-    private readonly Flag<double?> epsilon = new("--epsilon E", "AdamW (1e-8)");
-    private readonly Flag<double?> decay = new("--weight-decay W", "AdamW, matrices only (0.05; 0.1 for small and base)");
-    private readonly Flag<double?> clip = new("--clip NORM", "largest norm of the gradient; 0: none (1)");
-    private readonly Flag<long?> randomSeed = new("--random-seed N", "equal seeds give equal weights on one machine (1)");
     private readonly Flag<int?> patience = new("--patience N",
         "where text comes twice: stop after so many validations, half a pass apart, without a new best; the best weights are kept (4)");
     private readonly Flag<bool> noEarlyStop = new("--no-early-stop", "train on exactly --tokens and keep the last weights");
-    private readonly Flag<int?> threads = new("--threads N", "CPU threads of one process (1)");
-    private readonly Flag<string?> device = new("--device cpu|cuda[:n]", "where to compute (cpu)");
     private readonly Flag<string?> shards = new("--shards DIR", "where token shards are kept (.shards in the corpus)");
     private readonly Flag<bool> fresh = new("--fresh", "start over instead of resuming");
-    private readonly Flag<long> checkpointSteps = new("--checkpoint-steps N", "steps between resume points; 0: by time");
-    private readonly Flag<double> checkpointSeconds = new("--checkpoint-seconds S",
-        "seconds between resume points", new RunSettings().CheckpointSeconds);
-    private readonly Flag<long> validateSteps = new("--validate-steps N", "steps between validations that only inform; 0: at each quarter");
-    private readonly Flag<int> validationWindows = new("--validation-windows N",
-        "validation windows per domain at the end; 0: no validation", new RunSettings().ValidationWindows);
+    private readonly FlagSet<TrainingOptions> options;
+
+    public TrainFlags() => options = new()
+    {
+        { tokens, (o, v) => o with { Tokens = v } },
+        { new Flag<int?>("--batch N", "windows in a micro-batch"), (o, v) => o with { Batch = v } },
+        { new Flag<int?>("--sequence N", "predicted tokens in a window; at most the model's context"), (o, v) => o with { Sequence = v } },
+        { new Flag<int?>("--accumulate N", "micro-batches in a step"), (o, v) => o with { Accumulate = v } },
+        { new Flag<double?>("--lr RATE", "largest learning rate"), (o, v) => o with { LearningRate = v } },
+        { new Flag<double?>("--min-lr RATE", "learning rate at the end of a decaying schedule (0)"), (o, v) => o with { MinimumRate = v } },
+        { new Choice("--schedule", ["constant", "cosine", "linear", "polynomial"], "after the warm-up"),
+            (o, v) => o with { Schedule = Enum.Parse<ScheduleKind>(v, ignoreCase: true) } },
+        { new Flag<double?>("--warmup 0..1", "share of the steps (0.04)"), (o, v) => o with { WarmUp = v } },
+        { new Flag<double?>("--power P", "of the polynomial schedule (1)"), (o, v) => o with { Power = v } },
+        { new Flag<double?>("--beta1 B", "AdamW (0.9)"), (o, v) => o with { Optimizer = o.Optimizer with { Beta1 = v } } },
+        { new Flag<double?>("--beta2 B", "AdamW (0.98; 0.95 for small and base)"),
+            (o, v) => o with { Optimizer = o.Optimizer with { Beta2 = v } } },
+        { new Flag<double?>("--epsilon E", "AdamW (1e-8)"), (o, v) => o with { Optimizer = o.Optimizer with { Epsilon = v } } },
+        { new Flag<double?>("--weight-decay W", "AdamW, matrices only (0.05; 0.1 for small and base)"),
+            (o, v) => o with { Optimizer = o.Optimizer with { WeightDecay = v } } },
+        { new Flag<double?>("--clip NORM", "largest norm of the gradient; 0: none (1)"),
+            (o, v) => o with { Optimizer = o.Optimizer with { ClipNorm = v } } },
+        patience,
+        noEarlyStop,
+        { new Flag<long?>("--random-seed N", "equal seeds give equal weights on one machine (1)"), (o, v) => o with { RandomSeed = v } },
+        { new Flag<int?>("--threads N", "CPU threads of one process (1)"), (o, v) => o with { Threads = v } },
+        { new Flag<string?>("--device cpu|cuda[:n]", "where to compute (cpu)"), (o, v) => o with { Device = v! } },
+        shards,
+        fresh,
+    };
 
     /// <summary>All flags.</summary>
-    public IReadOnlyList<Option> All =>
-        [tokens, batch, sequence, accumulate, rate, minimum, schedule, warmUp, power, beta1, beta2, epsilon, decay, clip, patience,
-            noEarlyStop, randomSeed, threads, device, shards, fresh, .. How];
+    public IEnumerable<Option> All => [.. options, .. How];
 
     /// <summary>Those that do not change the weights.</summary>
-    public IReadOnlyList<Option> How => [checkpointSteps, checkpointSeconds, validateSteps, validationWindows];
-
-    public TrainingOptions Apply(ParseResult parsed, TrainingOptions defaults) => defaults with
+    public FlagSet<RunSettings> How { get; } = new()
     {
-        Tokens = parsed.GetValue(tokens) ?? defaults.Tokens,
-        Batch = parsed.GetValue(batch) ?? defaults.Batch,
-        Sequence = parsed.GetValue(sequence) ?? defaults.Sequence,
-        Accumulate = parsed.GetValue(accumulate) ?? defaults.Accumulate,
-        LearningRate = parsed.GetValue(rate) ?? defaults.LearningRate,
-        MinimumRate = parsed.GetValue(minimum) ?? defaults.MinimumRate,
-        Schedule = parsed.GetValue(schedule) is { } s ? Enum.Parse<ScheduleKind>(s, ignoreCase: true) : defaults.Schedule,
-        WarmUp = parsed.GetValue(warmUp) ?? defaults.WarmUp,
-        Power = parsed.GetValue(power) ?? defaults.Power,
-        Optimizer = new AdamWSettings
-        {
-            Beta1 = parsed.GetValue(beta1) ?? defaults.Optimizer.Beta1,
-            Beta2 = parsed.GetValue(beta2) ?? defaults.Optimizer.Beta2,
-            Epsilon = parsed.GetValue(epsilon) ?? defaults.Optimizer.Epsilon,
-            WeightDecay = parsed.GetValue(decay) ?? defaults.Optimizer.WeightDecay,
-            ClipNorm = parsed.GetValue(clip) ?? defaults.Optimizer.ClipNorm,
-        },
-        Patience = parsed.GetValue(noEarlyStop) || parsed.GetValue(validationWindows) == 0 ? 0 : parsed.GetValue(patience),
-        RandomSeed = parsed.GetValue(randomSeed) ?? defaults.RandomSeed,
-        Threads = parsed.GetValue(threads) ?? defaults.Threads,
-        Device = parsed.GetValue(device) ?? defaults.Device,
+        { new Flag<long>("--checkpoint-steps N", "steps between resume points; 0: by time"), (s, v) => s with { CheckpointSteps = v } },
+        { new Flag<double>("--checkpoint-seconds S", "seconds between resume points", new RunSettings().CheckpointSeconds),
+            (s, v) => s with { CheckpointSeconds = v } },
+        { new Flag<long>("--validate-steps N", "steps between validations that only inform; 0: at each quarter"),
+            (s, v) => s with { ValidateSteps = v } },
+        { new Flag<int>("--validation-windows N", "validation windows per domain at the end; 0: no validation",
+            new RunSettings().ValidationWindows), (s, v) => s with { ValidationWindows = v } },
+    };
+
+    public TrainingOptions Apply(ParseResult parsed, TrainingOptions defaults) => options.Apply(parsed, defaults) with
+    {
+        Patience = parsed.GetValue(noEarlyStop) || Settings(parsed).ValidationWindows == 0 ? 0 : parsed.GetValue(patience),
     };
 
     /// <summary>What the text decides where the user does not: the budget, and whether validation may end the run.</summary>
@@ -80,14 +73,7 @@ internal sealed class TrainFlags
             : options;
     }
 
-    public RunSettings Settings(ParseResult parsed) => new()
-    {
-        Fresh = parsed.GetValue(fresh),
-        CheckpointSteps = parsed.GetValue(checkpointSteps),
-        CheckpointSeconds = parsed.GetValue(checkpointSeconds),
-        ValidateSteps = parsed.GetValue(validateSteps),
-        ValidationWindows = parsed.GetValue(validationWindows),
-    };
+    public RunSettings Settings(ParseResult parsed) => How.Apply(parsed, new() { Fresh = parsed.GetValue(fresh) });
 
     public string? Shards(ParseResult parsed) => parsed.GetValue(shards);
 

@@ -1,9 +1,5 @@
 using System.CommandLine;
-using Btx.Cli;
-using Btx.Model.Mixing;
-using Btx.Model.Moe;
 using Btx.Trainer.Moe;
-using Btx.Trainer.Phases;
 
 namespace Btx.Trainer.Verbs;
 
@@ -60,31 +56,44 @@ internal static class TrainMixVerbs
     public static Command Mix()
     {
         var forest = new Flag<string?>("--forest DIR", "forest directory");
-        var output = new Flag<string>("--out DIR", "model directory to make") { Required = true };
         var experts = Flags.Names("--experts A,B", "experts to mix, in the order of their indices (all that are ready)");
         var without = Flags.Names("--without A,B", "experts to leave out");
         var seed = new Flag<string?>("--with-seed DIR", "this model becomes one more expert, and counts in the average");
-        var init = new Flag<string?>("--router-init random|centroid|ridge|FILE",
-            "where the router begins (ridge with --corpus or --statistics, else random)");
         var corpus = new Flag<string?>("--corpus DIR", "text of the experts' domains");
-        var shards = new Flag<string?>("--shards DIR", "where token shards are kept (.shards in the corpus)");
         var statistics = new Flag<string?>("--statistics DIR", "the domains' hidden states from this earlier BTX model, not from text");
-        var states = new Choice("--states", [HiddenStateForm.Mixed, HiddenStateForm.Own],
-            "network that the hidden states are read in (mixed)");
-        var tokens = TrainFlags.Count("--tokens-per-domain", $"tokens of text to fit routers to ({MixRequest.DefaultTokensPerDomain})");
-        var lambda = new Flag<double>("--ridge-lambda L",
-            "regularisation of ridge, in mean eigenvalues of the states' second moments", RidgeRouter.DefaultLambda);
-        var k = new Flag<int?>("--k K", "experts per token (2)");
-        var router = new Choice("--router", [.. RouterKind.Names], "how tokens are routed", RouterKind.TopK);
         var upcycle = new Flag<string?>("--upcycle DIR", "mix copies of this model instead of a forest");
         var copies = new Flag<int?>("--copies N", "how many copies");
-        var randomSeed = new Flag<long>("--random-seed N", "of random routers", 1);
-        var threads = Flags.Threads("CPU threads", 1);
-        var device = Flags.Device("where hidden states are computed");
-        var fresh = new Flag<bool>("--fresh", "replace a BTX model made earlier");
         var json = new JsonFlag();
-        var command = new Command("mix", MixText) { forest, output, experts, without, seed, init, corpus, shards, statistics, states,
-            tokens, lambda, k, router, upcycle, copies, randomSeed, threads, device, fresh, json };
+        FlagSet<MixRequest> flags = new()
+        {
+            { forest, (r, v) => r with { Forest = v } },
+            { new Flag<string>("--out DIR", "model directory to make") { Required = true }, (r, v) => r with { Output = v } },
+            { experts, (r, v) => r with { Experts = v } },
+            { without, (r, v) => r with { Without = v } },
+            { seed, (r, v) => r with { Seed = v } },
+            { new Flag<string?>("--router-init random|centroid|ridge|FILE",
+                "where the router begins (ridge with --corpus or --statistics, else random)"), (r, v) => r with { RouterInit = v } },
+            { corpus, (r, v) => r with { Corpus = v } },
+            { new Flag<string?>("--shards DIR", "where token shards are kept (.shards in the corpus)"), (r, v) => r with { Shards = v } },
+            { statistics, (r, v) => r with { Statistics = v } },
+            { new Choice("--states", [HiddenStateForm.Mixed, HiddenStateForm.Own], "network that the hidden states are read in (mixed)"),
+                (r, v) => r with { States = v } },
+            { TrainFlags.Count("--tokens-per-domain", $"tokens of text to fit routers to ({MixRequest.DefaultTokensPerDomain})"),
+                (r, v) => r with { TokensPerDomain = v } },
+            { new Flag<double>("--ridge-lambda L", "regularisation of ridge, in mean eigenvalues of the states' second moments",
+                RidgeRouter.DefaultLambda), (r, v) => r with { RidgeLambda = v } },
+            { new Flag<int?>("--k K", "experts per token (2)"), (r, v) => r with { K = v } },
+            { new Choice("--router", [.. RouterKind.Names], "how tokens are routed", RouterKind.TopK), (r, v) => r with { Router = v } },
+            { upcycle, (r, v) => r with { Upcycle = v } },
+            { copies, (r, v) => r with { Copies = v } },
+            { new Flag<long>("--random-seed N", "of random routers", 1), (r, v) => r with { RandomSeed = v } },
+            { Flags.Threads("CPU threads", 1), (r, v) => r with { Threads = v } },
+            { Flags.Device("where hidden states are computed"), (r, v) => r with { Device = v } },
+            { new Flag<bool>("--fresh", "replace a BTX model made earlier"), (r, v) => r with { Fresh = v } },
+            json,
+        };
+        var command = new Command("mix", MixText);
+        command.Add(flags);
         command.Validators.Add(result =>
         {
             if (result.GetValue(forest) is null == result.GetValue(upcycle) is null)
@@ -99,29 +108,7 @@ internal static class TrainMixVerbs
         });
         return command.Does((parsed, cancellation) =>
         {
-            var request = new MixRequest
-            {
-                Forest = parsed.GetValue(forest),
-                Upcycle = parsed.GetValue(upcycle),
-                Copies = parsed.GetValue(copies) ?? 0,
-                Output = parsed.GetValue(output)!,
-                Experts = parsed.GetValue(experts)!,
-                Without = parsed.GetValue(without)!,
-                Seed = parsed.GetValue(seed),
-                RouterInit = parsed.GetValue(init),
-                Corpus = parsed.GetValue(corpus),
-                Shards = parsed.GetValue(shards),
-                Statistics = parsed.GetValue(statistics),
-                States = parsed.GetValue(states),
-                TokensPerDomain = parsed.GetValue(tokens) ?? MixRequest.DefaultTokensPerDomain,
-                RidgeLambda = parsed.GetValue(lambda),
-                K = parsed.GetValue(k),
-                Router = parsed.GetValue(router)!,
-                RandomSeed = parsed.GetValue(randomSeed),
-                Threads = parsed.GetValue(threads),
-                Device = parsed.GetValue(device)!,
-                Fresh = parsed.GetValue(fresh),
-            };
+            var request = flags.Apply(parsed, new() { Output = "" });
             using var display = new ProgressDisplay();
             var (report, made) = new MixRun(request, display).Execute(cancellation);
             foreach (var line in Lines(report, request.Output, made)) display.WriteLine(line);

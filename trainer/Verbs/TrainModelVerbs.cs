@@ -1,9 +1,4 @@
 using System.CommandLine;
-using Btx.Cli;
-using Btx.Model.Tensors;
-using Btx.Model.Tokens;
-using Btx.Trainer.Networks;
-using Btx.Trainer.Phases;
 
 namespace Btx.Trainer.Verbs;
 
@@ -87,37 +82,33 @@ internal sealed class TrainModelFlags
 {
     private readonly Flag<string> preset = new($"--preset {string.Join('|', Presets.Names)}",
         $"size of the network, with a vocabulary of 2,048: {string.Join("; ", Presets.Names.Select(Size))}", "demo");
-    private readonly Flag<int?> hidden = new("--hidden N", "hidden size");
-    private readonly Flag<int?> intermediate = new("--intermediate N", "feed-forward size (8/3 of the hidden size)");
-    private readonly Flag<int?> layers = new("--layers N", "layers");
-    private readonly Flag<int?> heads = new("--heads N", "attention heads (one per 32 of the hidden size)");
-    private readonly Flag<int?> kvHeads = new("--kv-heads N", "key/value heads (as many as heads)");
-    private readonly Flag<int?> context = new("--context N",
-        "longest sequence in tokens, which a prompt and its answer share (the preset's)");
-    private readonly Flag<bool?> tied = new("--tied true|false", "whether input and output embeddings are one");
+    private readonly FlagSet<LlamaConfig> differences = new()
+    {
+        { new Flag<int?>("--hidden N", "hidden size"),
+            (c, v) => Heads(c with { HiddenSize = v, IntermediateSize = ((8 * v / 3) + 3) / 4 * 4 }, Math.Max(1, v / 32)) },
+        { new Flag<int?>("--intermediate N", "feed-forward size (8/3 of the hidden size)"), (c, v) => c with { IntermediateSize = v } },
+        { new Flag<int?>("--layers N", "layers"), (c, v) => c with { NumHiddenLayers = v } },
+        { new Flag<int?>("--heads N", "attention heads (one per 32 of the hidden size)"), Heads },
+        { new Flag<int?>("--kv-heads N", "key/value heads (as many as heads)"), (c, v) => c with { NumKeyValueHeads = v } },
+        { new Flag<int?>("--context N", "longest sequence in tokens, which a prompt and its answer share (the preset's)"),
+            (c, v) => c with { MaxPositionEmbeddings = v } },
+        { new Flag<bool?>("--tied true|false", "whether input and output embeddings are one"), (c, v) => c with { TieWordEmbeddings = v } },
+    };
 
-    public IReadOnlyList<Option> All => [preset, hidden, intermediate, layers, heads, kvHeads, context, tied];
+    public IReadOnlyList<Option> All => [preset, .. differences];
 
     public string Preset(ParseResult parsed) => parsed.GetValue(preset)!;
 
     /// <exception cref="BtxException">Unknown preset or a size out of range.</exception>
-    public LlamaConfig Config(ParseResult parsed, TextTokenizer tokenizer)
-    {
-        var config = Presets.Get(Preset(parsed), tokenizer.VocabSize, parsed.GetValue(context));
-        var (width, count) = (parsed.GetValue(hidden), parsed.GetValue(heads));
-        if (width is { } d) config = config with { HiddenSize = d, IntermediateSize = ((8 * d / 3) + 3) / 4 * 4 };
-        if ((count ?? (width is null ? null : Math.Max(1, width.Value / 32))) is { } h)
-            config = config with { NumAttentionHeads = h, NumKeyValueHeads = h };
-        return (config with
+    public LlamaConfig Config(ParseResult parsed, TextTokenizer tokenizer) =>
+        (differences.Apply(parsed, Presets.Get(Preset(parsed), tokenizer.VocabSize)) with
         {
-            IntermediateSize = parsed.GetValue(intermediate) ?? config.IntermediateSize,
-            NumHiddenLayers = parsed.GetValue(layers) ?? config.NumHiddenLayers,
-            NumKeyValueHeads = parsed.GetValue(kvHeads) ?? config.NumKeyValueHeads,
-            TieWordEmbeddings = parsed.GetValue(tied) ?? config.TieWordEmbeddings,
             BosTokenId = tokenizer.BosId,
             EosTokenIds = tokenizer.EosId is { } end ? [end] : [],
         }).Validate("--preset, --hidden, --layers, …");
-    }
+
+    private static LlamaConfig Heads(LlamaConfig config, int heads) =>
+        config with { NumAttentionHeads = heads, NumKeyValueHeads = heads };
 
     private static string Size(string name)
     {

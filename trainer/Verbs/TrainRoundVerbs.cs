@@ -1,8 +1,5 @@
 using System.CommandLine;
-using Btx.Cli;
-using Btx.Model.Forests;
 using Btx.Model.Registry;
-using Btx.Trainer.Phases;
 
 namespace Btx.Trainer.Verbs;
 
@@ -36,62 +33,52 @@ internal static class TrainRoundVerbs
           btx train expert --forest forest --from seed --corpus corpus --domain python --freeze shared
         """;
 
-    public static Command Round()
+    public static Command Round() => Verb("round", RoundText, new()
     {
-        var seed = new Flag<string?>("--seed DIR", "model that the first round branches from");
-        var domains = Flags.Names("--domains A,B", "one expert each (all with the role train)");
-        var round = new Flag<int?>("--round N", "train this round (the unfinished one, or the next)");
-        var parallel = new Flag<int>("--parallel N", "experts trained at once", 1);
-        var split = new Flag<bool>("--random-split", "control: random parts of the text instead of domains");
-        var init = new Flag<bool>("--random-init", "control: random weights instead of branches");
-        return Verb("round", RoundText, [seed, domains, round, parallel, split, init], (parsed, request) => request with
-        {
-            Seed = parsed.GetValue(seed),
-            Domains = parsed.GetValue(domains)!,
-            Round = parsed.GetValue(round),
-            Parallel = parsed.GetValue(parallel),
-            RandomSplit = parsed.GetValue(split),
-            RandomInit = parsed.GetValue(init),
-        });
-    }
+        { new Flag<string?>("--seed DIR", "model that the first round branches from"), (r, v) => r with { Seed = v } },
+        { Flags.Names("--domains A,B", "one expert each (all with the role train)"), (r, v) => r with { Domains = v } },
+        { new Flag<int?>("--round N", "train this round (the unfinished one, or the next)"), (r, v) => r with { Round = v } },
+        { new Flag<int>("--parallel N", "experts trained at once", 1), (r, v) => r with { Parallel = v } },
+        { new Flag<bool>("--random-split", "control: random parts of the text instead of domains"),
+            (r, v) => r with { RandomSplit = v } },
+        { new Flag<bool>("--random-init", "control: random weights instead of branches"), (r, v) => r with { RandomInit = v } },
+    });
 
-    public static Command Expert()
+    public static Command Expert() => Verb("expert", ExpertText, new()
     {
-        var from = new Flag<string?>("--from DIR", "model to start from, instead of the forest's experts");
-        var domain = new Flag<string>("--domain NAME", "domain to train on") { Required = true };
-        var name = new Flag<string?>("--name NAME", "name of the expert (the domain's)");
-        return Verb("expert", ExpertText, [from, domain, name], (parsed, request) =>
-        {
-            var (start, text, given) = (parsed.GetValue(from), parsed.GetValue(domain)!, parsed.GetValue(name));
-            if (!ForestManifestRules.IsName(given ?? text))
-                throw new BtxException($"--name \"{given ?? text}\" is not 1-64 of a-z 0-9 . _ -");
-            if (given == ForestState.Seed) throw new BtxException($"--name {given}: lineages call the seed model so; choose another name");
-            return request with { Seed = start, FromSeed = start is not null, Domains = [text], Name = given ?? text };
-        });
-    }
+        { new Flag<string?>("--from DIR", "model to start from, instead of the forest's experts"),
+            (r, v) => r with { Seed = v, FromSeed = true } },
+        { new Flag<string>("--domain NAME", "domain to train on") { Required = true }, (r, v) => r with { Domains = [v], Name = v } },
+        { new Flag<string?>("--name NAME", "name of the expert (the domain's)"), (r, v) => r with { Name = v } },
+    });
 
-    private static Command Verb(string verb, string text, Option[] more, Func<ParseResult, RoundRequest, RoundRequest> complete)
+    private static Command Verb(string verb, string text, FlagSet<RoundRequest> more)
     {
-        var (flags, corpus, json) = (new TrainFlags(), TrainFlags.Corpus(), new JsonFlag());
-        var forest = new Flag<string>("--forest DIR", "forest directory; made if it is not there") { Required = true };
-        var branch = new Choice("--branch", ["posterior", "uniform", "argmax", "top_k"],
-            "weights of the forest's experts in a branch", "posterior");
-        var k = new Flag<int>("--k K", "of --branch top_k", 2);
+        var (flags, json) = (new TrainFlags(), new JsonFlag());
         var freeze = new Flag<string?>("--freeze shared|nothing", "what does not learn: shared = all but the feed-forwards, so that mixing "
             + "averages nothing away (as in the round before, or nothing)");
-        var command = new Command(verb, text) { forest, corpus, branch, k, freeze, json };
-        command.Add([.. more, .. flags.All]);
-        command.SetAction((parsed, cancellation) => RunAsync(complete(parsed, new()
+        FlagSet<RoundRequest> common = new()
         {
-            Forest = parsed.GetValue(forest)!,
-            Corpus = parsed.GetValue(corpus)!,
+            { new Flag<string>("--forest DIR", "forest directory; made if it is not there") { Required = true },
+                (r, v) => r with { Forest = v } },
+            { TrainFlags.Corpus(), (r, v) => r with { Corpus = v } },
+            { new Choice("--branch", ["posterior", "uniform", "argmax", "top_k"], "weights of the forest's experts in a branch",
+                "posterior"), (r, v) => r with { Branch = Enum.Parse<BranchRule>(v.Replace("_", ""), ignoreCase: true) } },
+            { new Flag<int>("--k K", "of --branch top_k", 2), (r, v) => r with { K = v } },
+            freeze,
+            json,
+        };
+        var command = new Command(verb, text);
+        command.Add([.. common, .. more, .. flags.All]);
+        command.SetAction((parsed, cancellation) => RunAsync(more.Apply(parsed, common.Apply(parsed, new()
+        {
+            Forest = "",
+            Corpus = "",
             Shards = flags.Shards(parsed),
-            Branch = Enum.Parse<BranchRule>(parsed.GetValue(branch)!.Replace("_", ""), ignoreCase: true),
-            K = parsed.GetValue(k),
             Configure = defaults => flags.Apply(parsed, Freeze(parsed.GetValue(freeze), defaults)),
             Settle = (options, tokens) => flags.Settle(parsed, options, tokens),
             Settings = flags.Settings(parsed),
-        }), parsed.GetValue(json), cancellation));
+        })), parsed.GetValue(json), cancellation));
         return command;
     }
 
@@ -104,6 +91,10 @@ internal static class TrainRoundVerbs
 
     private static async Task<int> RunAsync(RoundRequest request, string? json, CancellationToken cancellation)
     {
+        if (request.Name is { } name && !ForestManifestRules.IsName(name))
+            throw new BtxException($"--name \"{name}\" is not 1-64 of a-z 0-9 . _ -");
+        if (request is { Name: ForestState.Seed })
+            throw new BtxException($"--name {ForestState.Seed}: lineages call the seed model so; choose another name");
         RoundResult result;
         using (var display = new ProgressDisplay())
             result = await new RoundRunner(request, display).RunAsync(cancellation).ConfigureAwait(false);

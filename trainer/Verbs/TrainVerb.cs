@@ -1,7 +1,5 @@
 using System.CommandLine;
 using System.Text.Json;
-using Btx.Cli;
-using Btx.Trainer.Phases;
 
 namespace Btx.Trainer.Verbs;
 

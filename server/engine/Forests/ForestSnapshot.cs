@@ -1,3 +1,5 @@
+using Btx.Engine.Grammars;
+
 namespace Btx.Engine.Forests;
 
 /// <summary>A loaded forest. Immutable; a change of the forest makes a new one and swaps the reference. Models are shared between
@@ -174,7 +176,11 @@ internal sealed record ServingResources(TextTokenizer Tokenizer, int ContextLeng
     string Device, TimeProvider Time, Func<AverageRecipe, string, CancellationToken, IModelRunner> BuildAverage,
     IModelOpener? Opener = null, bool QuietBuilds = false)
 {
+    private readonly Lazy<TokenTrie> trie = new(() => new TokenTrie(Tokenizer, VocabSize));
     private int live;
+
+    /// <summary>The vocabulary as answers under a grammar need it: made with the first of them.</summary>
+    public TokenTrie Trie => trie.Value;
 
     /// <summary>Whether a change can be prepared on a thread of low priority. A BTX model's sessions have threads of their own.</summary>
     public bool IsQuiet(ForestChange change) => QuietBuilds && change.Moe is null;

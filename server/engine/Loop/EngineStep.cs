@@ -164,7 +164,8 @@ internal sealed class EngineStep : IDisposable
         if (s.Seen is not null) s.Seen[s.Drawn] = true;
         s.Enter(SequencePhase.Decode);
         var text = s.Text!.Push(s.Drawn);
-        var stops = s.Text.Stopped || (!request.IgnoreEndOfSequence && Array.IndexOf(snapshot.EndTokens, s.Drawn) >= 0);
+        var stops = s.Text.Stopped || s.Constraints?.IsEnd(s.Drawn) == true
+            || (!request.IgnoreEndOfSequence && Array.IndexOf(snapshot.EndTokens, s.Drawn) >= 0);
         var finish = stops ? FinishReason.Stop : s.Completed >= s.MaxTokens ? FinishReason.Length : FinishReason.None;
         if (finish != FinishReason.None)
         {

@@ -24,8 +24,10 @@ internal sealed class Mixer(int vocabSize, int experts)
             Mix(s);
             var request = s.Generation!;
             s.Top = Alternatives(s, request.TopLogProbs);
-            s.Drawn = sampler.Sample(mixture, request.Sampling, s.Seen, ref s.Random);
+            if (s.Constraints is { } constraints) Constrain(s, constraints);
+            s.Drawn = sampler.Sample(mixture, request.Sampling, s.Seen, ref s.Random, s.Constraints);
             Weigh(s, request.ReportExperts);
+            s.Constraints?.Commit(s.Drawn, s.Completed + 1);
         }
         catch (Exception e)
         {
@@ -61,6 +63,26 @@ internal sealed class Mixer(int vocabSize, int experts)
         foreach (var member in s.Members)
             if (member.Active && member.Weight >= Negligible)
                 LogitRow.AddSoftmax(member.NextLogits, member.LogNormaliser, member.Weight, mixture);
+    }
+
+    // What may come can be so improbable that fp32 has no probability for it: then that is scaled up, as only shares count.
+    private void Constrain(Sequence s, TokenConstraints constraints)
+    {
+        constraints.Prepare(s.Lease.Snapshot.EndTokens, vocabSize, s.Completed);
+        if (!constraints.Masks) return;
+        var (largest, any) = (double.NegativeInfinity, false);
+        for (var v = 0; v < vocabSize; v++)
+        {
+            if (!constraints.MayCome(v)) continue;
+            if (mixture[v] > 0) return;
+            any = true;
+        }
+
+        if (!any) throw new BtxException("no token may follow under what the request asks for");
+        for (var v = 0; v < vocabSize; v++)
+            if (constraints.MayCome(v)) largest = Math.Max(largest, LogProb(s, v));
+        for (var v = 0; v < vocabSize; v++)
+            if (constraints.MayCome(v)) mixture[v] = double.IsFinite(largest) ? (float)Math.Exp(LogProb(s, v) - largest) : 1;
     }
 
     // The token's log-probability in fp64 from the members' own; the vocabulary-wide mixture is fp32.

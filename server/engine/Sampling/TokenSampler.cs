@@ -2,7 +2,7 @@ using System.Numerics;
 
 namespace Btx.Engine.Sampling;
 
-/// <summary>Draws the next token. Order: repetition penalty, temperature, top_k, top_p, min_p. Owns its scratch: one per thread.</summary>
+/// <summary>Draws the next token, in the order of <see cref="SamplingOptions"/>. Owns its scratch: one per thread.</summary>
 internal sealed class TokenSampler(int vocabSize)
 {
     // Below this temperature the rounding of fp32 logits would decide the draw: it is greedy, which is the limit.
@@ -16,18 +16,28 @@ internal sealed class TokenSampler(int vocabSize)
 
     /// <param name="probabilities">The mixture, length V, sums to 1 (fp32 rounding aside).</param>
     /// <param name="seen">Marks the tokens of prompt and completion, length V; read only with a repetition penalty.</param>
+    /// <param name="constraints">Prepared for this step, and leaving a token that is not improbable; null: none.</param>
     /// <returns>The token; of equal ones the lower id.</returns>
-    public int Sample(ReadOnlySpan<float> probabilities, SamplingOptions options, ReadOnlySpan<bool> seen, ref RandomStream random)
+    public int Sample(ReadOnlySpan<float> probabilities, SamplingOptions options, ReadOnlySpan<bool> seen, ref RandomStream random,
+        TokenConstraints? constraints = null)
     {
         var max = LogitRow.Max(probabilities);
         if (!(max > 0 && float.IsFinite(max)))
             throw new BtxException($"the largest probability of the mixture is {max}: the weights of an expert are damaged");
         var greedy = options.Temperature < Coldest;
         var q = probabilities;
-        if (options.RepetitionPenalty != 1 || (options.Temperature != 1 && !greedy))
+        if (options.RepetitionPenalty != 1 || (options.Temperature != 1 && !greedy) || constraints is { ChangesScores: true })
         {
             Score(probabilities, options.RepetitionPenalty, seen);
+            constraints?.Adjust(weights);
+            if (constraints is { Masks: true }) constraints.Mask(weights, float.NegativeInfinity);
             if (!greedy) Exponentiate((float)(1 / options.Temperature));
+            q = weights;
+        }
+        else if (constraints is { Masks: true })
+        {
+            probabilities.CopyTo(weights);
+            constraints.Mask(weights, 0);
             q = weights;
         }
 

@@ -44,6 +44,9 @@ internal sealed class Sequence
     /// <summary>Marks the tokens so far, [V]; null without a repetition penalty.</summary>
     public bool[]? Seen { get; init; }
 
+    /// <summary>Null: nothing but the sampling options decides what comes.</summary>
+    public TokenConstraints? Constraints { get; init; }
+
     public RandomStream Random;
 
     public required long Submitted { get; init; }
@@ -156,6 +159,7 @@ internal sealed class Sequence
             Events = Channel.CreateBounded<TokenEvent>(new BoundedChannelOptions(max + 1) { SingleReader = true }),
             Text = new TextStream(snapshot.Tokenizer, request.Stop),
             Seen = seen,
+            Constraints = TokenConstraints.Of(request, snapshot, max),
             Random = new RandomStream(request.Sampling.Seed ?? options.SeedSource()),
             Submitted = options.Time.GetTimestamp(),
         };

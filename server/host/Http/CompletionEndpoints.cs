@@ -5,106 +5,60 @@ namespace Btx.Server.Http;
 /// <summary><c>POST /v1/completions</c> in OpenAI's form, streamed or whole.</summary>
 internal static class CompletionEndpoints
 {
-    public static async Task<IResult> CompleteAsync(HttpContext http, InferenceService service, TimeProvider time)
+    private const string Kind = "text_completion";
+
+    [Needs(Scope.Generate)]
+    public static async Task<IResult> CompleteAsync(HttpContext http, InferenceService service, ForestChanges changes, TimeProvider time)
     {
-        if (!http.Request.HasJsonContentType())
+        var body = await BodyJson.ReadAsync(http, BodyJson.Requests.CompletionBody);
+        var request = body.ToRequest(service.Forest);
+        var asked = request.Asked;
+        int[][] prompts = [.. request.Prompts.Select(prompt => service.Checked(prompt, asked.Generation, request.IsOnlyEcho))];
+        var usage = new UsageCount(prompts.Sum(prompt => prompt.Length));
+        var answer = new AnswerWriter<CompletionChoice>(asked, usage, HttpEndpoints.Fingerprint(service.Forest, changes), time.GetUtcNow(),
+            "cmpl", BodyJson.Answers.AnswerCompletionChoice);
+        var pieces = PiecesAsync(service, request, prompts, usage, http.RequestAborted);
+        if (asked.Stream)
+            return await answer.StreamAsync(http, Kind, pieces.Where(piece => !piece.IsEmpty));
+        var all = await pieces.ToListAsync();
+        return answer.Whole(Kind, [.. Best(all.GroupBy(piece => piece.Index).Select(of => CompletionChoice.Join([.. of])), request)]);
+    }
+
+    /// <summary>Of each prompt's candidates those whose tokens are the most probable, in the order of their number.</summary>
+    private static IEnumerable<CompletionChoice> Best(IEnumerable<CompletionChoice> candidates, CompletionRequest request) =>
+        candidates.OrderBy(candidate => candidate.Index).Chunk(request.Candidates)
+            .SelectMany(of => request.Candidates == request.Asked.Choices ? of
+                : of.OrderByDescending(candidate => candidate.LogProb).Take(request.Asked.Choices))
+            .Select((choice, index) => choice with { Index = index });
+
+    /// <summary>What each token adds to each choice; first the prompts, if they are to be repeated.</summary>
+    private static async IAsyncEnumerable<CompletionChoice> PiecesAsync(InferenceService service, CompletionRequest request,
+        int[][] prompts, UsageCount usage, [EnumeratorCancellation] CancellationToken cancellation)
+    {
+        var served = service.Forest;
+        var generations = request.Asked.For(prompts, request.Candidates);
+        CompletionChoices[] choices = [.. generations.Select((_, index) => new CompletionChoices(service, request, index))];
+        for (var p = 0; request.Echo && p < prompts.Length; p++)
         {
-            await OpenAiError.Invalid("the body's content type is not application/json", status: StatusCodes.Status415UnsupportedMediaType)
-                .WriteAsync(http);
-            return Results.Empty;
+            var score = await ScoreAsync(service, request, prompts[p], cancellation);
+            for (var i = p * request.Candidates; i < (p + 1) * request.Candidates; i++)
+                yield return choices[i].Echo(request.Prompts[p], prompts[p], score);
         }
 
-        var cancellation = http.RequestAborted;
-        var body = await BodyJson.ReadAsync(http.Request.Body, BodyJson.Requests.CompletionBody, cancellation);
-        var request = body.ToRequest(service.Forest);
-        var prompt = service.Checked(request.Prompt, request.Generation, request.IsOnlyEcho);
-        var choices = new CompletionChoices(service, request);
-        var score = request.Echo ? await ScoreAsync(service, request, prompt, cancellation) : null;
-        var echo = request.Echo ? choices.Echo(prompt, score) : null;
-        var events = request.IsOnlyEcho ? null : service.Generate(request.Generation with { Prompt = prompt }, cancellation);
-        var answer = new CompletionAnswer(request, time.GetUtcNow());
-        var pieces = Pieces(choices, echo, events, cancellation);
-        return await (request.Stream ? answer.StreamAsync(http, pieces) : answer.WholeAsync(pieces));
+        if (request.IsOnlyEcho) yield break;
+        await foreach (var (index, e) in Generations.RunAsync(service, generations, cancellation))
+        {
+            if (e.Usage is { } used) usage.Add(used, e.Forest ?? served);
+            yield return choices[index].Of(e, e.Forest ?? served);
+        }
     }
 
     /// <summary>The prompt's own score; null where nothing asks for it, or nothing is predicted in one token.</summary>
     private static async Task<ScoreResult?> ScoreAsync(
         InferenceService service, CompletionRequest request, int[] prompt, CancellationToken cancellation)
     {
-        if (request.LogProbs is not { } count || prompt.Length == 1) return null;
-        var routing = request.Generation.Routing with { Select = Model.Mixing.SelectForm.PerToken };
+        if (request.Asked.LogProbs is not { } count || prompt.Length == 1) return null;
+        var routing = request.Asked.Generation.Routing with { Select = Model.Mixing.SelectForm.PerToken };
         return await service.ScoreAsync(new ScoreRequest(prompt, routing) { TopLogProbs = count }, cancellation);
     }
-
-    private static async IAsyncEnumerable<CompletionChoice> Pieces(CompletionChoices choices, CompletionChoice? echo,
-        IAsyncEnumerable<TokenEvent>? events, [EnumeratorCancellation] CancellationToken cancellation)
-    {
-        if (echo is not null) yield return echo;
-        if (events is null) yield break;
-        await foreach (var e in events.WithCancellation(cancellation)) yield return choices.Of(e);
-    }
-}
-
-/// <summary>Makes a completion's pieces from the engine's events, keeping count of where in the text they lie.</summary>
-internal sealed class CompletionChoices(InferenceService service, CompletionRequest request)
-{
-    private readonly ForestDescription _served = service.Forest;
-    private readonly TokenOffsets _offsets = service.Offsets();
-
-    /// <summary>The prompt as the answer's first piece, and its last where nothing is generated.</summary>
-    /// <param name="prompt">The tokens that the engine gets.</param>
-    /// <param name="score">Null: none was asked for, or there is nothing to predict.</param>
-    public CompletionChoice Echo(int[] prompt, ScoreResult? score)
-    {
-        var logProbs = request.LogProbs is null ? null : new CompletionLogProbs([], [], [], []);
-        for (var i = service.StartsWithBos(request.Prompt, prompt) ? 1 : 0; logProbs is not null && i < prompt.Length; i++)
-            Add(logProbs, prompt[i], i == 0 ? null : score!.LogProbs[i - 1], i > 0 && score!.Top.Count > 0 ? score.Top[i - 1] : []);
-        var text = service.TextOf(request.Prompt);
-        return request.IsOnlyEcho ? new(text, logProbs, "length") { Usage = new(prompt.Length, 0) } : new(text, logProbs, null);
-    }
-
-    public CompletionChoice Of(TokenEvent e)
-    {
-        CompletionLogProbs? logProbs = null;
-        if (request.LogProbs is not null && e.Token is { } token) Add(logProbs = new([], [], [], []), token, e.LogProb, e.Top);
-        var finish = e.Finish switch
-        {
-            FinishReason.Stop => "stop",
-            FinishReason.Length => "length",
-            FinishReason.Removed => "removed",
-            FinishReason.Aborted => "aborted",
-            _ => null,
-        };
-        return new(e.Text, logProbs, finish)
-        {
-            Experts = CompletionExperts.Of(e, e.Forest ?? _served),
-            FinishMessage = e.Message,
-            Usage = e.Usage is { } usage ? new(usage.PromptTokens, usage.CompletionTokens) : null,
-        };
-    }
-
-    private void Add(CompletionLogProbs logProbs, int token, double? logProb, IReadOnlyList<TokenAlternative> top)
-    {
-        var name = service.TokenName(token);
-        logProbs.Tokens.Add(name);
-        logProbs.TokenLogprobs.Add(logProb is { } value ? Finite(value) : null);
-        logProbs.TopLogprobs.Add(logProb is null ? null : Named(InferenceService.With(top, token, logProb.Value), token, name));
-        logProbs.TextOffset.Add(_offsets.Push(token));
-    }
-
-    /// <summary>An entry for each: of two tokens that read alike the one that came has the name, and another is told by its id.</summary>
-    private Dictionary<string, double> Named(IReadOnlyList<TokenAlternative> top, int token, string name)
-    {
-        var named = new Dictionary<string, double>(StringComparer.Ordinal);
-        foreach (var (id, logProb) in top)
-        {
-            var key = id == token ? name : service.TokenName(id);
-            if (id != token && key == name || !named.TryAdd(key, Finite(logProb))) named.Add($"token_id:{id}", Finite(logProb));
-        }
-
-        return named;
-    }
-
-    /// <summary>JSON has no infinity: what is impossible has the number that OpenAI's API has for it.</summary>
-    private static double Finite(double logProb) => double.IsFinite(logProb) ? logProb : -9999;
 }

@@ -1,4 +1,5 @@
 using System.Text.Json.Nodes;
+using Btx.Server.Http.Chat;
 using Microsoft.AspNetCore.Mvc;
 
 namespace Btx.Server.Http;
@@ -29,30 +30,58 @@ internal static class HttpEndpoints
     {
         var v1 = endpoints.MapGroup("/v1").WithMetadata(new RequestSizeLimitAttribute(limits.BodyBytes));
         v1.MapPost("/completions", CompletionEndpoints.CompleteAsync);
-        v1.MapGet("/models", (InferenceService service) =>
+        v1.MapPost("/chat/completions", ChatEndpoints.CompleteAsync);
+        v1.MapPost("/embeddings", [Needs(Scope.Generate)] IResult () => throw RequestRejectedException.For("model",
+            "no model here makes embeddings; the models generate text: POST /v1/completions or /v1/chat/completions"));
+        v1.MapGet("/models", [Needs(Scope.Generate | Scope.Observe)] (InferenceService service, ForestChanges changes, Caller caller) =>
         {
             var forest = service.Forest;
-            return Results.Json(new { @object = "list", data = ModelId.All(forest).Select(id => Describe(id, forest)) });
+            return Results.Json(new
+            {
+                @object = "list",
+                data = ModelId.All(forest).Select(id => ModelId.Parse(id, forest)).Where(id => caller.Reaches(id.Routing, forest))
+                    .Select(id => Describe(id, forest, changes)),
+            });
         });
-        v1.MapGet("/models/{**id}", (string id, InferenceService service) =>
+        v1.MapGet("/models/{**id}", [Needs(Scope.Generate | Scope.Observe)]
+            (string id, InferenceService service, ForestChanges changes, Caller caller) =>
         {
             var forest = service.Forest;
             var model = ModelId.Parse(id, forest);
+            caller.Require(model.Routing, forest);
             var generation = new GenerationRequest { Prompt = [], Routing = model.Routing };
             if (RequestRules.OptionsProblem(generation, forest) is { } problem) throw new RequestRejectedException(problem);
-            return Results.Json(Describe(model.Name, forest));
+            return Results.Json(Describe(model, forest, changes));
         });
         v1.MapGet("/forest", Forest);
+        var texts = endpoints.MapGroup("").WithMetadata(new RequestSizeLimitAttribute(limits.BodyBytes));
+        texts.MapPost("/tokenize", TokenizeEndpoints.TokenizeAsync);
+        texts.MapPost("/detokenize", TokenizeEndpoints.DetokenizeAsync);
     }
 
-    /// <summary>A routing by its name. <c>max_model_len</c>: tokens of prompt and answer together, as vLLM names it.</summary>
-    private static object Describe(string id, ForestDescription forest)
+    /// <summary>What an answer was made with: another one for every change of what is served.</summary>
+    public static string Fingerprint(ForestDescription forest, ForestChanges changes)
     {
-        var created = forest.LoadedAt.ToUnixTimeSeconds();
-        return new { id, @object = "model", created, owned_by = "btx", max_model_len = forest.ContextLength };
+        var hash = forest.ForestSha256.Length > 0 ? forest.ForestSha256 : forest.Moe?.Sha256 ?? "";
+        return $"fp_{hash[..Math.Min(hash.Length, 12)]}_{changes.RegistryIfServed?.State.Revision ?? 0}";
     }
+
+    /// <summary>A routing by its name. <c>max_model_len</c>: tokens of prompt and answer together, and <c>parent</c>: what an expert was
+    /// mostly branched from, as vLLM names them.</summary>
+    private static object Describe(ModelId model, ForestDescription forest, ForestChanges changes) => new
+    {
+        id = model.Name,
+        @object = "model",
+        created = forest.LoadedAt.ToUnixTimeSeconds(),
+        owned_by = "btx",
+        parent = changes.RegistryIfServed?.State.Experts.FirstOrDefault(expert => expert.Name == model.Routing.Expert)?
+            .Parents.MaxBy(parent => parent.Weight)?.Name,
+        max_model_len = forest.ContextLength,
+        routing = new { mode = RoutingNames.Of(model.Routing.Mode), options = RoutingMessages.OptionsOf(model.Routing.Mode) },
+    };
 
     /// <summary>The state that is served, its averages and the last changes. Reading only: changes are made over gRPC.</summary>
+    [Needs(Scope.Observe)]
     private static IResult Forest(ForestChanges changes)
     {
         if (changes.RegistryIfServed is not { } registry)

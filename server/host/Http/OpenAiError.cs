@@ -9,8 +9,8 @@ internal sealed record OpenAiError(int Status, string Message, string Type, stri
         var (type, code) = rejection.Kind switch
         {
             ErrorKind.Missing => ("invalid_request_error", "model_not_found"),
-            ErrorKind.Busy => ("rate_limit_error", "server_busy"),
-            ErrorKind.Unavailable => ("server_error", "shutting_down"),
+            ErrorKind.Busy => ("rate_limit_error", rejection.Code ?? "server_busy"),
+            ErrorKind.Unavailable => ("server_error", rejection.Code ?? "shutting_down"),
             ErrorKind.Conflict => ("server_error", "forest_changed"),
             ErrorKind.Exhausted => ("server_error", "out_of_memory"),
             ErrorKind.Damaged => ("server_error", "expert_damaged"),

@@ -28,8 +28,8 @@ internal sealed partial class ServingState(IForestEngine engine, ILogger<Serving
     private static partial void LogProblem(ILogger logger, string problem);
 }
 
-/// <summary>Health for supervisors, 200 or 503 with the reason: <c>/health/live</c> fails when the engine is broken or hangs, so that a
-/// restart helps; <c>/health/ready</c>, and <c>/health</c> as well, also while the server shuts down.</summary>
+/// <summary>Health for supervisors, 200 or 503, with the reason for who may observe: <c>/health/live</c> fails when the engine is broken or
+/// hangs, so that a restart helps; <c>/health/ready</c>, and <c>/health</c> as well, also while the server shuts down.</summary>
 internal static class HealthEndpoints
 {
     private const string Live = "live", Ready = "ready"; // tags of the checks
@@ -45,16 +45,18 @@ internal static class HealthEndpoints
 
     public static void MapHealth(this IEndpointRouteBuilder endpoints)
     {
-        endpoints.MapHealthChecks("/health", Of(Ready, "serving"));
-        endpoints.MapHealthChecks("/health/ready", Of(Ready, "serving"));
-        endpoints.MapHealthChecks("/health/live", Of(Live, "live"));
+        endpoints.MapHealthChecks("/health", Of(Ready, "serving")).AllowAnonymous();
+        endpoints.MapHealthChecks("/health/ready", Of(Ready, "serving")).AllowAnonymous();
+        endpoints.MapHealthChecks("/health/live", Of(Live, "live")).AllowAnonymous();
     }
 
     private static HealthCheckOptions Of(string tag, string well) => new()
     {
         Predicate = check => check.Tags.Contains(tag),
         ResponseWriter = (http, report) => http.Response.WriteAsJsonAsync(
-            report.Entries[Engine].Description is { } problem ? new { status = "failed", reason = problem }
+            report.Entries[Engine].Description is { } problem
+                ? Scopes.Of(http.User).HasFlag(Scope.Observe) ? new { status = "failed", reason = problem }
+                    : (object)new { status = "failed" }
             : report.Status == HealthStatus.Healthy ? new { status = well }
             : (object)new { status = report.Entries[Stopping].Description }),
     };

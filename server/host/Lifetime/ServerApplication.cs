@@ -1,5 +1,6 @@
 using Btx.Forest;
 using Btx.Model.Tokens;
+using Btx.Server.Http.Chat;
 using Microsoft.AspNetCore.Hosting.Server;
 using Microsoft.AspNetCore.Hosting.Server.Features;
 using Microsoft.AspNetCore.Server.Kestrel.Core;
@@ -19,7 +20,7 @@ internal static class ServerApplication
     {
         var changes = new ForestChanges(registry, new(metrics.Registry, registry, () => engine.LiveSnapshots), TimeProvider.System);
         EngineMetrics.AddProcess(metrics.Registry);
-        var (admin, hosts) = options.Access.Open(options.Http, options.Grpc);
+        var hosts = options.Access.Open(options.Http, options.Grpc);
         var builder = WebApplication.CreateSlimBuilder();
         builder.Logging.SetMinimumLevel(LogLevel.Warning)
             .AddFilter("Microsoft.Extensions.Hosting.Internal.Host", LogLevel.None) // its failures are thrown, too
@@ -33,14 +34,16 @@ internal static class ServerApplication
             .AddSingleton(tokenizer)
             .AddSingleton(options.Limits)
             .AddSingleton(changes)
-            .AddSingleton(admin)
+            .AddAccess(options.Access, hosts)
             .AddSingleton(services => new Refusals(metrics.Registry, services.GetRequiredService<ILogger<Refusals>>(), TimeProvider.System))
             .AddRequestDecompression()
             .AddSingleton(BodyBudget.Of(options.Limits.BodyBytes))
             .AddSingleton(services => new ConnectionLimit(ActivatorUtilities.CreateInstance<SocketTransportFactory>(services),
                 options.Connections, options.Http.EndPoint, services.GetRequiredService<Refusals>()))
             .Replace(ServiceDescriptor.Singleton<IConnectionListenerFactory>(services => services.GetRequiredService<ConnectionLimit>()))
-            .AddSingleton<InferenceService>()
+            .AddScoped<InferenceService>()
+            .AddSingleton<ChatRenderer>()
+            .AddSingleton<ChatPrompt>()
             .AddSingleton<ServingState>()
             .AddServingHealth()
             .AddHostedService(services => new DrainService(engine, changes, services.GetRequiredService<ServingState>(),
@@ -60,6 +63,7 @@ internal static class ServerApplication
         app.UseForHttp(HttpEndpoints.UseHeadAsGet);
         app.UseForHttp(OpenAiError.AnswerStatuses);
         app.UseRouting();
+        app.UseAccess();
         app.UseOwnEndpoints();
         app.UseForHttp(HttpEndpoints.UseEncodedBodies);
         app.Use(RpcStatus.BlameAsync);
@@ -67,7 +71,7 @@ internal static class ServerApplication
         app.MapGrpcEndpoints();
         app.MapHttpEndpoints(options.Limits);
         app.MapHealth();
-        app.MapMetrics("/metrics", metrics.Registry);
+        app.MapMetrics("/metrics", metrics.Registry).WithMetadata(new NeedsAttribute(Scope.Observe));
         return app;
     }
 

@@ -14,8 +14,8 @@ internal sealed record ServerOptions
 
     public RequestLimits Limits { get; init; } = new();
 
-    /// <summary>Who may change the forest, and by which names clients may call the server.</summary>
-    public Access Access { get; init; } = new();
+    /// <summary>Who may use the server, and by which names clients may call it.</summary>
+    public AccessOptions Access { get; init; } = new();
 
     /// <summary>How many are open at each listener at most; null: as many as the limit of open files leaves.</summary>
     public int? Connections { get; init; }
@@ -28,7 +28,7 @@ internal sealed record ServerOptions
 
     /// <exception cref="BtxException">Some values are out of range; one line that lists them all.</exception>
     public static ServerOptions Bind(string http, string grpc, double shutdownSeconds, double bodyMegabytes, int promptCharacters,
-        Access access, IEnumerable<string> otherProblems)
+        AccessOptions access, IEnumerable<string> otherProblems)
     {
         var problems = new Problems();
         var httpAddress = problems.Of(() => ListenAddress.Parse("--http", http));

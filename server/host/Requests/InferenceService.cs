@@ -4,10 +4,14 @@ using Btx.Model.Tokens;
 
 namespace Btx.Server.Requests;
 
-/// <summary>What every endpoint calls: validates, tokenizes, hands over to the engine. Thread-safe.</summary>
-internal sealed class InferenceService(IForestEngine engine, TextTokenizer tokenizer, RequestLimits limits)
+/// <summary>What every endpoint calls: validates, tokenizes, hands over to the engine. Each request has its own.</summary>
+/// <param name="caller">On whose behalf.</param>
+internal sealed class InferenceService(IForestEngine engine, TextTokenizer tokenizer, RequestLimits limits, Caller caller)
 {
     public ForestDescription Forest => engine.Describe();
+
+    /// <summary>The forest as the caller is told of it.</summary>
+    public ForestDescription Shown => caller.Shown(Forest);
 
     /// <summary>The prompt's tokens, once everything about the request holds: nothing but reading the prompt is done before that.</summary>
     /// <param name="request">Its own prompt does not count.</param>
@@ -16,11 +20,22 @@ internal sealed class InferenceService(IForestEngine engine, TextTokenizer token
     public int[] Checked(Prompt prompt, GenerationRequest request, bool onlyRead = false)
     {
         var forest = engine.Describe();
-        Refuse(prompt.Problem(limits) ?? RequestRules.OptionsProblem(onlyRead ? request with { MaxTokens = 1 } : request, forest)
-            ?? (onlyRead ? null : RequestRules.MaxTokensProblem(request.MaxTokens, forest)));
+        Refuse(prompt.Problem(limits));
+        RequireOptions(request, onlyRead);
         var tokens = Encode(prompt);
         Refuse(onlyRead ? RequestRules.ReadProblem(tokens, "prompt", forest) : RequestRules.PromptProblem(tokens, forest));
         return tokens;
+    }
+
+    /// <summary>Checks everything about a request but its prompt.</summary>
+    /// <param name="onlyRead">No token is to be generated.</param>
+    /// <exception cref="RequestRejectedException">The request breaks a rule.</exception>
+    public void RequireOptions(GenerationRequest request, bool onlyRead = false)
+    {
+        var forest = engine.Describe();
+        caller.Require(request.Routing, forest);
+        Refuse(RequestRules.OptionsProblem(onlyRead ? request with { MaxTokens = 1 } : request, forest)
+            ?? (onlyRead ? null : RequestRules.MaxTokensProblem(request.MaxTokens, forest)));
     }
 
     /// <param name="request">With the tokens that <see cref="Checked"/> gave.</param>
@@ -28,11 +43,14 @@ internal sealed class InferenceService(IForestEngine engine, TextTokenizer token
     /// <exception cref="OperationCanceledException">While it is read: the client left.</exception>
     /// <exception cref="RequestRejectedException">It is refused; later: the server shut down, or a model left before the first
     /// token.</exception>
-    public IAsyncEnumerable<TokenEvent> Generate(GenerationRequest request, CancellationToken cancellation) =>
-        ReadAsync(engine.Generate(request with
+    public IAsyncEnumerable<TokenEvent> Generate(GenerationRequest request, CancellationToken cancellation)
+    {
+        caller.Reserve((long)request.Prompt.Length + request.MaxTokens);
+        return ReadAsync(engine.Generate(request with
         {
             Stop = [.. request.Stop.Select(tokenizer.Normalize).Where(stop => stop.Length > 0)], // a model writes normalised text only
-        }, cancellation), cancellation);
+        }, cancellation), request.Prompt.Length, cancellation);
+    }
 
     /// <param name="request">Its own tokens do not count.</param>
     /// <param name="stride">A text longer than the context is scored in windows, see <see cref="ScoreWindow"/>; 0: of half a context each.
@@ -42,6 +60,7 @@ internal sealed class InferenceService(IForestEngine engine, TextTokenizer token
     public async Task<TextScore> ScoreAsync(Prompt text, ScoreRequest request, int? stride, CancellationToken cancellation)
     {
         var forest = engine.Describe();
+        caller.Require(request.Routing, forest);
         Refuse(text.Problem(limits) ?? RequestRules.OptionsProblem(request, forest) ?? RequestRules.StrideProblem(stride, forest));
         var tokens = Encode(text);
         var mayBeLong = stride is not null && tokens.Length >= 2;
@@ -55,7 +74,13 @@ internal sealed class InferenceService(IForestEngine engine, TextTokenizer token
     }
 
     /// <param name="request">With tokens that were checked.</param>
-    public Task<ScoreResult> ScoreAsync(ScoreRequest request, CancellationToken cancellation) => engine.ScoreAsync(request, cancellation);
+    public async Task<ScoreResult> ScoreAsync(ScoreRequest request, CancellationToken cancellation)
+    {
+        caller.Reserve(request.Tokens.Length);
+        var result = await engine.ScoreAsync(request, cancellation);
+        caller.Use(request.Tokens.Length);
+        return result;
+    }
 
     /// <summary>True if <paramref name="tokens"/> starts with a beginning-of-text token that the client did not write.</summary>
     public bool StartsWithBos(Prompt prompt, IReadOnlyList<int> tokens) =>
@@ -82,10 +107,24 @@ internal sealed class InferenceService(IForestEngine engine, TextTokenizer token
     /// <summary>The prompt as its tokens have it: normalised.</summary>
     public string TextOf(Prompt prompt) => prompt.Text is { } text ? tokenizer.Normalize(text) : tokenizer.Decode(prompt.Tokens);
 
-    private static async IAsyncEnumerable<TokenEvent> ReadAsync(ChannelReader<TokenEvent> events,
+    /// <summary>The tokens of a prompt.</summary>
+    /// <param name="begin">Put the token that begins a text before it, where the tokenizer asks for one.</param>
+    /// <exception cref="RequestRejectedException">It is too long, or empty.</exception>
+    public int[] Encode(Prompt prompt, bool begin = true)
+    {
+        Refuse(prompt.Problem(limits));
+        if (prompt.Tokens is { } tokens) return tokens;
+        var ids = tokenizer.Encode(prompt.Text!);
+        if (ids.Length == 0)
+            throw RequestRejectedException.For("prompt", "prompt is empty once its text is normalised; give at least one character");
+        return begin && tokenizer.AddBos && tokenizer.BosId is { } bos ? [bos, .. ids] : ids;
+    }
+
+    private async IAsyncEnumerable<TokenEvent> ReadAsync(ChannelReader<TokenEvent> events, int prompt,
         [EnumeratorCancellation] CancellationToken cancellation)
     {
         var begun = false;
+        caller.Use(prompt);
         await foreach (var e in events.ReadAllAsync(cancellation))
         {
             if (e.Finish == FinishReason.Cancelled)
@@ -99,6 +138,7 @@ internal sealed class InferenceService(IForestEngine engine, TextTokenizer token
                 throw new RequestRejectedException(e.Finish == FinishReason.Removed ? ErrorKind.Missing : ErrorKind.Conflict,
                     e.Message!);
             if (e.Finish == FinishReason.Failed) throw new InvalidOperationException("the engine could not finish the request");
+            if (e.Token is not null) caller.Use(1);
             begun |= e.Token is not null;
             yield return e;
         }
@@ -107,14 +147,5 @@ internal sealed class InferenceService(IForestEngine engine, TextTokenizer token
     private static void Refuse(RequestProblem? problem)
     {
         if (problem is not null) throw new RequestRejectedException(problem);
-    }
-
-    private int[] Encode(Prompt prompt)
-    {
-        if (prompt.Tokens is { } tokens) return tokens;
-        var ids = tokenizer.Encode(prompt.Text!);
-        if (ids.Length == 0)
-            throw RequestRejectedException.For("prompt", "prompt is empty once its text is normalised; give at least one character");
-        return tokenizer.AddBos && tokenizer.BosId is { } bos ? [bos, .. ids] : ids;
     }
 }

@@ -12,8 +12,9 @@ namespace Btx.Server.Requests;
 internal sealed record ModelId(string Name, Routing Routing)
 {
     /// <param name="forest">What is served: it says what an absent number of experts means.</param>
+    /// <param name="beside">A routing that is given beside the id, which then names none of its own; null: none is.</param>
     /// <exception cref="RequestRejectedException">No such model (not found) or a bad option (invalid).</exception>
-    public static ModelId Parse(string id, ForestDescription forest)
+    public static ModelId Parse(string id, ForestDescription forest, V1.Routing? beside = null)
     {
         if (id.Length > RequestLimits.MaxNameLength)
             throw Invalid($"the model's id has {id.Length} characters; at most {RequestLimits.MaxNameLength} are taken");
@@ -30,6 +31,7 @@ internal sealed record ModelId(string Name, Routing Routing)
             _ => throw new RequestRejectedException(new("model", $"no model {Quote(id)}; use forest, forest:top_k=K, forest:top_p=P, "
                 + "average, average:posterior@DOMAIN, average:NAME, expert:NAME, btx or btx:k=K", ErrorKind.Missing)),
         };
+        if (beside is not null) return new(name, Beside(id, beside, forest));
         try
         {
             return new(name, RoutingMessages.ToRouting(routing, scores: false, forest));
@@ -37,6 +39,25 @@ internal sealed record ModelId(string Name, Routing Routing)
         catch (RequestRejectedException e)
         {
             throw Invalid($"model {Quote(id)}: {e.Message}");
+        }
+    }
+
+    /// <summary>The routing that is given beside <c>forest</c>, of any mode of a forest, or beside <c>btx</c>.</summary>
+    private static Routing Beside(string id, V1.Routing routing, ForestDescription forest)
+    {
+        if (id is not ("forest" or "btx"))
+            throw RequestRejectedException.For("routing", $"model {Quote(id)} names a routing of its own; leave routing out, or ask for "
+                + "model forest or btx");
+        if (id == "btx" && routing.Mode == V1.Mode.Unspecified) routing.Mode = V1.Mode.Moe;
+        if ((id == "btx") != (routing.Mode == V1.Mode.Moe))
+            throw RequestRejectedException.For("routing", "routing mode moe is of model btx, and every other mode of model forest");
+        try
+        {
+            return RoutingMessages.ToRouting(routing, scores: false, forest);
+        }
+        catch (RequestRejectedException e)
+        {
+            throw RequestRejectedException.For("routing", $"routing: {e.Message}");
         }
     }
 

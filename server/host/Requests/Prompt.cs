@@ -32,6 +32,12 @@ internal sealed record RequestLimits
 {
     public const int DefaultMaxTokens = 16;
 
+    /// <summary>Answers to one request, those that <c>best_of</c> drops included.</summary>
+    public const int MaxChoices = 128;
+
+    /// <summary>Tokens of all answers to one request, where there are several.</summary>
+    public const int MaxAnswerTokens = 1 << 20;
+
     /// <summary>Characters of a model's id and of a user's name.</summary>
     public const int MaxNameLength = 512;
 

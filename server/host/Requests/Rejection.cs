@@ -26,6 +26,7 @@ internal static class Rejection
         ErrorKind.Busy => (StatusCodes.Status429TooManyRequests, StatusCode.ResourceExhausted),
         ErrorKind.Unavailable => (StatusCodes.Status503ServiceUnavailable, StatusCode.Unavailable),
         ErrorKind.Conflict => (StatusCodes.Status409Conflict, StatusCode.Aborted),
+        ErrorKind.Forbidden => (StatusCodes.Status403Forbidden, StatusCode.PermissionDenied),
         ErrorKind.Precondition => (StatusCodes.Status400BadRequest, StatusCode.FailedPrecondition),
         ErrorKind.Exhausted => (StatusCodes.Status503ServiceUnavailable, StatusCode.ResourceExhausted),
         ErrorKind.Damaged or ErrorKind.Internal => (StatusCodes.Status500InternalServerError, StatusCode.Internal),

@@ -4,8 +4,10 @@ using Updates = Grpc.Core.IServerStreamWriter<Btx.V1.ChangeUpdate>;
 
 namespace Btx.Server.Rpc;
 
-/// <summary>Administration over gRPC: what is served, what was changed, and the changes themselves.</summary>
-internal sealed class ForestRpc(ForestChanges changes, AdminAccess access) : V1.Forest.ForestBase
+/// <summary>Administration over gRPC: what is served, what was changed, and the changes themselves. Directories of the server are shown
+/// to those who may change the forest.</summary>
+[Needs(Scope.Observe)]
+internal sealed class ForestRpc(ForestChanges changes) : V1.Forest.ForestBase
 {
     public override Task<V1.ListExpertsResponse> ListExperts(V1.ListExpertsRequest request, ServerCallContext context) =>
         Task.FromResult(StateMessages.List(Registry.State, Registry.Damage, Registry.KeyFingerprint,
@@ -34,9 +36,9 @@ internal sealed class ForestRpc(ForestChanges changes, AdminAccess access) : V1.
         return Task.FromResult(message);
     }
 
+    [Needs(Scope.Admin)]
     public override Task<V1.ReplayRecipeResponse> ReplayRecipe(V1.ReplayRecipeRequest request, ServerCallContext context)
     {
-        Require(context); // it names directories of the server
         var recipe = Registry.Replay(ChangeRequests.Experts(request.Experts), request.Corpus.NullIfEmpty(),
             request.SeedModel.NullIfEmpty());
         return Task.FromResult(new V1.ReplayRecipeResponse
@@ -47,18 +49,23 @@ internal sealed class ForestRpc(ForestChanges changes, AdminAccess access) : V1.
         });
     }
 
+    [Needs(Scope.Admin)]
     public override Task AddExpert(V1.AddExpertRequest request, Updates responseStream, ServerCallContext context) =>
         Change(context, responseStream, () => ChangeRequests.Addition(request));
 
+    [Needs(Scope.Admin)]
     public override Task RemoveExpert(V1.RemoveExpertRequest request, Updates responseStream, ServerCallContext context) =>
         Change(context, responseStream, () => ChangeRequests.Removal(request));
 
+    [Needs(Scope.Admin)]
     public override Task Rollback(V1.RollbackRequest request, Updates responseStream, ServerCallContext context) =>
         Change(context, responseStream, () => new Rollback { By = ChangeRequests.Author(request.By) });
 
+    [Needs(Scope.Admin)]
     public override Task CreateAverage(V1.CreateAverageRequest request, Updates responseStream, ServerCallContext context) =>
         Change(context, responseStream, () => ChangeRequests.Average(request));
 
+    [Needs(Scope.Admin)]
     public override Task DropAverage(V1.DropAverageRequest request, Updates responseStream, ServerCallContext context) =>
         Change(context, responseStream, () => new AverageRemoval(request.Name) { By = ChangeRequests.Author(request.By) });
 
@@ -84,17 +91,11 @@ internal sealed class ForestRpc(ForestChanges changes, AdminAccess access) : V1.
 
     private IForestRegistry Registry => changes.Registry;
 
-    private bool MayChange(ServerCallContext context) => access.Refusal(context.GetHttpContext().Request.Headers) is null;
+    private static bool MayChange(ServerCallContext context) => Scopes.Of(context.GetHttpContext().User).HasFlag(Scope.Admin);
 
-    private void Require(ServerCallContext context)
-    {
-        if (access.Refusal(context.GetHttpContext().Request.Headers) is { } refusal) throw new RpcException(refusal);
-    }
-
-    /// <param name="request">Checks and translates what is asked for, once its sender may ask.</param>
+    /// <param name="request">Checks and translates what is asked for.</param>
     private async Task Change(ServerCallContext context, Updates stream, Func<RequestedChange> request)
     {
-        Require(context);
         var updates = new ChangeStream(TimeProvider.System);
         var running = changes.RunAsync(request(), updates, context.CancellationToken);
         await updates.SendAsync(running, stream, context.CancellationToken);

@@ -10,6 +10,7 @@ internal static class GrpcEndpoints
             options.MaxReceiveMessageSize = limits.BodyBytes;
             options.IgnoreUnknownServices = true; // its catch-all routes would shadow HTTP's paths; Listener answers for them
             options.Interceptors.Add<RejectionInterceptor>();
+            options.Interceptors.Add<AuditInterceptor>();
         });
         services.AddGrpcReflection();
         services.AddGrpcHealthChecks(health =>
@@ -24,7 +25,7 @@ internal static class GrpcEndpoints
     {
         endpoints.MapGrpcService<InferenceRpc>();
         endpoints.MapGrpcService<ForestRpc>();
-        endpoints.MapGrpcHealthChecksService();
-        endpoints.MapGrpcReflectionService();
+        endpoints.MapGrpcHealthChecksService().AllowAnonymous();
+        endpoints.MapGrpcReflectionService().WithMetadata(new NeedsAttribute(Scope.Observe));
     }
 }

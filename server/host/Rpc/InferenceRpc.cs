@@ -16,6 +16,7 @@ internal interface IInference
 /// <summary>Inference over gRPC. Cancellation and deadline of a call end its request in the engine.</summary>
 internal sealed class InferenceRpc(InferenceService service) : V1.Inference.InferenceBase, IInference
 {
+    [Needs(Scope.Generate)]
     public override async Task Generate(V1.GenerateRequest request, IServerStreamWriter<V1.GenerateResponse> responseStream,
         ServerCallContext context)
     {
@@ -23,9 +24,11 @@ internal sealed class InferenceRpc(InferenceService service) : V1.Inference.Infe
             await responseStream.WriteAsync(message, context.CancellationToken);
     }
 
+    [Needs(Scope.Generate)]
     public override Task<V1.ScoreResponse> Score(V1.ScoreRequest request, ServerCallContext context) =>
         ScoreAsync(request, context.CancellationToken);
 
+    [Needs(Scope.Generate | Scope.Observe)]
     public override Task<V1.DescribeResponse> Describe(V1.DescribeRequest request, ServerCallContext context) =>
         DescribeAsync(context.CancellationToken);
 
@@ -82,7 +85,7 @@ internal sealed class InferenceRpc(InferenceService service) : V1.Inference.Infe
 
     public Task<V1.DescribeResponse> DescribeAsync(CancellationToken cancellation)
     {
-        var forest = service.Forest;
+        var forest = service.Shown;
         return Task.FromResult(new V1.DescribeResponse
         {
             Experts = { forest.Experts.Zip(forest.Domains, (name, domain) => new V1.Expert { Name = name, Domain = domain }) },

@@ -16,15 +16,15 @@ internal sealed class RemoteServer : Interceptor, IInference, IDisposable
     /// <param name="option">What named the address, for messages.</param>
     /// <param name="address">ADDRESS:PORT, or an http or https URL.</param>
     /// <param name="remedy">What to do where no server listens.</param>
-    /// <param name="adminKey">Null: none is sent.</param>
+    /// <param name="key">Of the server; null: none is sent.</param>
     /// <param name="patience">See <see cref="Patience"/>.</param>
     /// <exception cref="BtxException">The address cannot be read.</exception>
-    public RemoteServer(string option, string address, string remedy, string? adminKey = null, TimeSpan? patience = null)
+    public RemoteServer(string option, string address, string remedy, string? key = null, TimeSpan? patience = null)
     {
         (_option, _remedy, Patience) = (option, remedy, patience ?? TimeSpan.FromSeconds(30));
         _address = Read(address) ?? throw new BtxException($"{option} {BtxException.OneLine(address, 100)}: not a server's address; "
             + $"expected ADDRESS:PORT, for example {ServerFlag.Usual}, or a URL");
-        if (adminKey is not null) _headers.Add("authorization", $"Bearer {adminKey}");
+        if (key is not null) _headers.Add("authorization", $"Bearer {key}");
         _channel = GrpcChannel.ForAddress(_address, new() { MaxReceiveMessageSize = null });
         var invoker = _channel.Intercept(this);
         (Inference, Forest) = (new(invoker), new(invoker));

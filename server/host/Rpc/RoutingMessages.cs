@@ -25,6 +25,10 @@ internal static class RoutingMessages
         ("average_name", r => r.AverageName.Length > 0, [RoutingMode.Average]),
     ];
 
+    /// <summary>The options of a mode, for generation.</summary>
+    public static IEnumerable<string> OptionsOf(RoutingMode mode) =>
+        s_options.Where(option => option.Modes.Contains(mode) && option.Name != "select_tokens").Select(option => option.Name);
+
     /// <param name="message">Null: an ensemble.</param>
     /// <param name="scores">Of a score: an absent <c>select</c> means per token; of a generation it means prompt.</param>
     /// <param name="forest">What is served: it says what an absent <c>k</c> means.</param>

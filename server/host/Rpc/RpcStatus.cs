@@ -16,6 +16,13 @@ internal static class RpcStatus
         return Task.CompletedTask;
     }
 
+    /// <summary>The status that the call ended with, null where there is none yet, and its message.</summary>
+    public static (StatusCode? Status, string? Message) Of(HttpContext http)
+    {
+        var (status, headers) = Read(http);
+        return (status, headers[MessageHeader] is [{ Length: > 0 } message] ? Uri.UnescapeDataString(message) : null);
+    }
+
     /// <summary>The refusal that the call ended with; null: none.</summary>
     public static Refusal? RefusalOf(HttpContext http)
     {

@@ -2,16 +2,34 @@ using Btx.Forest;
 
 namespace Btx.Server.Verbs;
 
-/// <summary>The flags of <c>serve</c> that say who may change the forest, and from where.</summary>
+/// <summary>The flags of <c>serve</c> that say who may use the server, and who may change the forest.</summary>
 internal sealed class AccessFlags
 {
     private readonly Flag<bool> _readOnly = new("--read-only",
         "serve the forest as it is and take no changes; its directory need not be writable");
 
-    private readonly FlagTable<Access> _access = new()
+    private readonly FlagTable<AccessOptions> _access = new()
     {
-        { new Flag<string?>("--admin-key-file FILE", "changes of the forest need the key in this file; without one no changes are taken"),
-            (access, file) => access with { AdminKeyHash = file is null ? null : AdminAccess.Hash(AdminAccess.ReadKey(file)) } },
+        { new Flag<string?>("--keys FILE", "everything but health needs one of the API keys in this file, which `btx keys` makes"),
+            (access, file) => access with { KeyFile = file } },
+        { new Flag<string?>("--jwt-authority URL", "take access tokens (JWT) of this identity provider, by their claim scope; its keys are "
+            + "fetched from there"), (access, url) => access with { Tokens = access.Tokens with { Authority = url } } },
+        { new Flag<string?>("--jwt-issuer NAME", "the tokens' issuer (as the authority says)"),
+            (access, name) => access with { Tokens = access.Tokens with { Issuer = name } } },
+        { new Flag<string?>("--jwt-audience NAME", "what the tokens must be for"),
+            (access, name) => access with { Tokens = access.Tokens with { Audience = name } } },
+        { new Flag<string?>("--jwt-key FILE", "the issuer's public keys, instead of fetching them: one in PEM, or a JSON Web Key Set"),
+            (access, file) => access with { Tokens = access.Tokens with { KeyFile = file } } },
+        { new Flag<bool>("--insecure", "listen on other addresses than loopback without keys: whoever reaches them may use the server"),
+            (access, given) => access with { Insecure = given } },
+        { new Flag<string?>("--audit FILE", "append a line of JSON for each administrative call"),
+            (access, file) => access with { AuditFile = file } },
+        { new Flag<string?>("--admin-key-file FILE",
+            "changes of the forest need the key in this file, or one of scope admin; without any no changes are taken"),
+            (access, file) => access with
+            {
+                AdminKeyHash = file is null ? null : ApiKey.Hash(SecretFile.ReadKey("--admin-key-file", file)),
+            } },
         { new Flag<bool>("--allow-unauthenticated-admin",
             "take changes without a key from every program of this machine (--grpc on loopback only); for experiments"),
             (access, given) => access with { UnauthenticatedAdmin = given } },
@@ -34,7 +52,7 @@ internal sealed class AccessFlags
     public IEnumerable<Option> All => [.. _changes, .. _access, _readOnly];
 
     /// <exception cref="BtxException">The key's file cannot be read, can be read by others, or holds no key.</exception>
-    public Access ReadAccess(ParseResult parsed) => _access.Read(parsed, new());
+    public AccessOptions ReadAccess(ParseResult parsed) => _access.Read(parsed, new());
 
     /// <returns>Null: the forest is not to be changed.</returns>
     /// <exception cref="BtxException">A root is not there, or a fault point is not one.</exception>

@@ -30,7 +30,7 @@ internal static class GenerateVerb
         var prompt = new Argument<string>("prompt") { Description = "the text to continue; -: standard input" };
         var routing = RoutingFlags.Create();
         var engine = new EngineFlags(required: false);
-        var server = new ServerFlag();
+        var (server, key) = (new ServerFlag(), new ApiKeyFlag());
         var maxTokens = new Flag<int>("--max-tokens N", "tokens to generate at most", 128);
         var sampling = new FlagTable<Sampling>
         {
@@ -50,7 +50,7 @@ internal static class GenerateVerb
         var colour = new Choice("--color", ["auto", "always", "never"], "auto: on a terminal only", "auto");
         var command = new Command("generate", Text)
         {
-            prompt, server, maxTokens, sampling, stop, ignoreEos, showExperts, colour,
+            prompt, server, key, maxTokens, sampling, stop, ignoreEos, showExperts, colour,
             routing,
         };
         engine.AddTo(command);
@@ -71,7 +71,7 @@ internal static class GenerateVerb
                 IgnoreEos = parsed.GetValue(ignoreEos),
             };
             var here = engine.Read(parsed, null);
-            await using var target = await InferenceTarget.OpenAsync(parsed, server, here, cancellation);
+            await using var target = await InferenceTarget.OpenAsync(parsed, server, key, here, cancellation);
             return await RunAsync(target.Inference, request, ColourChoice.Enabled(parsed.GetValue(colour)!), Console.Out, Console.Error,
                 cancellation);
         });

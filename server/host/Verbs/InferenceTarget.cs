@@ -6,19 +6,20 @@ internal sealed record InferenceTarget(IInference Inference, IAsyncDisposable? L
     public const string Remedy = "start one with `btx serve --forest S`, or give --forest S to run it here";
 
     /// <exception cref="BtxException">Both a server and something to run here are named; that cannot be loaded.</exception>
-    public static async Task<InferenceTarget> OpenAsync(ParseResult parsed, ServerFlag server, EngineOptions? here,
+    public static async Task<InferenceTarget> OpenAsync(ParseResult parsed, ServerFlag server, ApiKeyFlag key, EngineOptions? here,
         CancellationToken cancellation)
     {
         if (here is null)
         {
             var (source, address) = server.ReadGrpc(parsed);
-            return new(new RemoteServer(source, address, Remedy), null);
+            return new(new RemoteServer(source, address, Remedy, key.ReadKey(parsed)), null);
         }
 
         if (parsed.GetValue(server) is not null)
             throw new BtxException("both --server and --forest or --btx are given; name the server that answers, or what to run here");
         var loaded = await LoadedForest.OpenAsync(here, null, cancellation);
-        return new(new InferenceRpc(new(loaded.Engine, loaded.Tokenizer, new() { PromptCharacters = int.MaxValue })), loaded);
+        var service = new InferenceService(loaded.Engine, loaded.Tokenizer, new() { PromptCharacters = int.MaxValue }, Caller.Owner);
+        return new(new InferenceRpc(service), loaded);
     }
 
     public ValueTask DisposeAsync()

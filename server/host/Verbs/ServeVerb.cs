@@ -11,11 +11,13 @@ internal static class ServeVerb
         Serve a forest, a BTX model (mode moe) or both: gRPC (btx.v1.Inference, grpc.health.v1) and HTTP in OpenAI's form
         (/v1/models, /v1/completions), with /metrics for Prometheus and /health (/health/live, /health/ready). Loopback by
         default. Ctrl-C, SIGTERM or SIGHUP: no new requests, running ones finish within --shutdown-limit; 10 s later the process
-        has ended, with exit code 1 if something hung. The forest can be changed while it serves (`btx experts --help`;
-        btx.v1.Forest) by whoever has the key of --admin-key-file; without one it takes no changes. One server owns a served
-        forest; its journal is beside served.json. Clients call the server by an address that it listens on or by localhost;
-        other names need --allowed-hosts. How many connections and bytes of bodies are taken follows from the system's limits,
-        and is said at start.
+        has ended, with exit code 1 if something hung. With --keys everything but health needs an API key (`btx keys --help`),
+        and with --jwt-audience an access token of an identity provider is as good; without either, the server listens on
+        loopback only, unless --insecure is given. The forest can be changed while it serves (`btx experts --help`;
+        btx.v1.Forest) by whoever has a key of scope admin or the key of --admin-key-file; without one it takes no changes. One
+        server owns a served forest; its journal is beside served.json. Clients call the server by an address that it listens
+        on or by localhost; other names need --allowed-hosts. How many connections and bytes of bodies are taken follows from
+        the system's limits, and is said at start.
 
         Examples:
           btx serve --forest served
@@ -24,7 +26,9 @@ internal static class ServeVerb
           btx serve --forest served --device cuda:0
           openssl rand -hex 32 > admin.key && chmod 600 admin.key
           btx serve --forest served --expert-root /data/experts --admin-key-file admin.key
-          btx serve --forest served --http 0.0.0.0:8080 --grpc 0.0.0.0:8081 --allowed-hosts models.example.com --admin-key-file admin.key
+          btx keys create --keys keys.json --name acme > acme.key
+          btx serve --forest served --http 0.0.0.0:8080 --grpc 0.0.0.0:8081 --allowed-hosts models.example.com --keys keys.json
+          btx serve --forest served --jwt-authority https://login.example.com --jwt-audience btx
           curl -s http://127.0.0.1:8080/v1/completions -H 'content-type: application/json' \
                -d '{"model": "forest:top_k=2", "prompt": "In the beginning", "max_tokens": 40}'
         """;
@@ -53,7 +57,7 @@ internal static class ServeVerb
                 PrepareAverages = parsed.GetValue(averages) == "load",
             }).Validate());
             var changes = problems.Of(() => living.Read(parsed));
-            var access = problems.Of(() => living.ReadAccess(parsed)) ?? new();
+            var access = problems.Of(() => living.ReadAccess(parsed)) ?? new() { Insecure = true }; // nothing more is said of it
 
             var options = ServerOptions.Bind(parsed.GetValue(http)!, parsed.GetValue(grpc)!, parsed.GetValue(shutdown),
                 parsed.GetValue(body), parsed.GetValue(prompt), access, problems);
@@ -93,9 +97,11 @@ internal static class ServeVerb
         Console.WriteLine($"  HTTP     {http}/v1   (metrics {http}/metrics, health {http}/health)");
         Console.WriteLine($"  gRPC     {grpc}");
         if (loaded.Registry is { } registry)
-            Console.WriteLine($"  forest   revision {registry.State.Revision}; {app.Services.GetRequiredService<AdminAccess>()}; "
-                + $"certificates by key {registry.KeyFingerprint}");
+            Console.WriteLine($"  forest   revision {registry.State.Revision}; {options.Access.Changes}; certificates by key "
+                + registry.KeyFingerprint);
         else if (engineOptions.Directory is not null) Console.WriteLine("  forest   as it is on disk; it takes no changes (--read-only)");
+        Console.WriteLine($"  access   {options.Access.Statement}");
+        if (options.Access.Warning(options.Http, options.Grpc) is { } open) Console.Error.WriteLine(open);
         var connections = app.Services.GetRequiredService<ConnectionLimit>().PerListener;
         var bodies = app.Services.GetRequiredService<BodyBudget>().Bytes >> 20;
         Console.WriteLine($"  limits   {connections} connections at each port (this process may open {OpenFiles.Limit} files), {bodies} "

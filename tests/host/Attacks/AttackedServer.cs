@@ -12,7 +12,7 @@ namespace Btx.Server.Tests.Attacks;
 public sealed class AttackedServer : IAsyncLifetime, ICollectionFixture<AttackedServer>
 {
     public const string Name = "a server under attack";
-    public const int OpenFiles = 400;
+    public const int OpenFiles = 420;
     private const int LongestRefusal = 4096;
     private static readonly TimeSpan Hang = TimeSpan.FromMinutes(2);
     private readonly ChaosForest _forest = new("alpha", "beta");

@@ -1,6 +1,7 @@
 using System.Diagnostics;
 using System.Net;
 using System.Net.Http.Json;
+using Btx.Fixtures;
 using Btx.V1;
 using Grpc.Net.Client;
 
@@ -49,7 +50,31 @@ public sealed class HangingServerTests(ServedForestFixture tiny) : IClassFixture
         Assert.Contains("the engine has failed: fault point engine:turn", serve.Errors);
     }
 
-    private Task<Served> StartAsync(params string[] arguments) => Served.StartAsync(["serve", "--forest", tiny.Served, "--http",
+    [Fact]
+    public async Task A_chat_template_that_hangs_ends_chat_and_nothing_else()
+    {
+        const string Template = "{% for i in range(40000) %}{% for j in range(40000) %}{% set x = j %}{% endfor %}{% endfor %}";
+        using var forest = new TinyServedForest(new() { Experts = 1, ChatTemplate = Template });
+        using var serve = await StartAsync(forest.Served, []);
+        var chat = new { model = "forest", messages = new[] { new { role = "user", content = "hi" } } };
+        for (var round = 0; round < 2; round++)
+        {
+            using var refused = await serve.Http.PostAsJsonAsync("/v1/chat/completions", chat);
+            Assert.Equal(HttpStatusCode.ServiceUnavailable, refused.StatusCode);
+            Assert.Contains("chat_unavailable", await refused.Content.ReadAsStringAsync(TestContext.Current.CancellationToken),
+                StringComparison.Ordinal);
+        }
+
+        using var answer = await serve.Http.PostAsJsonAsync("/v1/completions", new { model = "forest", prompt = "The", max_tokens = 3 });
+        Assert.Equal(HttpStatusCode.OK, answer.StatusCode);
+        Assert.Equal(HttpStatusCode.OK, (await serve.HealthAsync("live")).Status);
+        Assert.Equal(0, await serve.TerminateAsync());
+        Assert.DoesNotContain(serve.Errors, line => line.Contains("leaked", StringComparison.Ordinal));
+    }
+
+    private Task<Served> StartAsync(params string[] arguments) => StartAsync(tiny.Served, arguments);
+
+    private static Task<Served> StartAsync(string forest, string[] arguments) => Served.StartAsync(["serve", "--forest", forest, "--http",
         "127.0.0.1:0", "--grpc", "127.0.0.1:0", "--threads", "1", "--slots", "2", .. arguments]);
 
     private sealed class Served : IDisposable

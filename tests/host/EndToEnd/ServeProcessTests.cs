@@ -76,6 +76,36 @@ public sealed class ServeProcessTests(ServedForestFixture tiny) : IClassFixture<
     }
 
     [Fact]
+    public async Task Other_machines_need_a_key_and_with_keys_everybody_does()
+    {
+        var keys = Path.Combine(Directory.CreateTempSubdirectory("btx-serve-").FullName, "keys.json");
+        var open = await Run("serve", "--forest", tiny.Served, "--http", "0.0.0.0:0", "--grpc", "127.0.0.1:0");
+        Assert.Equal((1, "error: --http 0.0.0.0:0: whoever reaches that address could use this server; give it keys (--keys FILE, which "
+            + "`btx keys create` makes), listen on loopback, or say --insecure\n"), (open.Code, open.Errors));
+        var made = await Run("keys", "create", "--keys", keys, "--name", "acme", "--experts", "alpha");
+        Assert.Equal(0, made.Code);
+        using var serve = Start("serve", "--forest", tiny.Served, "--http", "127.0.0.1:0", "--grpc", "127.0.0.1:0", "--threads", "1",
+            "--slots", "2", "--keys", keys);
+        var lines = new List<string>();
+        while (!lines.Exists(line => line.Contains("  access ", StringComparison.Ordinal)))
+            lines.Add((await serve.StandardOutput.ReadLineAsync(TestContext.Current.CancellationToken))!);
+        Assert.Equal("  access   everything but health needs a key", lines[^1]);
+        var grpc = lines.Single(line => line.Contains("gRPC", StringComparison.Ordinal)).Split(' ')[^1];
+        string[] asked = ["generate", "The cat", "--server", grpc, "--max-tokens", "3", "--ignore-eos", "--mode", "expert", "--expert"];
+        Assert.StartsWith("error: an API key is needed", (await Run([.. asked, "alpha"])).Errors, StringComparison.Ordinal);
+        var file = Path.Combine(Path.GetDirectoryName(keys)!, "acme.key");
+        await File.WriteAllTextAsync(file, made.Output, TestContext.Current.CancellationToken);
+        Assert.Contains("chmod 600", (await Run([.. asked, "alpha", "--api-key-file", file])).Errors, StringComparison.Ordinal);
+        if (!OperatingSystem.IsWindows()) File.SetUnixFileMode(file, UnixFileMode.UserRead);
+        Assert.Equal(0, (await Run([.. asked, "alpha", "--api-key-file", file])).Code);
+        var refused = await Run([.. asked, "beta", "--api-key-file", file]);
+        Assert.Equal((1, "error: this key is not for expert \"beta\", but for alpha\n"), (refused.Code, refused.Errors));
+        serve.Kill();
+        await serve.WaitForExitAsync(TestContext.Current.CancellationToken);
+        Directory.Delete(Path.GetDirectoryName(keys)!, recursive: true);
+    }
+
+    [Fact]
     public async Task Too_few_files_are_one_line()
     {
         var dll = Path.Combine(AppContext.BaseDirectory, "Btx.Server.dll");

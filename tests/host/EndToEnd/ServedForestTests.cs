@@ -142,7 +142,7 @@ public sealed class ServedForestTests : IClassFixture<ServedForestFixture>, IAsy
     [Fact]
     public async Task The_same_answer_comes_without_a_server()
     {
-        var here = new InferenceRpc(new InferenceService(_loaded.Engine, _loaded.Tokenizer, new()));
+        var here = new InferenceRpc(new InferenceService(_loaded.Engine, _loaded.Tokenizer, new(), Server.Access.Caller.Owner));
         var request = new GenerateRequest
         {
             Prompt = new() { Text = "The cat" },

@@ -9,7 +9,7 @@ using Btx.Model.Tokens;
 namespace Btx.Server.Tests.Fakes;
 
 /// <summary>
-/// An engine whose answers are known: it generates <see cref="Completion"/> token by token, reports itself to an observer, and can hold a
+/// An engine whose answers are known: it generates <see cref="Says"/> token by token, reports itself to an observer, and can hold a
 /// request open until it is cancelled.
 /// </summary>
 internal sealed class FakeEngine(TextTokenizer tokenizer, IStepObserver? observer = null) : IForestEngine
@@ -39,8 +39,17 @@ internal sealed class FakeEngine(TextTokenizer tokenizer, IStepObserver? observe
         },
     };
 
+    /// <summary>What it generates.</summary>
+    public string Says { get; set; } = Completion;
+
+    /// <summary>All generations, in the order in which they came.</summary>
+    public ConcurrentQueue<GenerationRequest> Generations { get; } = new();
+
     /// <summary>Of the first token that is generated; the next ones have twice, three times as much.</summary>
     public double LogProb { get; set; } = -0.5;
+
+    /// <summary>Of the first token, by request; null: <see cref="LogProb"/>.</summary>
+    public Func<GenerationRequest, double>? LogProbOf { get; set; }
 
     /// <summary>After the first token, wait for this (or for the request's cancellation).</summary>
     public Task Hold { get; set; } = Task.CompletedTask;
@@ -79,6 +88,7 @@ internal sealed class FakeEngine(TextTokenizer tokenizer, IStepObserver? observe
     {
         Check();
         LastGeneration = request;
+        Generations.Enqueue(request);
         var events = Channel.CreateBounded<TokenEvent>(256);
         var run = new Task<Task>(() => RunAsync(request, events.Writer, cancellation));
         var whole = run.Unwrap();
@@ -126,7 +136,7 @@ internal sealed class FakeEngine(TextTokenizer tokenizer, IStepObserver? observe
     private async Task RunAsync(GenerationRequest request, ChannelWriter<TokenEvent> events, CancellationToken cancellation)
     {
         using var either = CancellationTokenSource.CreateLinkedTokenSource(cancellation, _drained.Token);
-        var all = tokenizer.Encode(Completion);
+        var all = tokenizer.Encode(Says);
         var count = Math.Min(request.MaxTokens, all.Length);
         var finish = count < all.Length ? FinishReason.Length : FinishReason.Stop;
         if (Refused is { } refused)
@@ -179,7 +189,7 @@ internal sealed class FakeEngine(TextTokenizer tokenizer, IStepObserver? observe
     {
         Text = tokenizer.Decode([id]),
         Token = id,
-        LogProb = LogProb * (i + 1),
+        LogProb = (LogProbOf?.Invoke(request) ?? LogProb) * (i + 1),
         Top = request.TopLogProbs == 0 ? [] : Alternatives(id, request.TopLogProbs, LogProb * (i + 1)),
         Gates = request.ReportExperts && IsRouted(request) ? Gates(i) : null,
         Posterior = request.ReportExperts && !IsRouted(request) ? [0.75, 0.25, 0] : null,

@@ -1,11 +1,12 @@
 using System.Net;
 using Btx.Model.Tokens;
-using Btx.Server.Changes;
+using Btx.Server.Access;
 using Btx.Server.Lifetime;
 using Btx.Server.Metrics;
 using Btx.V1;
 using Grpc.Net.Client;
 using Microsoft.AspNetCore.Builder;
+using Microsoft.AspNetCore.Routing;
 using Microsoft.Extensions.DependencyInjection;
 using Microsoft.Extensions.Logging;
 
@@ -54,30 +55,38 @@ internal sealed class RunningServer : IAsyncDisposable
 
     public V1.Forest.ForestClient Forest { get; }
 
+    /// <summary>What is mapped.</summary>
+    public IEnumerable<RouteEndpoint> Endpoints =>
+        ((IEndpointRouteBuilder)_app).DataSources.SelectMany(source => source.Endpoints).OfType<RouteEndpoint>();
+
     public static async Task<RunningServer> StartAsync(TimeSpan? shutdownLimit = null, string? adminKey = null, bool withForest = true,
-        bool readOnly = false, int? connections = null, TimeSpan? bodyTime = null)
+        bool readOnly = false, int? connections = null, TimeSpan? bodyTime = null, AccessOptions? access = null,
+        Action<IEndpointRouteBuilder>? map = null, TextTokenizer? tokenizer = null)
     {
+        tokenizer ??= SomeTokenizer;
         var metrics = new EngineMetrics(Prometheus.Metrics.NewCustomRegistry());
-        var engine = new FakeEngine(SomeTokenizer, metrics);
+        var engine = new FakeEngine(tokenizer, metrics);
         var disk = new SampleServed();
         var registry = new FakeRegistry(disk);
         var options = new ServerOptions
         {
             Http = new("--http", new(IPAddress.Loopback, 0)),
             Grpc = new("--grpc", new(readOnly ? IPAddress.Any : IPAddress.Loopback, 0)),
-            Access = new()
+            Access = access ?? new()
             {
-                AdminKeyHash = adminKey is null ? null : AdminAccess.Hash(adminKey),
-                UnauthenticatedAdmin = adminKey is null && !readOnly
+                AdminKeyHash = adminKey is null ? null : ApiKey.Hash(adminKey),
+                UnauthenticatedAdmin = adminKey is null && !readOnly,
+                Insecure = readOnly,
             },
             Connections = connections,
             BodyTime = bodyTime ?? TimeSpan.FromMinutes(1),
             ShutdownLimit = shutdownLimit ?? TimeSpan.FromSeconds(20),
             Limits = new() { PromptCharacters = 1000, BodyBytes = 65536 },
         };
-        var app = ServerApplication.Build(options, engine, SomeTokenizer, metrics, withForest ? registry : null);
+        var app = ServerApplication.Build(options, engine, tokenizer, metrics, withForest ? registry : null);
+        map?.Invoke(app);
         var (http, grpc) = await app.OpenAsync(options, TestContext.Current.CancellationToken);
-        return new(app, engine, disk, registry, SomeTokenizer, http, grpc.Replace("0.0.0.0", "127.0.0.1", StringComparison.Ordinal));
+        return new(app, engine, disk, registry, tokenizer, http, grpc.Replace("0.0.0.0", "127.0.0.1", StringComparison.Ordinal));
     }
 
     public Task StopAsync() => _app.StopAsync();

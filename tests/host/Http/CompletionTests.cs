@@ -17,7 +17,7 @@ public sealed class CompletionTests : IAsyncLifetime
     public async Task Whole_answer_has_the_form()
     {
         var body = await Post(new { model = "forest", prompt = "the", max_tokens = 60 });
-        Assert.Equal(["id", "object", "created", "model", "choices", "usage"], body.EnumerateObject().Select(field => field.Name));
+        Assert.Equal(["id", "object", "created", "model", "system_fingerprint", "choices", "usage"], body.EnumerateObject().Select(field => field.Name));
         Assert.StartsWith("cmpl-", body.GetProperty("id").GetString(), StringComparison.Ordinal);
         Assert.Equal("text_completion", body.GetProperty("object").GetString());
         Assert.Equal("forest", body.GetProperty("model").GetString());
@@ -29,6 +29,10 @@ public sealed class CompletionTests : IAsyncLifetime
         var usage = body.GetProperty("usage");
         Assert.Equal(usage.GetProperty("total_tokens").GetInt32(),
             usage.GetProperty("prompt_tokens").GetInt32() + usage.GetProperty("completion_tokens").GetInt32());
+        Assert.Equal(0, usage.GetProperty("prompt_tokens_details").GetProperty("cached_tokens").GetInt32());
+        var steps = usage.GetProperty("completion_tokens").GetInt32();
+        Assert.Equal($"{{\"novels\":{steps},\"python\":{steps}}}", usage.GetProperty("expert_steps").GetRawText());
+        Assert.Equal("fp_aaaaaaaaaaaa_0", body.GetProperty("system_fingerprint").GetString());
     }
 
     [Fact]

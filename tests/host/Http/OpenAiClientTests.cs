@@ -14,20 +14,8 @@ public sealed class OpenAiClientTests
     [Fact]
     public async Task The_openai_client_lists_completes_streams_and_understands_errors()
     {
-        var client = Path.Combine(s_cache, "openai-client", "node_modules", "openai");
-        Assert.True(Directory.Exists(client), $"{client} is missing; tests/fetch-openai.sh fetches it (`./btx test` does)");
         await using var server = await RunningServer.StartAsync();
-        var script = Path.Combine(AppContext.BaseDirectory, "openai-client", "drive.mjs");
-        using var node = Process.Start(new ProcessStartInfo("node", [script, Path.Combine(client, "index.mjs"), $"{server.HttpAddress}/v1"])
-        {
-            RedirectStandardOutput = true,
-            RedirectStandardError = true,
-        })!;
-        var output = node.StandardOutput.ReadToEndAsync();
-        var errors = node.StandardError.ReadToEndAsync();
-        await node.WaitForExitAsync(TestContext.Current.CancellationToken);
-        Assert.True(node.ExitCode == 0, await errors);
-        var seen = JsonSerializer.Deserialize<JsonElement>(await output);
+        var seen = await DriveAsync("drive.mjs", $"{server.HttpAddress}/v1");
         Assert.Contains("forest:top_k=2", seen.GetProperty("models").EnumerateArray().Select(id => id.GetString()));
         Assert.Equal("expert:python", seen.GetProperty("retrieved").GetString());
         Assert.Equal(FakeEngine.Completion, seen.GetProperty("text").GetString());
@@ -36,15 +24,26 @@ public sealed class OpenAiClientTests
         Assert.True(seen.GetProperty("usage").GetProperty("total_tokens").GetInt32() > 0);
         Assert.Equal("NotFoundError 404 model_not_found model", seen.GetProperty("notFound").GetString());
         Assert.Equal("BadRequestError 400 null temperature", seen.GetProperty("badRequest").GetString());
-        Assert.Equal("RateLimitError 429", await Busy(server, script, client));
+        server.Engine.Refusal = new Engine.RequestRejectedException(Model.ErrorKind.Busy, "full");
+        Assert.Equal("RateLimitError 429", (await DriveAsync("drive.mjs", $"{server.HttpAddress}/v1", "busy")).GetString());
     }
 
-    private static async Task<string> Busy(RunningServer server, string script, string client)
+    /// <summary>Runs a script of the folder openai-client with the client from the cache.</summary>
+    /// <returns>What it prints.</returns>
+    internal static async Task<JsonElement> DriveAsync(string script, params string[] arguments)
     {
-        server.Engine.Refusal = new Engine.RequestRejectedException(Model.ErrorKind.Busy, "full");
+        var client = Path.Combine(s_cache, "openai-client", "node_modules", "openai");
+        Assert.True(Directory.Exists(client), $"{client} is missing; tests/fetch-openai.sh fetches it (`./btx test` does)");
         using var node = Process.Start(new ProcessStartInfo("node",
-            [script, Path.Combine(client, "index.mjs"), $"{server.HttpAddress}/v1", "busy"])
-        { RedirectStandardOutput = true })!;
-        return (await node.StandardOutput.ReadToEndAsync()).Trim();
+            [Path.Combine(AppContext.BaseDirectory, "openai-client", script), Path.Combine(client, "index.mjs"), .. arguments])
+        {
+            RedirectStandardOutput = true,
+            RedirectStandardError = true,
+        })!;
+        var output = node.StandardOutput.ReadToEndAsync();
+        var errors = node.StandardError.ReadToEndAsync();
+        await node.WaitForExitAsync(TestContext.Current.CancellationToken);
+        Assert.True(node.ExitCode == 0, await errors);
+        return JsonSerializer.Deserialize<JsonElement>(await output);
     }
 }

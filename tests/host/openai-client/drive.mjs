@@ -16,7 +16,7 @@ const attempt = async (request) => {
 
 if (only === "busy") {
   const error = await attempt({ model: "forest", prompt: "the" });
-  console.log(`${error.constructor.name} ${error.status}`);
+  console.log(JSON.stringify(`${error.constructor.name} ${error.status}`));
   process.exit(0);
 }
 

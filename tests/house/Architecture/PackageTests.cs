@@ -12,6 +12,8 @@ public sealed class PackageTests
     [InlineData("trainer/Btx.Trainer.csproj", "cuda", "TorchSharp", "TorchSharp-cuda-linux")]
     [InlineData("loadtests/peers/Btx.Peer.csproj", "cpu", "Microsoft.ML.OnnxRuntimeGenAI")]
     [InlineData("loadtests/peers/Btx.Peer.csproj", "cuda", "Microsoft.ML.OnnxRuntimeGenAI.Cuda")]
+    [InlineData("server/host/Btx.Server.csproj", "cpu", "Microsoft.ML.OnnxRuntime", "Microsoft.ML.OnnxRuntimeGenAI")]
+    [InlineData("server/host/Btx.Server.csproj", "cuda", "Microsoft.ML.OnnxRuntime", "Microsoft.ML.OnnxRuntimeGenAI")]
     [InlineData("server/engine/Btx.Engine.csproj", "cpu", "Microsoft.ML.OnnxRuntime.Gpu.Linux")]
     [InlineData("server/engine/Btx.Engine.csproj", "cuda", "Microsoft.ML.OnnxRuntime.Gpu.Linux")] // computes on both
     public void A_device_brings_the_native_packages_that_it_needs_and_no_others(string project, string device, params string[] native)

@@ -89,7 +89,7 @@ public sealed class GrpcClientTests
             (await Assert.ThrowsAsync<LoadTestException>(() => client.DescribeAsync(CancellationToken.None))).Message);
         await using var server = await ServeAsync(context => AnswerAsync(context, 16, "no"));
         await using var refused = new GrpcClient(server.Address, "wrong");
-        Assert.Contains("refused the key (unauthenticated); give the right one with --key-file FILE",
+        Assert.Contains("refused the key (unauthenticated); give the right one with --api-key-file FILE",
             (await Assert.ThrowsAsync<LoadTestException>(() => refused.DescribeAsync(CancellationToken.None))).Message);
         await using var http = new ScriptedServer(ScriptedServer.Answer("400 Bad Request", ""));
         await using var wrong = new GrpcClient(http.Address);

@@ -95,7 +95,7 @@ public sealed class OpenAiClientTests
     }
 
     [Theory]
-    [InlineData("401 Unauthorized", "{}", "refused the key (http_401); give the right one with --key-file FILE")]
+    [InlineData("401 Unauthorized", "{}", "refused the key (http_401); give the right one with --api-key-file FILE")]
     [InlineData("404 Not Found", "", "is not the HTTP address of a server (http_404); name the right address with --server")]
     [InlineData("200 OK", "hello", "did not answer JSON")]
     [InlineData("200 OK", "{\"data\": 3}", "not in OpenAI's form")]

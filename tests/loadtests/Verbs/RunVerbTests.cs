@@ -80,7 +80,7 @@ public sealed class RunVerbTests : IClassFixture<TinyServer>, IDisposable
             (["run", "--corpus", Corpus, .. Server, "--output-tokens", "128"], "prompt and answer together have 128"),
             (["run", "--corpus", Corpus, .. Server, "--mode", "moe"], "was answered not_found: "),
             (["run", "--corpus", "/nowhere", .. Server], "error: --corpus /nowhere: no such directory"),
-            (["run", "--corpus", Corpus, .. Server, "--key-file", "/nowhere"], "error: --key-file /nowhere: cannot be read"),
+            (["run", "--corpus", Corpus, .. Server, "--key-file", "/nowhere"], "error: --api-key-file /nowhere: cannot be read"),
             (["run", "--corpus", Corpus, .. Server, "--out", Corpus], $"error: --out {Corpus}: holds something else than a run"),
             (["run", "--corpus", Corpus, .. Server, "--json", "/nowhere/x.json"], "error: --json /nowhere/x.json cannot be written: "),
             (["ceiling", "--json", Corpus], $"error: --json {Corpus} cannot be written: it is a directory"),

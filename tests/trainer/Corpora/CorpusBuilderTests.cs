@@ -185,7 +185,7 @@ public sealed class CorpusBuilderTests : IDisposable
     {
         Directory.CreateDirectory(Out);
         await using var other = new FileStream(Path.Combine(Out, ".lock"), FileMode.OpenOrCreate, FileAccess.ReadWrite, FileShare.None);
-        Assert.Contains("another btx corpus",
+        Assert.Contains("in use by another process",
             (await Assert.ThrowsAsync<BtxException>(() => BuildAsync(Fetcher("alpha"), Request("alpha")))).Message,
             StringComparison.Ordinal);
     }

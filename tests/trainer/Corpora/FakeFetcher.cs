@@ -1,4 +1,5 @@
 using Btx.Model;
+using Btx.Trainer.Corpora;
 using Btx.Trainer.Corpora.Packages;
 
 namespace Btx.Trainer.Tests.Corpora;
@@ -13,24 +14,19 @@ public sealed class FakeFetcher(IReadOnlyDictionary<string, IReadOnlyDictionary<
     /// <summary>Runs before a package is handed out.</summary>
     public Action<string> BeforeFetch { get; init; } = _ => { };
 
-    public Task<FetchedPackage> FetchAsync(SourcePackage package, Action<long> downloaded, CancellationToken cancellation)
+    public Task<CorpusSource> FetchAsync(SourcePackage package, string directory, Action<long> downloaded, CancellationToken cancellation)
     {
         Interlocked.Increment(ref fetches);
         BeforeFetch(package.Name);
         cancellation.ThrowIfCancellationRequested();
-        if (!packages.ContainsKey(package.Name)) throw new BtxException($"{package} cannot be had: no network");
+        if (!packages.TryGetValue(package.Name, out var files)) throw new BtxException($"{package} cannot be had: no network");
         downloaded(100);
-        return Task.FromResult(new FetchedPackage(package, "1.0", package.Name, new string('0', 64)));
-    }
-
-    public Task UnpackAsync(FetchedPackage package, string directory, CancellationToken cancellation)
-    {
-        foreach (var (name, text) in packages[package.Package.Name])
+        foreach (var (name, text) in files)
         {
             Directory.CreateDirectory(Path.GetDirectoryName(Path.Combine(directory, name))!);
             File.WriteAllText(Path.Combine(directory, name), text);
         }
 
-        return Task.CompletedTask;
+        return Task.FromResult(new CorpusSource(package.Kind, package.Name, "1.0", new string('0', 64)));
     }
 }

@@ -1,6 +1,7 @@
 using System.Formats.Tar;
 using System.IO.Compression;
 using Btx.Model;
+using Btx.Trainer.Corpora;
 using Btx.Trainer.Corpora.Packages;
 
 namespace Btx.Trainer.Tests.Corpora;
@@ -14,15 +15,12 @@ public sealed class PackageCacheTests : IDisposable
     [Fact]
     public async Task A_package_in_the_cache_is_used_without_a_download()
     {
-        folder.Write("npm/scope-texts-1.2.3.tgz", Tarball("package/data/a.txt", "hello"));
-        var cache = new PackageCache(folder.Path);
+        var archive = folder.Write("npm/scope-texts-1.2.3.tgz", Tarball("package/data/a.txt", "hello"));
         long arrived = 0;
-        var package = await cache.FetchAsync(SourcePackage.Npm("@scope/texts", "1.2.3"), bytes => arrived = bytes,
-            TestContext.Current.CancellationToken);
-        Assert.Equal("1.2.3", package.Version);
-        Assert.Equal(new FileInfo(package.Archive).Length, arrived);
-        Assert.Equal(64, package.Sha256.Length);
-        await cache.UnpackAsync(package, Path.Combine(folder.Path, "out"), TestContext.Current.CancellationToken);
+        var source = await Fetch(SourcePackage.Npm("@scope/texts", "1.2.3"), bytes => arrived = bytes);
+        Assert.Equal(("npm", "@scope/texts", "1.2.3"), (source.Kind, source.Name, source.Version));
+        Assert.Equal(new FileInfo(archive).Length, arrived);
+        Assert.Equal(64, source.Sha256.Length);
         Assert.Equal("hello",
             await File.ReadAllTextAsync(Path.Combine(folder.Path, "out", "package/data/a.txt"), TestContext.Current.CancellationToken));
     }
@@ -30,20 +28,21 @@ public sealed class PackageCacheTests : IDisposable
     [Fact]
     public async Task The_version_of_a_debian_package_is_read_from_its_archives_name()
     {
-        folder.Write("apt/help_4%3a7.4-1+deb12u14_all.deb", "x");
-        var cache = new PackageCache(folder.Path);
-        Assert.Equal("4:7.4-1+deb12u14",
-            (await cache.FetchAsync(SourcePackage.Apt("help"), _ => { }, TestContext.Current.CancellationToken)).Version);
+        const string control = "Package: help\nVersion: 1\nArchitecture: all\nMaintainer: a <a@b>\nDescription: help\n";
+        folder.Write("help/DEBIAN/control", control);
+        folder.Write("help/usr/share/help.txt", "help");
+        Directory.CreateDirectory(Path.Combine(folder.Path, "apt"));
+        await new ExternalTool("dpkg-deb", "dpkg").RunAsync(["--build", Path.Combine(folder.Path, "help"),
+            Path.Combine(folder.Path, "apt/help_4%3a7.4-1+deb12u14_all.deb")], cancellation: TestContext.Current.CancellationToken);
+        Assert.Equal("4:7.4-1+deb12u14", (await Fetch(SourcePackage.Apt("help"))).Version);
+        Assert.True(File.Exists(Path.Combine(folder.Path, "out/usr/share/help.txt")));
     }
 
     [Fact]
     public async Task A_damaged_archive_is_removed_and_named()
     {
         var archive = folder.Write("npm/texts-1.0.0.tgz", [1, 2, 3]);
-        var cache = new PackageCache(folder.Path);
-        var package = await cache.FetchAsync(SourcePackage.Npm("texts", "1.0.0"), _ => { }, TestContext.Current.CancellationToken);
-        var error = await Assert.ThrowsAsync<BtxException>(() =>
-            cache.UnpackAsync(package, Path.Combine(folder.Path, "out"), TestContext.Current.CancellationToken));
+        var error = await Assert.ThrowsAsync<BtxException>(() => Fetch(SourcePackage.Npm("texts", "1.0.0")));
         Assert.StartsWith(archive, error.Message, StringComparison.Ordinal);
         Assert.False(File.Exists(archive));
     }
@@ -52,10 +51,7 @@ public sealed class PackageCacheTests : IDisposable
     public async Task A_tarball_cannot_write_outside_its_folder()
     {
         folder.Write("npm/texts-1.0.0.tgz", Tarball("../escaped.txt", "x"));
-        var cache = new PackageCache(folder.Path);
-        var package = await cache.FetchAsync(SourcePackage.Npm("texts", "1.0.0"), _ => { }, TestContext.Current.CancellationToken);
-        await Assert.ThrowsAsync<BtxException>(() =>
-            cache.UnpackAsync(package, Path.Combine(folder.Path, "out"), TestContext.Current.CancellationToken));
+        await Assert.ThrowsAsync<BtxException>(() => Fetch(SourcePackage.Npm("texts", "1.0.0")));
         Assert.False(File.Exists(Path.Combine(folder.Path, "escaped.txt")));
     }
 
@@ -85,6 +81,9 @@ public sealed class PackageCacheTests : IDisposable
         await stop.CancelAsync();
         await Assert.ThrowsAnyAsync<OperationCanceledException>(() => running);
     }
+
+    private Task<CorpusSource> Fetch(SourcePackage package, Action<long>? downloaded = null) => new PackageCache(folder.Path).FetchAsync(
+        package, Path.Combine(folder.Path, "out"), downloaded ?? (_ => { }), TestContext.Current.CancellationToken);
 
     private static byte[] Tarball(string name, string content)
     {

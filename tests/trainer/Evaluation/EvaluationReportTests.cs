@@ -10,14 +10,14 @@ public sealed class EvaluationReportTests
 {
     private static EvaluationOptions Options(EvaluationWorld world) => new() { Forest = world.Forest, Corpus = world.Corpus, Parallel = 2 };
 
-    private static EvaluationReport Run(EvaluationOptions options) => ForestEvaluator.Open(options).Run(torch.CPU, _ => { });
+    private static EvaluationReport Run(EvaluationOptions options) => new ForestEvaluator(options).Run(torch.CPU, _ => { });
 
     [Fact]
     public void The_report_has_the_agreed_fields()
     {
         using var world = new EvaluationWorld();
-        var report = Run(Options(world) with { SeedModel = world.Expert("alpha"), Dense = world.Expert("beta") });
-        using var json = JsonDocument.Parse(EvaluationReportJson.Write(report));
+        var report = Run(Options(world).With("seed", world.Expert("alpha")).With("dense", world.Expert("beta")));
+        using var json = JsonDocument.Parse(report.ToJson());
         var root = json.RootElement;
         foreach (var domain in new[] { "alpha", "beta", "other" })
         {
@@ -65,7 +65,7 @@ public sealed class EvaluationReportTests
     public void The_picture_is_svg_with_every_name()
     {
         using var world = new EvaluationWorld(experts: 2);
-        var svg = EvaluationPicture.Svg(Run(Options(world)));
+        var svg = Run(Options(world)).ToSvg();
         Assert.StartsWith("<svg", svg, StringComparison.Ordinal);
         foreach (var name in new[] { "alpha", "other", "expert:beta", "average:posterior" })
             Assert.Contains(name, svg, StringComparison.Ordinal);

@@ -18,11 +18,11 @@ public sealed class ForestEvaluatorTests
 {
     private static EvaluationOptions Options(EvaluationWorld world) => new() { Forest = world.Forest, Corpus = world.Corpus, Parallel = 2 };
 
-    private static EvaluationReport Run(EvaluationOptions options) => ForestEvaluator.Open(options).Run(torch.CPU, _ => { });
+    private static EvaluationReport Run(EvaluationOptions options) => new ForestEvaluator(options).Run(torch.CPU, _ => { });
 
     private static string Problem(EvaluationOptions options)
     {
-        var message = Assert.Throws<BtxException>(() => ForestEvaluator.Open(options)).Message;
+        var message = Assert.Throws<BtxException>(() => new ForestEvaluator(options)).Message;
         Assert.DoesNotContain('\n', message);
         return message;
     }
@@ -31,7 +31,7 @@ public sealed class ForestEvaluatorTests
     public void A_model_that_knows_nothing_costs_log2_of_the_vocabulary_a_token()
     {
         using var world = new EvaluationWorld(experts: 1);
-        var report = Run(Options(world) with { SeedModel = world.UniformModel(), Modes = ["seed"] });
+        var report = Run(Options(world).With("seed", world.UniformModel()) with { Modes = ["seed"] });
         Assert.Equal(["alpha", "beta", "other"], report.Domains.Select(d => d.Name));
         foreach (var domain in report.Domains)
         {
@@ -44,7 +44,7 @@ public sealed class ForestEvaluatorTests
     public void Every_mode_is_what_the_experts_log_probabilities_make_it()
     {
         using var world = new EvaluationWorld();
-        var options = Options(world) with { SeedModel = world.Expert("alpha"), Dense = world.Expert("beta") };
+        var options = Options(world).With("seed", world.Expert("alpha")).With("dense", world.Expert("beta"));
         var report = Run(options);
         var scorer = ForestScorer.Open(world.Forest, torch.CPU);
         Assert.Equal(EvaluationModes.Default(3, ["seed", "dense"])
@@ -108,8 +108,7 @@ public sealed class ForestEvaluatorTests
         var moe = world.Upcycled("beta", 3, 2);
         var report = Run(Options(world) with
         {
-            Btx = moe,
-            Models = [new("mixtral", moe)],
+            Models = [new("moe", moe), new("mixtral", moe)],
             Modes = ["moe", "moe:k=1", "moe:k=3", "mixtral", "expert:beta"]
         });
         foreach (var domain in report.Domains)
@@ -121,7 +120,7 @@ public sealed class ForestEvaluatorTests
         Assert.Equal(report.Compute["expert:beta"].ActiveParameters + (layers * (feedForward + (3 * 64))),
             report.Compute["moe"].ActiveParameters);
         Assert.Equal(layers * feedForward, report.Compute["moe:k=3"].ActiveParameters - report.Compute["mixtral"].ActiveParameters);
-        Assert.Contains("1..3", Problem(Options(world) with { Btx = moe, Modes = ["moe:k=4"] }), StringComparison.Ordinal);
+        Assert.Contains("1..3", Problem(Options(world).With("moe", moe) with { Modes = ["moe:k=4"] }), StringComparison.Ordinal);
     }
 
     [Fact]
@@ -133,7 +132,8 @@ public sealed class ForestEvaluatorTests
         TinyForest.WriteTokenizer(directory);
         using (var model = new LlamaModel(TinyForest.DefaultConfig with { Moe = new(4, 2) }, torch.CPU).Init(3))
             LlamaCheckpoint.Save(model, directory);
-        var report = Run(Options(world) with { Btx = directory, Modes = ["moe", "moe:k=1", "moe:k=2", "moe:k=4"], Domains = ["alpha"] });
+        var options = Options(world).With("moe", directory);
+        var report = Run(options with { Modes = ["moe", "moe:k=1", "moe:k=2", "moe:k=4"], Domains = ["alpha"] });
         var logProb = report.Domains[0].LogProb;
         Assert.Equal(logProb["moe"], logProb["moe:k=2"]);
         Assert.Equal(3, logProb.Values.Distinct().Count());
@@ -192,7 +192,7 @@ public sealed class ForestEvaluatorTests
     public void Progress_adds_up_to_the_total()
     {
         using var world = new EvaluationWorld();
-        var evaluator = ForestEvaluator.Open(Options(world) with { SeedModel = world.Expert("beta") });
+        var evaluator = new ForestEvaluator(Options(world).With("seed", world.Expert("beta")));
         long done = 0;
         evaluator.Run(torch.CPU, n => Interlocked.Add(ref done, n));
         Assert.Equal(evaluator.TotalTokens, done);

@@ -20,17 +20,17 @@ public sealed class ForestScorer
     private ForestScorer(EvaluatedModels models, torch.Device device)
     {
         (this.models, this.device) = (models, device);
-        priors = models.Manifest.Priors(models.ExpertNames);
+        priors = models.Manifest.Priors(models.Forest.Names);
     }
 
     /// <summary>Names of the experts, in the order of every [E].</summary>
-    public IReadOnlyList<string> Experts => models.ExpertNames;
+    public IReadOnlyList<string> Experts => models.Forest.Names;
 
     /// <exception cref="BtxException">No forest there, or its experts do not belong together.</exception>
     public static ForestScorer Open(string forest, torch.Device device) => new(EvaluatedModels.Open(forest), device);
 
     /// <summary>[E][sequence][n − 1] in nats; see <see cref="TextScorer.LogProbs"/>.</summary>
-    public double[][][] LogProbs(IReadOnlyList<int[]> sequences) => [.. models.ExpertDirectories.Select(directory =>
+    public double[][][] LogProbs(IReadOnlyList<int[]> sequences) => [.. models.Forest.Models.Select(directory =>
     {
         using var model = LlamaCheckpoint.Load(directory, device);
         return TextScorer.LogProbs(model, sequences);
@@ -46,7 +46,7 @@ public sealed class ForestScorer
         if (RoutingRules.Problem(routing, Experts, [.. priors.Keys]) is { } problem) throw new BtxException(problem);
         if (routing.Mode == RoutingMode.Average)
         {
-            using var model = AveragedModel.Build(models.ExpertDirectories,
+            using var model = ModelAverage.Load(models.Forest.Models,
                 AverageShares.Of(routing.Average, Prior(routing.Average == AverageWeights.Uniform ? null : routing.AverageDomain)), device);
             return TextScorer.LogProbs(model, [tokens])[0];
         }

@@ -94,7 +94,7 @@ public sealed class TextScorerTests
         var line = Assert.Throws<BtxException>(() => TextScorer.LogProbs(model, [[1, 2]])).Message;
         Assert.StartsWith($"{directory}: its loss at a token is NaN; ", line, StringComparison.Ordinal);
         Assert.EndsWith("train it again at a lower rate, restore its files, or leave it out", line, StringComparison.Ordinal);
-        using var average = AveragedModel.Build([world.Expert("alpha"), directory], [0.5, 0.5], CPU);
+        using var average = ModelAverage.Load([world.Expert("alpha"), directory], [0.5, 0.5], CPU);
         Assert.StartsWith($"the average of {world.Expert("alpha")}, {directory}: ",
             Assert.Throws<BtxException>(() => TextScorer.LogProbs(average, [[1, 2]])).Message, StringComparison.Ordinal);
     }

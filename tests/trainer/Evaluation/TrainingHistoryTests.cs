@@ -18,7 +18,7 @@ public sealed class TrainingHistoryTests
         var opened = EvaluatedModels.Open(world.Forest, seed is null ? models : [new("seed", seed), .. models]);
         string[] names = [.. opened.Others.Select(m => m.Name)];
         return new TrainingHistory(opened).Of(
-            EvaluationModes.Parse(EvaluationModes.Default(3, names), opened.ExpertNames, names, SelectForm.PerToken));
+            EvaluationModes.Parse(EvaluationModes.Default(3, names), opened.Forest.Names, names, SelectForm.PerToken));
     }
 
     private static string Model(EvaluationWorld world, string name, int seed, object? run = null)

@@ -1,3 +1,4 @@
+using Btx.Trainer.Networks;
 using Btx.Model;
 using Btx.Model.Forests;
 using Btx.Model.Moe;
@@ -32,10 +33,10 @@ public sealed class MixRefusalTests : IDisposable
     }
 
     [Theory]
-    [InlineData(4, "top2", "--k is 4; the BTX model has 3 experts, so expected 1..3")]
-    [InlineData(0, "top2", "--k is 0; the BTX model has 3 experts")]
-    [InlineData(2, "switch", "--k is 2, but a switch router runs 1 of 3 experts")]
-    [InlineData(2, "soft", "--k is 2, but a soft router runs 3 of 3 experts")]
+    [InlineData(4, "top2", "--k 4: the model has 3 experts; choose 1..3")]
+    [InlineData(0, "top2", "--k 0: the model has 3 experts")]
+    [InlineData(2, "switch", "--k 2: --router switch always runs 1 of 3 experts")]
+    [InlineData(2, "soft", "--k 2: --router soft always runs 3 of 3 experts")]
     public void A_k_that_does_not_fit(int k, string router, string message) =>
     Refused(message, world.Request with { K = k, Router = router });
 
@@ -50,10 +51,10 @@ public sealed class MixRefusalTests : IDisposable
         world.Model("forest/experts/bees", 50);
         Refused("the weights of expert \"bees\" are not those", world.Request);
         world.Model("forest/experts/bees", 2, world.Config with { IntermediateSize = 32 });
-        Refused("experts of a forest share one", world.Request);
+        Refused("its architecture (config.json) differs", world.Request);
         world.Model("forest/experts/bees", 2);
         BpeTrainer.Train(["abab abab"], 258, ["<|endoftext|>"]).Save(world.At("forest/experts/bees"));
-        Refused("its tokenizer is not the one", world.Request);
+        Refused("its tokenizer differs", world.Request);
     }
 
     [Fact]
@@ -65,7 +66,7 @@ public sealed class MixRefusalTests : IDisposable
         Refused(line, world.Request with { Seed = mix, Output = world.At("out") });
         Refused(line, new MixRequest { Upcycle = mix, Copies = 2, Output = world.At("out") });
         Assert.Contains(line, Assert.Throws<BtxException>(() => ModelAverage.Write([mix], [1], world.At("out"))).Message);
-        Assert.Contains(line, Assert.Throws<BtxException>(() => AveragedModel.Build([mix], [1], torch.CPU)).Message);
+        Assert.Contains(line, Assert.Throws<BtxException>(() => ModelAverage.Load([mix], [1], torch.CPU)).Message);
         Assert.Contains(line, Assert.Throws<BtxException>(() => ForestMerge.Open(world.At("new"), mix)).Message);
         Directory.Move(world.At("mix"), world.At("forest/experts/mix"));
         world.Forest("forest", ["mix", "ants"]);

@@ -3,6 +3,7 @@ using Btx.Model.Configuration;
 using Btx.Model.Moe;
 using Btx.Trainer.Networks;
 using Btx.Trainer.Networks.Routers;
+using Btx.Trainer.RoutingStatistics;
 using TorchSharp;
 using static Btx.Trainer.Tests.Networks.SmallMoe;
 using static TorchSharp.torch;
@@ -67,14 +68,16 @@ public sealed class MoeFeedForwardTests
         moe.Forward(Input());
         var routing = moe.Routing!;
         var rows = routing.Gates().Chunk(Experts).ToArray();
+        var tally = new RoutingTally(1, Experts);
+        tally.Add(0, routing);
         for (var e = 0; e < Experts; e++)
         {
             Assert.Equal(rows.Count(r => r[e] > 0), routing.TokensPerExpert()[e]);
-            Assert.Equal(rows.Sum(r => (double)r[e]), routing.GateMass()[e], 9);
-            Assert.Equal(rows.Count(r => r[e] == r.Max()) / (double)Tokens, routing.TopShare()[e], 9);
+            Assert.Equal(rows.Sum(r => (double)r[e]), tally.GateShare(0, e) * Tokens, 9);
+            Assert.Equal(rows.Count(r => r[e] == r.Max()) / (double)Tokens, tally.TopShare(0, e), 9);
         }
 
-        Assert.Equal(Tokens, routing.GateMass().Sum(), 4);
+        Assert.Equal(1, Enumerable.Range(0, Experts).Sum(e => tally.GateShare(0, e)), 4);
     }
 
     [Fact]

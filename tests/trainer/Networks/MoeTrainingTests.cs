@@ -159,7 +159,7 @@ public sealed class MoeTrainingTests
             if (gates[i] > 0 && counts[i % Experts]++ < 9) kept[i / Experts] = 1;
         }
 
-        Assert.Equal(Tokens - moe.Routing.Refused.Sum(), kept.Sum());
+        Assert.Equal(Tokens - moe.Routing!.Refused.Sum(), kept.Sum());
         return tensor(kept, [Tokens, 1]);
     }
 

@@ -46,6 +46,15 @@ internal static class SmallMoe
         moe.Parameters.Single(p => p.Name == name).Parameter.copy_(value);
     }
 
+    /// <summary>The gates of every token, [N, E] row by row: 0 where an expert was not chosen.</summary>
+    public static float[] Gates(this TokenRouting routing)
+    {
+        var gates = new float[routing.Tokens * routing.Experts];
+        for (var i = 0; i < routing.Chosen.Length; i++)
+            gates[(i / routing.PerToken * routing.Experts) + routing.Chosen[i]] = routing.Weights[i];
+        return gates;
+    }
+
     // Softmax over all, the others struck out, renormalised: as Hugging Face writes it.
     public static Tensor Gates(Tensor logits, int k)
     {

@@ -1,3 +1,4 @@
+using Btx.Trainer.Networks;
 using Btx.Model;
 using Btx.Model.Configuration;
 using Btx.Model.Forests;
@@ -88,7 +89,7 @@ public sealed class AverageTests : IDisposable
         BpeTrainer.Train(["abab abab"], 258, ["<|endoftext|>"]).Save(world.At("forest/experts/bees"));
         var tokenizer = Assert.Throws<BtxException>(() =>
             ForestAverage.Write(world.At("forest"), AverageWeights.Uniform, null, null, world.At("out"), fresh: false));
-        Assert.Contains("its tokenizer is not the one", tokenizer.Message);
+        Assert.Contains("its tokenizer differs", tokenizer.Message);
         Assert.False(Directory.Exists(world.At("out")));
     }
 

@@ -43,7 +43,7 @@ public sealed class BranchWeightsTests
         var scores = models.Select(m =>
         {
             using var model = Btx.Trainer.Networks.LlamaCheckpoint.Load(m, device);
-            return SequenceScorer.Score(model, windows);
+            return DomainPriors.Score(model, windows);
         }).ToArray();
         var expected = 0.5;
         for (var n = 0; n < windows.Count; n++) expected = (0.7 * expected) + (0.3 / (1 + Math.Exp(scores[1][n] - scores[0][n])));

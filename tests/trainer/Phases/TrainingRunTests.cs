@@ -164,7 +164,7 @@ public sealed class TrainingRunTests : IDisposable
     public void Two_processes_cannot_train_in_one_directory()
     {
         using var held = RunLock.Acquire(world.At("run"));
-        Assert.Contains("in use by another training process", Assert.Throws<BtxException>(() => Train("run", TinyWorld.Options)).Message);
+        Assert.Contains("in use by another process of btx", Assert.Throws<BtxException>(() => Train("run", TinyWorld.Options)).Message);
     }
 
     [Fact]

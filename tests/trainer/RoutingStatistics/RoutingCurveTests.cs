@@ -12,14 +12,14 @@ public sealed class RoutingCurveTests
     public void Rows_up_to_a_step_come_back_as_they_were_written()
     {
         using var folder = new TemporaryFolder();
-        var curve = new RoutingCurve(folder.Path, Experts);
-        curve.Add([new(10, 320, 0, 0, 0.75, 0.6, 0.970951), new(10, 320, 0, 1, 0.25, 0.4, 0.970951)]);
-        curve.Add([new(20, 640, 0, 0, 1, 1, 0), new(20, 640, 0, 1, 0, 0, 0)]);
-        curve.SaveCsv();
+        var curve = RoutingCurve.Of(folder.Path, Experts);
+        curve.Rows.AddRange([new(10, 320, 0, 0, 0.75, 0.6, 0.970951), new(10, 320, 0, 1, 0.25, 0.4, 0.970951)]);
+        curve.Rows.AddRange([new(20, 640, 0, 0, 1, 1, 0), new(20, 640, 0, 1, 0, 0, 0)]);
+        curve.Save();
         var lines = File.ReadAllLines(Path.Combine(folder.Path, "routing.csv"));
         Assert.Equal(["step,tokens,layer,expert,name,top1_share,gate_share,layer_entropy_bits",
             "10,320,0,0,ants,0.750000,0.600000,0.970951"], lines[..2]);
-        var read = new RoutingCurve(folder.Path, Experts);
+        var read = RoutingCurve.Of(folder.Path, Experts);
         read.Load(20);
         Assert.Equal(curve.Rows, read.Rows);
         read.Load(19);
@@ -34,7 +34,7 @@ public sealed class RoutingCurveTests
     {
         using var folder = new TemporaryFolder();
         File.WriteAllLines(Path.Combine(folder.Path, "routing.csv"), ["header", line]);
-        Assert.Contains("is not a row of routing statistics",
-            Assert.Throws<BtxException>(() => new RoutingCurve(folder.Path, Experts).Load(99)).Message);
+        Assert.Contains("is not a row of",
+            Assert.Throws<BtxException>(() => RoutingCurve.Of(folder.Path, Experts).Load(99)).Message);
     }
 }

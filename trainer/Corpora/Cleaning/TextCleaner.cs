@@ -1,7 +1,6 @@
 using System.Text;
 using System.Text.RegularExpressions;
 using System.Text.Unicode;
-using Btx.Model.Tokens;
 
 namespace Btx.Trainer.Corpora.Cleaning;
 

@@ -1,7 +1,8 @@
 using System.Buffers.Binary;
-using System.IO.Compression;
 using System.Text;
 using System.Text.RegularExpressions;
+using ICSharpCode.SharpZipLib;
+using ICSharpCode.SharpZipLib.Zip.Compression;
 
 namespace Btx.Trainer.Corpora.Extraction;
 
@@ -45,7 +46,8 @@ public static class RdbStrings
                 if (Vector(block) is { } vector) vectors.Add(vector);
             }
         }
-        catch (Exception e) when (e is InvalidDataException or ArgumentOutOfRangeException or EndOfStreamException)
+        catch (Exception e) when (e is InvalidDataException or ArgumentOutOfRangeException or IndexOutOfRangeException
+            or SharpZipBaseException)
         {
             throw new BtxException($"{source}: not an R lazy-load database (at byte {at}: {e.Message.ReplaceLineEndings(" ")})", e);
         }
@@ -53,23 +55,13 @@ public static class RdbStrings
         return vectors;
     }
 
-    // One zlib stream. It ends with the Adler-32 of the data, which is searched for to find its length.
     private static byte[] Inflate(ReadOnlyMemory<byte> compressed, int length, out int consumed)
     {
-        var data = new byte[length];
-        using (var zlib = new ZLibStream(new MemoryStream(compressed.ToArray()), CompressionMode.Decompress)) zlib.ReadExactly(data);
-        uint a = 1, b = 0;
-        foreach (var value in data)
-        {
-            a = (a + value) % 65521;
-            b = (b + a) % 65521;
-        }
-
-        var checksum = new byte[4];
-        BinaryPrimitives.WriteUInt32BigEndian(checksum, (b << 16) | a);
-        var end = compressed.Span[2..].IndexOf(checksum);
-        if (end < 0) throw new InvalidDataException("checksum not found");
-        consumed = 2 + end + 4;
+        var (data, zlib) = (new byte[length], new Inflater());
+        zlib.SetInput(compressed.ToArray());
+        if (zlib.Inflate(data) < length || zlib.Inflate(new byte[1]) > 0 || !zlib.IsFinished)
+            throw new InvalidDataException($"a block is not of {length} bytes");
+        consumed = (int)zlib.TotalIn;
         return data;
     }
 

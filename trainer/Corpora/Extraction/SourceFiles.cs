@@ -1,6 +1,6 @@
 using System.IO.Compression;
 using System.Text;
-using System.Text.Json;
+using System.Text.Json.Serialization;
 using System.Text.RegularExpressions;
 using Btx.Trainer.Corpora.Cleaning;
 
@@ -72,15 +72,10 @@ public static class SpdxLicences
     /// <summary>The <c>licenseText</c> of every entry of <c>spdx-full.json</c>, by identifier.</summary>
     public static IEnumerable<CorpusDocument> Read(string path)
     {
-        try
-        {
-            using var json = JsonDocument.Parse(File.ReadAllBytes(path));
-            return [.. json.RootElement.EnumerateObject().OrderBy(entry => entry.Name, StringComparer.Ordinal)
-                .Select(entry => new CorpusDocument(entry.Name, entry.Value.GetProperty("licenseText").GetString()!))];
-        }
-        catch (Exception e) when (e is JsonException or InvalidOperationException or KeyNotFoundException)
-        {
-            throw new BtxException($"{path}: not the SPDX licence list: {e.Message.ReplaceLineEndings(" ")}", e);
-        }
+        var list = ManifestJson.Read<Dictionary<string, SpdxEntry>>(File.ReadAllBytes(path), path, "the SPDX licence list");
+        return list.OrderBy(entry => entry.Key, StringComparer.Ordinal)
+            .Select(entry => new CorpusDocument(entry.Key, entry.Value.LicenseText));
     }
+
+    private sealed record SpdxEntry([property: JsonPropertyName("licenseText")] string LicenseText);
 }

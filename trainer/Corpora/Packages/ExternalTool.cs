@@ -1,6 +1,6 @@
 using System.ComponentModel;
-using System.Diagnostics;
 using System.Text;
+using CliWrap;
 
 namespace Btx.Trainer.Corpora.Packages;
 
@@ -13,42 +13,16 @@ public sealed record ExternalTool(string Command, string DebianPackage)
     public async Task<ToolOutput> RunAsync(IEnumerable<string> arguments, ReadOnlyMemory<byte> input = default,
         string? workingDirectory = null, CancellationToken cancellation = default)
     {
-        var start = new ProcessStartInfo(Command, arguments)
-        {
-            RedirectStandardInput = true,
-            RedirectStandardOutput = true,
-            RedirectStandardError = true,
-            WorkingDirectory = workingDirectory ?? "",
-            StandardErrorEncoding = Encoding.UTF8,
-            Environment = { ["LC_ALL"] = "C.UTF-8" },
-        };
-        using var process = Start(start);
-        await using var kill = cancellation.Register(() => process.Kill(entireProcessTree: true));
         using var output = new MemoryStream();
-        var errors = process.StandardError.ReadToEndAsync(CancellationToken.None);
-        var copy = process.StandardOutput.BaseStream.CopyToAsync(output, CancellationToken.None);
+        var errors = new StringBuilder();
+        var command = new Command(Command).WithArguments(arguments).WithWorkingDirectory(workingDirectory ?? "")
+            .WithEnvironmentVariables(e => e.Set("LC_ALL", "C.UTF-8")).WithValidation(CommandResultValidation.None)
+            .WithStandardInputPipe(PipeSource.FromBytes(input)).WithStandardOutputPipe(PipeTarget.ToStream(output))
+            .WithStandardErrorPipe(PipeTarget.ToStringBuilder(errors, Encoding.UTF8));
         try
         {
-            await process.StandardInput.BaseStream.WriteAsync(input, CancellationToken.None).ConfigureAwait(false);
-            process.StandardInput.Close();
-        }
-        catch (IOException)
-        {
-            // The program ended without reading all of its input; its exit code and messages tell why.
-        }
-
-        await copy.ConfigureAwait(false);
-        var error = await errors.ConfigureAwait(false);
-        await process.WaitForExitAsync(CancellationToken.None).ConfigureAwait(false);
-        cancellation.ThrowIfCancellationRequested();
-        return new ToolOutput(process.ExitCode, output.ToArray(), error);
-    }
-
-    private Process Start(ProcessStartInfo start)
-    {
-        try
-        {
-            return Process.Start(start)!;
+            var result = await command.ExecuteAsync(cancellation).ConfigureAwait(false);
+            return new ToolOutput(result.ExitCode, output.ToArray(), errors.ToString());
         }
         catch (Win32Exception e)
         {

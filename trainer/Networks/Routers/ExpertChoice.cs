@@ -64,15 +64,8 @@ internal sealed class ExpertDispatch
         }
     }
 
-    /// <summary>[P], the pair at each position.</summary>
-    public long[] Order { get; }
-
-    /// <summary>[E], how many pairs each expert takes.</summary>
-    public int[] Counts { get; }
-
-    /// <summary>[E], how many it refuses.</summary>
-    public int[] Refused { get; }
-
-    /// <summary>Sum of <see cref="Counts"/>.</summary>
-    public int Taken { get; }
+    public long[] Order { get; } // [P], the pair at each position
+    public int[] Counts { get; } // [E], how many pairs each expert takes
+    public int[] Refused { get; } // [E], how many it refuses
+    public int Taken { get; } // sum of Counts
 }

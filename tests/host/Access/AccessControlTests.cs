@@ -1,16 +1,17 @@
 using System.Net;
 using Btx.Model;
-using Btx.Server.Changes;
+using Btx.Server.Access;
+using Btx.Server.Lifetime;
 using Btx.Server.Tests.Fakes;
 using Btx.V1;
 using Grpc.Core;
 using Microsoft.AspNetCore.Http;
+using Microsoft.Extensions.Logging.Abstractions;
 
-namespace Btx.Server.Tests.Changes;
+namespace Btx.Server.Tests.Access;
 
-/// <summary>Who may change the forest.</summary>
-[System.Runtime.Versioning.SupportedOSPlatform("linux")]
-public sealed class AdminAccessTests
+/// <summary>Who a caller is without API keys: with the admin key, and without any.</summary>
+public sealed class AccessControlTests
 {
     private const string Key = "0123456789abcdef0123456789abcdef";
     private static readonly CreateAverageRequest s_change = new()
@@ -28,12 +29,12 @@ public sealed class AdminAccessTests
     [InlineData("Bearer ", "is not this server's")]
     [InlineData("Basic " + Key, "is not this server's")]
     [InlineData(Key, "is not this server's")]
-    public void With_a_key(string? authorization, string? expected)
+    public void With_an_admin_key(string? authorization, string? expected)
     {
         // who has the key may come from anywhere
         var headers = new HeaderDictionary { ["x-forwarded-for"] = "10.0.0.7", ["origin"] = "https://elsewhere.example" };
         if (authorization is not null) headers["authorization"] = authorization;
-        Refused(expected, Admin(new() { AdminKeyHash = AdminAccess.Hash(Key) }).Refusal(headers));
+        Refused(expected, Control(new() { AdminKeyHash = ApiKey.Hash(Key) }), headers, StatusCode.Unauthenticated);
     }
 
     [Theory]
@@ -47,48 +48,42 @@ public sealed class AdminAccessTests
     [InlineData("Origin", "null", "from a page of another site")]
     [InlineData("Origin", "http://localhost:3000", null)]
     public void Without_a_key_only_what_comes_from_this_machine_is_taken_and_only_where_the_operator_said_so(string header, string value,
-    string? expected)
+        string? expected)
     {
         var headers = new HeaderDictionary();
         if (header.Length > 0) headers[header] = value;
-        Refused(expected, Admin(new() { UnauthenticatedAdmin = true }).Refusal(headers));
-        Refused("takes no changes", Admin(new()).Refusal(headers));
+        Refused(expected, Control(new() { UnauthenticatedAdmin = true }), headers, StatusCode.PermissionDenied);
+        Refused("takes no changes", Control(new()), headers, StatusCode.PermissionDenied);
     }
 
     [Fact]
-    public void The_way_without_a_key_is_for_loopback_alone()
+    public void A_server_that_others_reach_has_keys_or_says_that_it_is_insecure()
     {
-        Assert.Contains("use --admin-key-file",
-            Assert.Throws<BtxException>(() => Admin(new() { UnauthenticatedAdmin = true }, "0.0.0.0")).Message, StringComparison.Ordinal);
-        Assert.Contains("choose one", Assert.Throws<BtxException>(() =>
-            Admin(new() { UnauthenticatedAdmin = true, AdminKeyHash = AdminAccess.Hash(Key) })).Message, StringComparison.Ordinal);
-    }
+        foreach (var (http, grpc) in new[] { ("0.0.0.0", "127.0.0.1"), ("127.0.0.1", "10.0.0.7"), ("::", "::1") })
+        {
+            Assert.Contains("--insecure", Problem(new(), http, grpc), StringComparison.Ordinal);
+            Assert.Contains("--insecure", Problem(new() { AdminKeyHash = ApiKey.Hash(Key) }, http, grpc), StringComparison.Ordinal);
+            Assert.Null(Problem(new() { Insecure = true }, http, grpc));
+            Assert.Null(Problem(new() { Tokens = new("https://login.example", null, "btx") }, http, grpc));
+            Assert.StartsWith("warning: --insecure: whoever reaches ", Warning(new() { Insecure = true }, http, grpc),
+                StringComparison.Ordinal);
+        }
 
-    [Theory]
-    [InlineData("short", "holds no key")]
-    [InlineData("", "holds no key")]
-    [InlineData("0123456789abcdef with blanks", "holds no key")]
-    [InlineData("0123456789abcdef\n0123456789abcdef", "holds no key")]
-    [InlineData("0123456789abcdéf", "holds no key")]
-    public void Bad_key_files(string text, string message)
-    {
-        var failure = Assert.Throws<BtxException>(() => AdminAccess.ReadKey(Write(text, UnixFileMode.UserRead)));
-        Assert.Contains(message, failure.Message, StringComparison.Ordinal);
-        Assert.DoesNotContain('\n', failure.Message);
-    }
-
-    [Fact]
-    public void A_key_file_is_its_owners_alone()
-    {
-        Assert.Equal(Key, AdminAccess.ReadKey(Write(Key + "\n", UnixFileMode.UserRead | UnixFileMode.UserWrite)));
-        Assert.Contains("chmod 600", Assert.Throws<BtxException>(() =>
-            AdminAccess.ReadKey(Write(Key, UnixFileMode.UserRead | UnixFileMode.GroupRead))).Message, StringComparison.Ordinal);
-        Assert.Contains("cannot be read", Assert.Throws<BtxException>(() => AdminAccess.ReadKey("/nowhere/key")).Message,
+        Assert.Null(Problem(new(), "127.0.0.1", "::1"));
+        Assert.Null(Warning(new() { Insecure = true }, "127.0.0.1", "127.0.0.2"));
+        Assert.Contains("use --admin-key-file", Problem(new() { UnauthenticatedAdmin = true, Insecure = true }, "127.0.0.1", "0.0.0.0"),
             StringComparison.Ordinal);
+        AccessOptions[] contradictions =
+        [
+            new() { UnauthenticatedAdmin = true, AdminKeyHash = ApiKey.Hash(Key) },
+            new() { UnauthenticatedAdmin = true, KeyFile = "keys.json" },
+            new() { Insecure = true, KeyFile = "keys.json" },
+        ];
+        Assert.All(contradictions, one => Assert.Contains("choose one", Problem(one, "127.0.0.1", "127.0.0.1"), StringComparison.Ordinal));
     }
 
     [Fact]
-    public async Task With_a_key_changes_need_it_and_reading_does_not_but_shows_no_directories()
+    public async Task With_the_admin_key_alone_changes_need_it_and_reading_does_not_but_shows_no_directories()
     {
         await using var server = await RunningServer.StartAsync(adminKey: Key);
         Assert.Equal(StatusCode.Unauthenticated, await Change(server, null));
@@ -109,23 +104,37 @@ public sealed class AdminAccessTests
     }
 
     [Fact]
-    public async Task Without_a_key_nothing_can_be_changed()
+    public async Task Without_a_key_nothing_can_be_changed_and_a_key_that_a_client_sends_all_the_same_harms_nothing()
     {
         await using var server = await RunningServer.StartAsync(readOnly: true);
         Assert.Equal(StatusCode.PermissionDenied, await Change(server, null));
         Assert.Equal(StatusCode.PermissionDenied, await Change(server, Key));
-        var list = await server.Forest.ListExpertsAsync(new());
+        var list = await server.Forest.ListExpertsAsync(new(), Headers("sk-none"));
         Assert.Equal(3, list.Experts.Count);
         Assert.Empty(list.ExpertRoots);
     }
 
-    private static AdminAccess Admin(Access access, string grpc = "127.0.0.1") =>
-        access.Open(new("--http", new(IPAddress.Loopback, 1)), new("--grpc", new(IPAddress.Parse(grpc), 2))).Admin;
+    private static ListenAddress Listen(string option, string address, int port) => new(option, new(IPAddress.Parse(address), port));
 
-    private static void Refused(string? expected, Status? refusal)
+    private static string? Problem(AccessOptions options, string http, string grpc) =>
+        Record.Exception(() => options.Open(Listen("--http", http, 1), Listen("--grpc", grpc, 2))) is BtxException e ? e.Message : null;
+
+    private static string? Warning(AccessOptions options, string http, string grpc) =>
+        options.Warning(Listen("--http", http, 1), Listen("--grpc", grpc, 2));
+
+    private static AccessControl Control(AccessOptions options) => new(options,
+        options.Open(Listen("--http", "127.0.0.1", 1), Listen("--grpc", "127.0.0.1", 2)), new(options, NullLogger<KeyRing>.Instance),
+        TimeProvider.System);
+
+    private static void Refused(string? expected, AccessControl control, HeaderDictionary headers, StatusCode status)
     {
-        Assert.Equal(expected is null, refusal is null);
-        Assert.Contains(expected ?? "", refusal?.Detail ?? "", StringComparison.Ordinal);
+        var caller = control.Authenticate(headers).Principal!;
+        Assert.Equal(expected is null, Scopes.Of(caller).HasFlag(Scope.Admin));
+        Assert.True(Scopes.Of(caller).HasFlag(Scope.Generate | Scope.Observe));
+        if (expected is null) return;
+        var denial = control.Refuse(headers, caller, Scope.Admin, null);
+        Assert.Contains(expected, denial.Message, StringComparison.Ordinal);
+        Assert.Equal(status, denial.Rpc);
     }
 
     private static Metadata Headers(string? key) => key is null ? [] : new() { { "authorization", $"Bearer {key}" } };
@@ -143,13 +152,5 @@ public sealed class AdminAccessTests
         {
             return e.StatusCode;
         }
-    }
-
-    private static string Write(string text, UnixFileMode mode)
-    {
-        var path = Path.GetTempFileName();
-        File.WriteAllText(path, text);
-        File.SetUnixFileMode(path, mode);
-        return path;
     }
 }

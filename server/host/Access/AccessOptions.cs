@@ -1,0 +1,72 @@
+using System.Net;
+
+namespace Btx.Server.Access;
+
+/// <summary>Who may use the server, and by which names clients may call it, as <c>serve</c> was told.</summary>
+internal sealed record AccessOptions
+{
+    private const string AnyProgram = "--allow-unauthenticated-admin";
+
+    /// <summary>See <see cref="ApiKeyFile"/>; null: there is none.</summary>
+    public string? KeyFile { get; init; }
+
+    /// <summary>Whose tokens are taken.</summary>
+    public TokenIssuer Tokens { get; init; } = new();
+
+    /// <summary>SHA-256 of the admin key; null: there is none.</summary>
+    public byte[]? AdminKeyHash { get; init; }
+
+    /// <summary>Whether changes are taken without a key, from programs of this machine.</summary>
+    public bool UnauthenticatedAdmin { get; init; }
+
+    /// <summary>Whether whoever reaches the server may use it, changes aside, wherever it listens.</summary>
+    public bool Insecure { get; init; }
+
+    /// <summary>See <see cref="AuditLog"/>; null: there is none.</summary>
+    public string? AuditFile { get; init; }
+
+    /// <summary>See <see cref="AllowedHosts"/>.</summary>
+    public IReadOnlyList<string> HostNames { get; init; } = [];
+
+    /// <summary>Whether every call needs a key or a token; otherwise only changes do.</summary>
+    public bool NeedsKey => KeyFile is not null || Tokens.IsGiven;
+
+    /// <summary>Checks all of it.</summary>
+    /// <exception cref="BtxException">What was told contradicts itself, leaves the server open to other machines, or names a file that
+    /// cannot be used.</exception>
+    public AllowedHosts Open(ListenAddress http, ListenAddress grpc)
+    {
+        if (UnauthenticatedAdmin && (AdminKeyHash is not null || NeedsKey))
+            throw new BtxException($"{AnyProgram} is given beside keys (--admin-key-file, --keys or --jwt-*); choose one");
+        if (Insecure && NeedsKey) throw new BtxException("--insecure is given beside --keys or --jwt-*; choose one");
+        if (UnauthenticatedAdmin && !IPAddress.IsLoopback(grpc.EndPoint.Address))
+            throw new BtxException($"{AnyProgram} and --grpc {grpc}: whoever reaches that address could change the forest; use "
+                + "--admin-key-file FILE, or listen on loopback");
+        if (!NeedsKey && !Insecure && OtherThanLoopback(http, grpc) is { } open)
+            throw new BtxException($"{open.Option} {open}: whoever reaches that address could use this server; give it keys (--keys FILE, "
+                + "which `btx keys create` makes), listen on loopback, or say --insecure");
+        if (Tokens.IsGiven) Tokens.Check();
+        if (KeyFile is not null) _ = ApiKeyFile.Read("--keys", KeyFile);
+        if (AuditFile is not null) AuditLog.RequireWritable(AuditFile);
+        return new(HostNames, http, grpc);
+    }
+
+    /// <summary>What <c>serve</c> says of it when it starts.</summary>
+    public string Statement => NeedsKey ? "everything but health needs a key" : "open, but for changes, to whoever reaches the ports";
+
+    /// <summary>What <c>serve</c> says of changes.</summary>
+    public string Changes => this switch
+    {
+        { AdminKeyHash: not null } => "changes need the admin key" + (NeedsKey ? " or one of scope admin" : ""),
+        { NeedsKey: true } => "changes need a key of scope admin",
+        { UnauthenticatedAdmin: true } => "changes by every program of this machine, without a key",
+        _ => "no changes: there is no --admin-key-file",
+    };
+
+    /// <summary>What <c>serve</c> warns of when it starts; null: of nothing.</summary>
+    public string? Warning(ListenAddress http, ListenAddress grpc) => Insecure && OtherThanLoopback(http, grpc) is { } open
+        ? $"warning: --insecure: whoever reaches {open.Option} {open} may generate, and see the forest and the metrics" : null;
+
+    private static ListenAddress? OtherThanLoopback(params ListenAddress[] addresses) =>
+        Array.Find(addresses, address => !IPAddress.IsLoopback(address.EndPoint.Address));
+}

@@ -1,0 +1,113 @@
+using System.Security.Claims;
+using System.Security.Cryptography;
+using Btx.Model.Files;
+using Microsoft.AspNetCore.Authentication.JwtBearer;
+using Microsoft.IdentityModel.Tokens;
+
+namespace Btx.Server.Access;
+
+/// <summary>An identity provider whose access tokens (JWT) are taken. Their claim <c>scope</c> says what their bearer may do.</summary>
+/// <param name="Authority">Its URL, where its keys are fetched from; null: they are in <paramref name="KeyFile"/>.</param>
+/// <param name="Issuer">Null: as the authority says.</param>
+/// <param name="Audience">What a token must be for.</param>
+/// <param name="KeyFile">Its public keys: one in PEM, or a JSON Web Key Set.</param>
+internal sealed record TokenIssuer(string? Authority = null, string? Issuer = null, string? Audience = null, string? KeyFile = null)
+{
+    private const int LongestFile = 1 << 20;
+
+    // None with a shared secret: who can check such a token could make one.
+    private static readonly string[] s_algorithms =
+        ["RS256", "RS384", "RS512", "PS256", "PS384", "PS512", "ES256", "ES384", "ES512"];
+
+    /// <summary>False: no tokens are taken.</summary>
+    public bool IsGiven => (Authority ?? Issuer ?? Audience ?? KeyFile) is not null;
+
+    /// <exception cref="BtxException">A part is missing, or the file holds no public key.</exception>
+    public void Check()
+    {
+        if (Audience is null) throw new BtxException("--jwt-audience is missing: a token that is for another service is not taken");
+        if (Authority is null && (Issuer is null || KeyFile is null))
+            throw new BtxException("--jwt-authority is missing; give it, or both --jwt-issuer and --jwt-key");
+        if (Authority is not null && !(Uri.TryCreate(Authority, UriKind.Absolute, out var url) && url.Scheme == Uri.UriSchemeHttps))
+            throw new BtxException($"--jwt-authority {BtxException.OneLine(Authority, 200)}: expected an https URL");
+        if (KeyFile is not null) _ = Keys(KeyFile);
+    }
+
+    /// <summary>The library that reads tokens, and what it needs; a server without tokens loads none of it.</summary>
+    public void AddTo(IServiceCollection services)
+    {
+        services.AddAuthentication().AddJwtBearer(Configure);
+        // It would make keys in the user's home, to protect cookies that there are not.
+        if (services.FirstOrDefault(service => service.ImplementationType?.Name == "DataProtectionHostedService") is { } unused)
+            services.Remove(unused);
+    }
+
+    private void Configure(JwtBearerOptions options)
+    {
+        options.MapInboundClaims = false;
+        if (KeyFile is null) options.Authority = Authority;
+        options.TokenValidationParameters = new()
+        {
+            ValidIssuer = Issuer ?? (KeyFile is null ? null : Authority),
+            ValidAudience = Audience,
+            ValidAlgorithms = s_algorithms,
+            IssuerSigningKeys = KeyFile is null ? [] : Keys(KeyFile),
+            ClockSkew = TimeSpan.FromSeconds(30),
+        };
+        options.Events = new()
+        {
+            OnMessageReceived = context =>
+            {
+                context.Token = AccessControl.TokenOf(context.Request.Headers);
+                return Task.CompletedTask;
+            },
+            OnTokenValidated = context =>
+            {
+                var subject = context.Principal!.FindFirst("sub")?.Value ?? "";
+                ((ClaimsIdentity)context.Principal!.Identity!).AddClaim(new(ClaimTypes.NameIdentifier,
+                    $"jwt:{BtxException.OneLine(subject, 100)}"));
+                return Task.CompletedTask;
+            },
+            OnAuthenticationFailed = context =>
+            {
+                context.Fail(context.Exception is SecurityTokenExpiredException ? "the token has expired"
+                    : "the token is not taken: its signature, issuer, audience or time is not as it should be");
+                return Task.CompletedTask;
+            },
+        };
+    }
+
+    private static SecurityKey[] Keys(string file)
+    {
+        try
+        {
+            var text = Encoding.UTF8.GetString(BoundedFile.Read(file, LongestFile));
+            SecurityKey[] keys = text.TrimStart().StartsWith('{') ? [.. new JsonWebKeySet(text).GetSigningKeys()] : [PemKey(text)];
+            if (keys.Length > 0 && !keys.Any(key => key is SymmetricSecurityKey or JsonWebKey { Kty: "oct" })) return keys;
+        }
+        catch (Exception e) when (e is CryptographicException or ArgumentException or JsonException)
+        {
+            throw new BtxException($"--jwt-key {file}: holds no public key; expected one of RSA or EC in PEM, or a JSON Web Key Set", e);
+        }
+
+        throw new BtxException($"--jwt-key {file}: holds no public key, or a shared secret; expected keys of RSA or EC");
+    }
+
+    private static AsymmetricSecurityKey PemKey(string pem)
+    {
+        if (pem.Contains("PRIVATE KEY", StringComparison.Ordinal))
+            throw new ArgumentException("a private key, which this server has no use for");
+        try
+        {
+            var rsa = RSA.Create();
+            rsa.ImportFromPem(pem);
+            return new RsaSecurityKey(rsa);
+        }
+        catch (CryptographicException)
+        {
+            var curve = ECDsa.Create();
+            curve.ImportFromPem(pem);
+            return new ECDsaSecurityKey(curve);
+        }
+    }
+}

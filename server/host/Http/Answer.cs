@@ -1,0 +1,137 @@
+using System.Net.ServerSentEvents;
+using System.Runtime.CompilerServices;
+using System.Text.Json.Serialization;
+using System.Text.Json.Serialization.Metadata;
+
+namespace Btx.Server.Http;
+
+/// <summary>An answer in OpenAI's form, or a part of one that is streamed.</summary>
+/// <typeparam name="T">What a choice is: that of a completion or of a chat.</typeparam>
+/// <param name="SystemFingerprint">Changes with the forest.</param>
+internal sealed record Answer<T>(string Id, string Object, long Created, string Model, string SystemFingerprint, IReadOnlyList<T> Choices)
+{
+    /// <summary>An <see cref="AnswerUsage"/>, or null.</summary>
+    [JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingNull)]
+    public JsonElement? Usage { get; init; }
+}
+
+/// <summary>Tokens of a request, all choices together; a prompt counts once, however many answers it gets.</summary>
+/// <param name="ExpertSteps">Rows that each expert ran, as gRPC's usage has them.</param>
+/// <param name="RoutedTokens">Of a BTX model: tokens that each expert computed, mean over layers; null: none.</param>
+internal sealed record AnswerUsage(int PromptTokens, int CompletionTokens, IReadOnlyDictionary<string, int> ExpertSteps,
+    [property: JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingNull)] IReadOnlyDictionary<string, double>? RoutedTokens)
+{
+    public PromptDetails PromptTokensDetails { get; } = new(0);
+
+    public int TotalTokens => PromptTokens + CompletionTokens;
+
+    internal sealed record PromptDetails(int CachedTokens);
+}
+
+/// <summary>Adds up the usage of a request's generations.</summary>
+internal sealed class UsageCount(int promptTokens)
+{
+    private readonly Dictionary<string, int> _steps = new(StringComparer.Ordinal);
+    private readonly Dictionary<string, double> _routed = new(StringComparer.Ordinal);
+    private int _completionTokens;
+
+    public AnswerUsage Total => new(promptTokens, _completionTokens, _steps, _routed.Count == 0 ? null : _routed);
+
+    /// <param name="forest">The forest that the generation began with.</param>
+    public void Add(Usage usage, ForestDescription forest)
+    {
+        _completionTokens += usage.CompletionTokens;
+        foreach (var (expert, steps) in forest.Experts.Zip(usage.ExpertSteps).Where(e => e.Second > 0))
+            _steps[expert] = _steps.GetValueOrDefault(expert) + steps;
+        foreach (var (expert, tokens) in (forest.Moe?.Experts ?? []).Zip(usage.RoutedTokens).Where(e => e.Second > 0))
+            _routed[expert] = _routed.GetValueOrDefault(expert) + tokens;
+    }
+}
+
+internal static class FinishReasons
+{
+    /// <summary>The event's, as OpenAI's API names it; null: it goes on.</summary>
+    public static string? Of(TokenEvent e) => e.Finish switch
+    {
+        FinishReason.Stop => "stop",
+        FinishReason.Length => "length",
+        FinishReason.Removed => "removed",
+        FinishReason.Aborted => "aborted",
+        _ => null,
+    };
+}
+
+internal static class LogProbs
+{
+    /// <summary>JSON has no infinity: what is impossible has the number that OpenAI's API has for it.</summary>
+    public static double Finite(double logProb) => double.IsFinite(logProb) ? logProb : -9999;
+}
+
+/// <summary>Writes an answer: one JSON object, or server-sent events that end with <c>data: [DONE]</c>.</summary>
+/// <param name="prefix">Of the answer's id.</param>
+internal sealed class AnswerWriter<T>(AskedGeneration asked, UsageCount usage, string fingerprint, DateTimeOffset created, string prefix,
+    JsonTypeInfo<Answer<T>> type)
+{
+    private readonly string _id = $"{prefix}-{Guid.NewGuid():N}";
+
+    /// <param name="kind">Of object, as OpenAI's API names it.</param>
+    public IResult Whole(string kind, IReadOnlyList<T> choices) => Results.Json(Body(kind, choices, usage.Total), type);
+
+    /// <inheritdoc cref="EventStream.AnswerAsync"/>
+    public Task<IResult> StreamAsync(HttpContext http, string kind, IAsyncEnumerable<T> pieces) =>
+        EventStream.AnswerAsync(http, EventsAsync(kind, pieces, http.RequestAborted));
+
+    private async IAsyncEnumerable<SseItem<byte[]>> EventsAsync(string kind, IAsyncEnumerable<T> pieces,
+        [EnumeratorCancellation] CancellationToken cancellation)
+    {
+        SseItem<byte[]> Event(T[] choices, AnswerUsage? total = null) =>
+            new(JsonSerializer.SerializeToUtf8Bytes(Body(kind, choices, total), type));
+        await foreach (var piece in pieces.WithCancellation(cancellation)) yield return Event([piece]);
+        if (asked.IncludeUsage) yield return Event([], usage.Total);
+        yield return new("[DONE]"u8.ToArray());
+    }
+
+    /// <param name="total">Null: left out, or an explicit null in the chunks of a stream that ends with the usage.</param>
+    private Answer<T> Body(string kind, IReadOnlyList<T> choices, AnswerUsage? total) =>
+        new(_id, kind, created.ToUnixTimeSeconds(), asked.Model, fingerprint, choices)
+        {
+            Usage = total is not null || asked is { Stream: true, IncludeUsage: true }
+                ? JsonSerializer.SerializeToElement(total!, BodyJson.Answers.AnswerUsage) : null,
+        };
+}
+
+/// <summary>Server-sent events as an answer.</summary>
+internal static class EventStream
+{
+    /// <summary>A refusal before the first event still has its own status; one that comes later is the last event.</summary>
+    public static async Task<IResult> AnswerAsync(HttpContext http, IAsyncEnumerable<SseItem<byte[]>> events)
+    {
+        var coming = events.GetAsyncEnumerator(http.RequestAborted);
+        var more = await coming.MoveNextAsync(); // what throws here has nothing left to dispose
+        http.Response.Headers["X-Accel-Buffering"] = "no";
+        return TypedResults.ServerSentEvents(EventsAsync(http, coming, more));
+    }
+
+    private static async IAsyncEnumerable<SseItem<byte[]>> EventsAsync(
+        HttpContext http, IAsyncEnumerator<SseItem<byte[]>> coming, bool more)
+    {
+        await using var end = coming;
+        while (more)
+        {
+            yield return coming.Current;
+            OpenAiError? error = null;
+            try
+            {
+                more = await coming.MoveNextAsync();
+            }
+            catch (Exception e) when ((error = OpenAiError.Of(e, http.RequestAborted)) is not null)
+            {
+                error.Record(http);
+            }
+
+            if (error is null) continue;
+            yield return new(error.ToJson());
+            yield break;
+        }
+    }
+}

@@ -1,0 +1,135 @@
+using System.Text.Encodings.Web;
+using System.Text.Json.Nodes;
+
+namespace Btx.Server.Http.Chat;
+
+/// <summary>Whether the model calls a tool: as it likes, not at all, always, or the one of a name.</summary>
+/// <param name="Mode">auto, none, required or function.</param>
+/// <param name="Name">Of the function.</param>
+internal sealed record ToolChoice(string Mode, string? Name = null)
+{
+    public static readonly ToolChoice Auto = new("auto"), None = new("none"), Required = new("required");
+
+    /// <exception cref="FieldException">It is neither a known word nor a function by its name.</exception>
+    public static ToolChoice Read(JsonElement value)
+    {
+        if (value.ValueKind == JsonValueKind.Object) Field.Object(value);
+        if (value.ValueKind == JsonValueKind.String)
+            return new[] { Auto, None, Required }.FirstOrDefault(choice => choice.Mode == Field.Text(value))
+                ?? throw Field.Expected(value, "auto, none, required or a function");
+        return value.ValueKind == JsonValueKind.Object && value.TryGetProperty("function", out var function)
+            && function.ValueKind == JsonValueKind.Object && function.TryGetProperty("name", out var name)
+            ? new("function", Field.Text(name)) : throw Field.Expected(value, "auto, none, required or a function");
+    }
+}
+
+/// <summary>A call that the model made, or a client says that it made.</summary>
+/// <param name="Arguments">A JSON object as text.</param>
+internal sealed record ToolCall(string Id, string Name, string Arguments)
+{
+    public static bool IsObject(string text)
+    {
+        try
+        {
+            using var json = JsonDocument.Parse(text);
+            return Field.Object(json.RootElement).ValueKind == JsonValueKind.Object;
+        }
+        catch (JsonException)
+        {
+            return false;
+        }
+    }
+}
+
+/// <summary>What a chat's model may call.</summary>
+/// <param name="Functions">By name.</param>
+/// <param name="IsForced">The answer is a call of one of <see cref="Functions"/>.</param>
+/// <param name="Many">The model may make several calls at once.</param>
+internal sealed record ChatTools(IReadOnlyDictionary<string, FunctionBody> Functions, bool IsForced, bool Many)
+{
+    private const int MaxTools = 128, MaxNameLength = 64;
+
+    public static ChatTools None { get; } = new(new Dictionary<string, FunctionBody>(), IsForced: false, Many: true);
+
+    /// <summary>Says how to call the tools, to a model whose template does not.</summary>
+    public string Description => "You can call these functions:\n"
+        + $"{string.Join('\n', Functions.Values.Select(function => Json(function).ToJsonString(s_plain)))}\n"
+        + "To call one, answer with nothing but a JSON object of its name and its arguments: {\"name\": \"…\", \"arguments\": {…}}";
+
+    private static readonly JsonSerializerOptions s_plain = new() { Encoder = JavaScriptEncoder.UnsafeRelaxedJsonEscaping };
+
+    /// <exception cref="RequestRejectedException">A tool is not a function with a plain name, or the choice names none.</exception>
+    public static ChatTools Of(IReadOnlyList<ToolBody> tools, ToolChoice choice, bool many)
+    {
+        if (tools.Count > MaxTools) throw RequestRejectedException.At("tools", $"has {tools.Count} entries; at most {MaxTools} are taken");
+        var functions = new Dictionary<string, FunctionBody>(StringComparer.Ordinal);
+        foreach (var (i, tool) in tools.Index())
+        {
+            tool?.RefuseOthers($"tools[{i}].");
+            tool?.Function?.RefuseOthers($"tools[{i}].function.");
+            if (tool is not { Type: "function", Function: { Name: { } name } function })
+                throw RequestRejectedException.At($"tools[{i}]", "is not of type function with a name");
+            if (name.Length is 0 or > MaxNameLength || !name.All(c => char.IsAsciiLetterOrDigit(c) || c is '_' or '-' or '.'))
+                throw RequestRejectedException.At($"tools[{i}].function.name", $"is {Quoted.Of(name)}; expected 1 to "
+                    + $"{MaxNameLength} letters, digits, _, - and .");
+            if (!functions.TryAdd(name, function))
+                throw RequestRejectedException.At($"tools[{i}].function.name", $"{Quoted.Of(name)} is given twice");
+        }
+
+        if (functions.Count == 0 && choice.Mode is "required" or "function")
+            throw RequestRejectedException.At("tool_choice", "is given without tools");
+        if (choice.Name is { } only)
+        {
+            if (!functions.TryGetValue(only, out var chosen))
+                throw RequestRejectedException.At("tool_choice", $"names {Quoted.Of(only)}, which is not among tools");
+            functions = new(StringComparer.Ordinal) { [only] = chosen };
+        }
+
+        if (choice == ToolChoice.None) functions.Clear();
+        return new(functions, choice.Mode is "required" or "function", many);
+    }
+
+    /// <summary>The tools as chat templates expect them.</summary>
+    public JsonArray ForTemplate() =>
+        [.. Functions.Values.Select(function => new JsonObject { ["type"] = "function", ["function"] = Json(function) })];
+
+    /// <summary>What a forced call is: an object with a tool's name, and arguments by its schema, which lies under <c>$defs</c>.</summary>
+    public JsonElement Schema() => JsonSerializer.SerializeToElement(new JsonObject
+    {
+        ["anyOf"] = new JsonArray([.. Functions.Keys.Select(name => new JsonObject
+        {
+            ["type"] = "object",
+            ["properties"] = new JsonObject
+            {
+                ["name"] = new JsonObject { ["const"] = name },
+                ["arguments"] = new JsonObject { ["$ref"] = $"#/$defs/{name}" },
+            },
+            ["required"] = new JsonArray("name", "arguments"),
+            ["additionalProperties"] = false,
+        })]),
+        ["$defs"] = new JsonObject(Functions.Select(function =>
+            KeyValuePair.Create(function.Key, Moved(Parameters(function.Value), $"#/$defs/{function.Key}")))),
+    });
+
+    /// <summary>A schema with its references to its own root, <c>#</c>, changed to where it lies.</summary>
+    private static JsonNode? Moved(JsonNode? schema, string root) => schema switch
+    {
+        JsonObject fields => new JsonObject(fields.Select(field => KeyValuePair.Create(field.Key,
+            field is { Key: "$ref", Value: JsonValue value } && value.TryGetValue<string>(out var target) && target.StartsWith('#')
+                ? JsonValue.Create(root + target[1..]) : Moved(field.Value, root)))),
+        JsonArray entries => new JsonArray([.. entries.Select(entry => Moved(entry, root))]),
+        _ => schema?.DeepClone(),
+    };
+
+    private static JsonObject Parameters(FunctionBody function) =>
+        function.Parameters is { } schema ? JsonObject.Create(schema.Value)!
+        : new() { ["type"] = "object", ["properties"] = new JsonObject() };
+
+    private static JsonObject Json(FunctionBody function)
+    {
+        var json = new JsonObject { ["name"] = function.Name };
+        if (function.Description is { } description) json["description"] = description;
+        json["parameters"] = Parameters(function);
+        return json;
+    }
+}

@@ -1,0 +1,48 @@
+using Btx.Model.Tokens;
+
+namespace Btx.Server.Http.Chat;
+
+/// <summary>The body of <c>POST /tokenize</c>, in vLLM's form: a prompt, or the messages of a chat.</summary>
+/// <param name="Model">Not looked at: all models of a server have one tokenizer.</param>
+/// <param name="AddSpecialTokens">The token that begins a text, before a prompt; absent: yes.</param>
+/// <param name="AddGenerationPrompt">The messages end where the assistant's answer begins; absent: yes.</param>
+internal sealed record TokenizeBody(string? Model, string? Prompt, bool? AddSpecialTokens, bool? ReturnTokenStrs,
+    IReadOnlyList<MessageBody>? Messages, bool? AddGenerationPrompt, IReadOnlyList<ToolBody>? Tools) : RequestObject;
+
+/// <summary>The body of <c>POST /detokenize</c>.</summary>
+/// <param name="Model">Not looked at.</param>
+internal sealed record DetokenizeBody(string? Model, IReadOnlyList<int>? Tokens) : RequestObject;
+
+/// <summary><c>/tokenize</c> and <c>/detokenize</c>.</summary>
+internal static class TokenizeEndpoints
+{
+    [Needs(Scope.Generate)]
+    public static async Task<IResult> TokenizeAsync(HttpContext http, InferenceService service, ChatPrompt template)
+    {
+        var body = await BodyJson.ReadAsync(http, BodyJson.Requests.TokenizeBody);
+        body.RefuseOthers();
+        if ((body.Prompt is null) == (body.Messages is null))
+            throw RequestRejectedException.For("prompt", "give either prompt or messages");
+        var prompt = body.Prompt is { } text ? new Prompt(text)
+            : await template.OfAsync(ChatMessage.All(body.Messages!), ChatTools.Of(body.Tools ?? [], ToolChoice.Auto, many: true),
+                body.AddGenerationPrompt ?? true, http.RequestAborted);
+        var tokens = service.Encode(prompt, body.AddSpecialTokens ?? true);
+        return Results.Json(new
+        {
+            count = tokens.Length,
+            max_model_len = service.Forest.ContextLength,
+            tokens,
+            token_strs = body.ReturnTokenStrs == true ? tokens.Select(service.TokenName) : null,
+        });
+    }
+
+    [Needs(Scope.Generate)]
+    public static async Task<IResult> DetokenizeAsync(HttpContext http, InferenceService service, TextTokenizer tokenizer)
+    {
+        var body = await BodyJson.ReadAsync(http, BodyJson.Requests.DetokenizeBody);
+        body.RefuseOthers();
+        var tokens = body.Tokens ?? throw RequestRejectedException.For("tokens", "tokens is missing");
+        if (RequestRules.IdProblem([.. tokens], "tokens", service.Forest) is { } problem) throw new RequestRejectedException(problem);
+        return Results.Json(new { prompt = tokenizer.Decode([.. tokens], skipSpecial: false) });
+    }
+}

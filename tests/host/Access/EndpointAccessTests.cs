@@ -1,0 +1,209 @@
+using System.Net;
+using System.Net.Http.Headers;
+using System.Text;
+using System.Text.Json;
+using Btx.Server.Access;
+using Btx.Server.Tests.Fakes;
+using Grpc.AspNetCore.Server;
+using Grpc.Core;
+using Microsoft.AspNetCore.Authorization;
+using Microsoft.AspNetCore.Builder;
+using Microsoft.AspNetCore.Routing;
+
+namespace Btx.Server.Tests.Access;
+
+/// <summary>Every route and every method of the application as it runs, with every kind of key.</summary>
+public sealed class EndpointAccessTests
+{
+    /// <summary>Open to all: supervisors have no keys, and are not told why a server is not well.</summary>
+    private static readonly string[] s_open = ["/health", "/health/live", "/health/ready", "/grpc.health.v1.Health/Check",
+        "/grpc.health.v1.Health/List", "/grpc.health.v1.Health/Watch"];
+
+    private static readonly Scope[] s_scopes = [Scope.Generate, Scope.Observe, Scope.Admin];
+
+    [Fact]
+    public async Task Every_endpoint_names_its_scope_or_is_known_to_be_open()
+    {
+        await using var server = await RunningServer.StartAsync();
+        var endpoints = server.Endpoints.ToArray();
+        Assert.True(endpoints.Length > 20);
+        Assert.All(endpoints, endpoint =>
+        {
+            Assert.Equal(s_open.Contains(PathOf(endpoint)), endpoint.Metadata.GetMetadata<IAllowAnonymous>() is not null);
+            Assert.Equal(s_open.Contains(PathOf(endpoint)), endpoint.Metadata.GetMetadata<NeedsAttribute>() is null);
+        });
+        string[] administrative = [.. endpoints.Where(e => Of(e).HasFlag(Scope.Admin)).Select(PathOf).Order(StringComparer.Ordinal)];
+        Assert.Equal(["/btx.v1.Forest/AddExpert", "/btx.v1.Forest/CreateAverage", "/btx.v1.Forest/DropAverage",
+            "/btx.v1.Forest/RemoveExpert", "/btx.v1.Forest/ReplayRecipe", "/btx.v1.Forest/Rollback"], administrative);
+    }
+
+    [Fact]
+    public async Task Every_endpoint_takes_the_right_key_alone_and_the_log_holds_none()
+    {
+        using var files = new KeyFiles();
+        var tokens = s_scopes.ToDictionary(scope => scope, scope => files.Add(scope.Text()));
+        var everything = KeyFiles.Plain with { Scopes = Scopes.Names };
+        var expired = files.Add(everything with { Expires = DateTimeOffset.UtcNow.AddSeconds(-1) }).Token;
+        var (revokedId, revoked) = files.Add(everything);
+        await using var server = await RunningServer.StartAsync(access: new() { KeyFile = files.Keys });
+        using var client = new HttpClient();
+        var models = server.Endpoints.Single(endpoint => PathOf(endpoint) == "/v1/models");
+        Assert.Equal(200, await Ask(client, server, models, revoked));
+        files.Revoke(revokedId); // the server runs on
+        string?[] nobodys = [null, "", "sk-nonsense", tokens[Scope.Admin] + "0", tokens[Scope.Admin][..^1] + "x", expired, revoked];
+        foreach (var endpoint in server.Endpoints)
+        {
+            var (needed, isOpen) = (Of(endpoint), s_open.Contains(PathOf(endpoint)));
+            foreach (var token in nobodys)
+            {
+                var status = await Ask(client, server, endpoint, token);
+                Assert.True(isOpen ? status is not (401 or 403) : status == 401, $"{PathOf(endpoint)}: {status} with no good key");
+            }
+
+            foreach (var (scope, token) in tokens)
+            {
+                var suffices = isOpen || ((scope | (scope == Scope.Admin ? Scope.Observe : 0)) & needed) != 0;
+                var status = await Ask(client, server, endpoint, token);
+                Assert.True(suffices ? status is not (401 or 403) : status == 403, $"{PathOf(endpoint)}: {status} with {scope}");
+            }
+        }
+
+        Assert.Equal(0, server.Registry.State.Revision);
+        Assert.NotEmpty(server.Log.All);
+        string[] secrets = [.. tokens.Values.Append(expired).Append(revoked).Select(token => token.Split('_')[2])];
+        var log = string.Join('\n', server.Log.All);
+        Assert.All(secrets, secret => Assert.DoesNotContain(secret[..16], log, StringComparison.Ordinal));
+    }
+
+    [Fact]
+    public async Task An_endpoint_that_names_no_scope_is_refused_to_everybody()
+    {
+        using var files = new KeyFiles();
+        var token = files.Add([.. Scopes.Names]);
+        foreach (var access in new AccessOptions[] { new() { KeyFile = files.Keys }, new() { UnauthenticatedAdmin = true } })
+        {
+            await using var server = await RunningServer.StartAsync(access: access, map: routes => routes.MapGet("/new", () => "done"));
+            server.Http.DefaultRequestHeaders.Add("x-api-key", token);
+            using var response = await server.Http.GetAsync("/new");
+            Assert.Equal(HttpStatusCode.Forbidden, response.StatusCode);
+        }
+    }
+
+    [Fact]
+    public async Task An_unknown_path_is_told_to_who_is_known_alone()
+    {
+        using var files = new KeyFiles();
+        var token = files.Add("generate");
+        await using var server = await RunningServer.StartAsync(access: new() { KeyFile = files.Keys });
+        using var unknown = await server.Http.GetAsync("/v1/nothing");
+        Assert.Equal(HttpStatusCode.Unauthorized, unknown.StatusCode);
+        server.Http.DefaultRequestHeaders.Add("x-api-key", token);
+        using var known = await server.Http.GetAsync("/v1/nothing");
+        Assert.Equal(HttpStatusCode.NotFound, known.StatusCode);
+    }
+
+    [Fact]
+    public async Task Refusals_have_the_form_of_their_protocol()
+    {
+        using var files = new KeyFiles();
+        var (id, token) = files.Add(KeyFiles.Plain);
+        await using var server = await RunningServer.StartAsync(access: new() { KeyFile = files.Keys });
+        using var unknown = await server.Http.GetAsync("/metrics");
+        Assert.Equal("Bearer", unknown.Headers.WwwAuthenticate.ToString());
+        Assert.Equal("""{"error":{"message":"an API key is needed; send it as authorization: Bearer KEY, or as x-api-key: KEY","""
+            + "\"type\":\"invalid_request_error\",\"param\":null,\"code\":\"invalid_api_key\"}}",
+            await unknown.Content.ReadAsStringAsync());
+        server.Http.DefaultRequestHeaders.Add("x-api-key", token);
+        using var wrong = await server.Http.GetAsync("/metrics");
+        Assert.Equal($$$"""{"error":{"message":"this needs the scope observe; {{{id}}} has generate","type":"invalid_request_error","""
+            + "\"param\":null,\"code\":\"insufficient_scope\"}}", await wrong.Content.ReadAsStringAsync());
+        var denied = await Assert.ThrowsAsync<RpcException>(async () => await server.Forest.ListExpertsAsync(new(),
+            new Metadata { { "authorization", $"Bearer {token}" } }));
+        Assert.Equal((StatusCode.PermissionDenied, $"this needs the scope observe; {id} has generate"),
+            (denied.StatusCode, denied.Status.Detail));
+        var anonymous = await Assert.ThrowsAsync<RpcException>(async () => await server.Inference.DescribeAsync(new()));
+        Assert.Equal(StatusCode.Unauthenticated, anonymous.StatusCode);
+    }
+
+    [Fact]
+    public async Task Why_a_server_is_not_well_is_told_to_who_may_observe()
+    {
+        using var files = new KeyFiles();
+        var token = files.Add("observe");
+        await using var server = await RunningServer.StartAsync(access: new() { KeyFile = files.Keys });
+        server.Engine.Problem = "a reason";
+        using var open = await server.Http.GetAsync("/health/live");
+        Assert.Equal("""{"status":"failed"}""", await open.Content.ReadAsStringAsync());
+        server.Http.DefaultRequestHeaders.Authorization = new("Bearer", token);
+        using var known = await server.Http.GetAsync("/health/live");
+        Assert.Equal("""{"status":"failed","reason":"a reason"}""", await known.Content.ReadAsStringAsync());
+    }
+
+    /// <summary>What a page of another site can have a browser send without asking: forms and plain text, to a server that takes changes
+    /// without a key.</summary>
+    [Theory]
+    [InlineData("text/plain")]
+    [InlineData("application/x-www-form-urlencoded")]
+    [InlineData("multipart/form-data; boundary=x")]
+    public async Task What_a_form_of_another_site_sends_changes_nothing(string type)
+    {
+        await using var server = await RunningServer.StartAsync();
+        using var client = new HttpClient();
+        foreach (var endpoint in server.Endpoints.Where(e => Of(e).HasFlag(Scope.Admin) || Of(e) == Scope.Generate))
+        {
+            foreach (var (address, version) in new[] { (server.HttpAddress, new Version(1, 1)), (server.GrpcAddress, new Version(2, 0)) })
+            {
+                using var request = new HttpRequestMessage(HttpMethod.Post, new Uri(new(address), PathOf(endpoint)))
+                {
+                    Version = version,
+                    VersionPolicy = HttpVersionPolicy.RequestVersionExact,
+                    Content = new ByteArrayContent(Encoding.UTF8.GetBytes("""{"model":"forest","prompt":"the"}"""))
+                };
+                request.Content.Headers.ContentType = MediaTypeHeaderValue.Parse(type);
+                request.Headers.Add("origin", "https://elsewhere.example");
+                using var response = await client.SendAsync(request);
+                var isDenied = response.Headers.TryGetValues("grpc-status", out var status) && status.Single() != "0";
+                Assert.True(!response.IsSuccessStatusCode || isDenied, $"{request.RequestUri}: {response.StatusCode}");
+            }
+        }
+
+        Assert.Equal(0, server.Registry.State.Revision);
+        Assert.Null(server.Engine.LastGeneration);
+    }
+
+    private static string PathOf(RouteEndpoint endpoint) => "/" + endpoint.RoutePattern.RawText!.TrimStart('/');
+
+    private static Scope Of(RouteEndpoint endpoint) => endpoint.Metadata.GetMetadata<NeedsAttribute>()?.Any ?? Scope.None;
+
+    /// <summary>The status of HTTP, or the one that stands for gRPC's.</summary>
+    private static async Task<int> Ask(HttpClient client, RunningServer server, RouteEndpoint endpoint, string? token)
+    {
+        var isGrpc = endpoint.Metadata.GetMetadata<GrpcMethodMetadata>() is not null;
+        var method = endpoint.Metadata.GetMetadata<HttpMethodMetadata>()?.HttpMethods[0] ?? "GET";
+        var path = PathOf(endpoint).Replace("{**id}", "expert:novels", StringComparison.Ordinal);
+        using var request = new HttpRequestMessage(new(method), new Uri(new(isGrpc ? server.GrpcAddress : server.HttpAddress), path));
+        if (token is not null) request.Headers.TryAddWithoutValidation("authorization", $"Bearer {token}");
+        if (isGrpc)
+        {
+            (request.Version, request.VersionPolicy) = (new(2, 0), HttpVersionPolicy.RequestVersionExact);
+            request.Content = new ByteArrayContent(new byte[5]); // an empty message
+            request.Content.Headers.ContentType = new("application/grpc");
+            request.Headers.TE.Add(new("trailers"));
+        }
+        else if (method == "POST")
+        {
+            request.Content = new StringContent(JsonSerializer.Serialize(new { model = "expert:novels", prompt = "the", max_tokens = 1 }),
+                Encoding.UTF8, "application/json");
+        }
+
+        using var response = await client.SendAsync(request, HttpCompletionOption.ResponseHeadersRead);
+        if (!isGrpc) return (int)response.StatusCode;
+        return response.Headers.TryGetValues("grpc-status", out var said) ? (StatusCode)int.Parse(said.Single()) switch
+        {
+            StatusCode.Unauthenticated => 401,
+            StatusCode.PermissionDenied => 403,
+            _ => 200,
+        }
+        : (int)response.StatusCode;
+    }
+}
