@@ -21,12 +21,9 @@ internal static class Connection
     public static string? BrokenBy(Exception? exception, bool begun) => exception switch
     {
         null => null,
-        HttpRequestException
-        {
-            HttpRequestError: HttpRequestError.ConnectionError or HttpRequestError.NameResolutionError
-            or HttpRequestError.SecureConnectionError
-        } or SocketException { SocketErrorCode: SocketError.ConnectionRefused } =>
-            Answer.Unreachable,
+        HttpRequestException http when http.HttpRequestError is HttpRequestError.ConnectionError or HttpRequestError.NameResolutionError
+            or HttpRequestError.SecureConnectionError => Answer.Unreachable,
+        SocketException { SocketErrorCode: SocketError.ConnectionRefused } => Answer.Unreachable,
         HttpIOException or SocketException or EndOfStreamException or HttpProtocolException => Answer.CutOff,
         IOException when begun => Answer.CutOff,
         _ => BrokenBy(exception.InnerException, begun),

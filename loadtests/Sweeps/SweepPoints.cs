@@ -33,8 +33,7 @@ internal sealed class SweepPoints(Servers servers, IReadOnlyList<PeerChoice> pee
         var server = await servers.ForAsync(asServed, cancellation);
         var load = await LoadAsync(server, asServed, shape.SeedOf(point), cancellation);
         if (peer is null)
-            return await ServedAsync(point, server, load, cancellation)
-                with
+            return await ServedAsync(point, server, load, cancellation) with
             { Experts = server.Facts.Experts.Count, MixtureExperts = server.Facts.MixtureExperts.Count };
         if (peer.Kind == PeerKind.Dense)
         {
@@ -42,8 +41,7 @@ internal sealed class SweepPoints(Servers servers, IReadOnlyList<PeerChoice> pee
             if (dense.Facts.Experts is not [var expert])
                 throw new LoadTestException($"--peer {peer}: is a forest of {dense.Facts.Experts.Count} experts; a dense peer has one");
             load = load with { Client = dense.Client, Served = dense.Facts, Routing = new("expert", Expert: expert) };
-            return await ServedAsync(point, dense, load, cancellation)
-                with
+            return await ServedAsync(point, dense, load, cancellation) with
             { Peer = $"this server on a dense model, {peer.Precision}: {Path.GetFileName(peer.Place)}" };
         }
 
