@@ -1,5 +1,3 @@
-using System.CommandLine;
-
 namespace Btx.LoadTests.Verbs;
 
 /// <summary><c>btx loadtest ceiling</c>.</summary>

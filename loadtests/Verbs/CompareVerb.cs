@@ -1,4 +1,3 @@
-using System.CommandLine;
 using Btx.LoadTests.Comparing;
 
 namespace Btx.LoadTests.Verbs;

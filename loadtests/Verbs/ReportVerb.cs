@@ -1,4 +1,3 @@
-using System.CommandLine;
 using Btx.LoadTests.Report;
 
 namespace Btx.LoadTests.Verbs;

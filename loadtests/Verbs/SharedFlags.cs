@@ -1,5 +1,3 @@
-using System.CommandLine;
-
 namespace Btx.LoadTests.Verbs;
 
 /// <summary>What <c>run</c> and <c>sweep</c> both take.</summary>

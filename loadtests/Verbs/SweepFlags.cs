@@ -1,4 +1,3 @@
-using System.CommandLine;
 using Btx.LoadTests.Sweeps;
 using Btx.V1;
 

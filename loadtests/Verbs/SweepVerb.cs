@@ -1,4 +1,3 @@
-using System.CommandLine;
 using Btx.LoadTests.Sweeps;
 
 namespace Btx.LoadTests.Verbs;
