@@ -80,7 +80,7 @@ internal static class ChangeVerbs
         return verb;
     }
 
-    public static ForestEngine Start(TinyServedForest forest, ChangeLoad load, IStepObserver? observer = null) =>
+    public static ForestEngine Start(TinyServedForest forest, ChangeLoad load, IEngineObserver? observer = null) =>
         ForestEngine.Start(new EngineOptions
         {
             Directory = forest.Served,

@@ -6,7 +6,7 @@ namespace Btx.Bench.Change;
 
 /// <summary>Notes when tokens leave the engine: every stream that decodes gets one in every step.</summary>
 /// <param name="split">Notes too what the threads did meanwhile.</param>
-internal sealed class Steps(bool split) : IStepObserver
+internal sealed class Steps(bool split) : IEngineObserver
 {
     private readonly List<Gap> gaps = new(1 << 16);
     private readonly List<StepSplit> splits = [];

@@ -3,7 +3,8 @@ namespace Btx.Model.Mixing;
 /// <summary>Chooses the experts that run: pure functions of the posterior.</summary>
 public static class ActiveSet
 {
-    /// <summary>Extra mass that a member may lose before <see cref="TopP"/> drops it, so that the set does not flap.</summary>
+    /// <summary>Extra mass that a member may lose before <see cref="TopP"/> drops it, against changes back
+    /// and forth.</summary>
     public const double Hysteresis = 0.05;
 
     /// <summary>Marks the k largest weights; ties go to the lower index.</summary>

@@ -46,7 +46,7 @@ public static class MixtureScore
 /// <param name="expert">Index of the expert for <see cref="RoutingMode.Expert"/>.</param>
 public sealed class MixtureScorer(int experts, Routing routing, ReadOnlySpan<double> prior, int expert = 0)
 {
-    private readonly double[] heard = new double[experts];
+    private readonly double[] observed = new double[experts];
 
     /// <summary>Over all experts, given the tokens observed so far.</summary>
     public DomainPosterior Posterior { get; } = new(prior, routing.Posterior, routing.SwitchingRate);
@@ -68,12 +68,12 @@ public sealed class MixtureScorer(int experts, Routing routing, ReadOnlySpan<dou
     /// <param name="logProbs">[E]: log p_j(x_t); NaN (a broken expert) counts as −∞.</param>
     public void Observe(int t, ReadOnlySpan<double> logProbs)
     {
-        for (var j = 0; j < heard.Length; j++) heard[j] = double.IsNaN(logProbs[j]) ? double.NegativeInfinity : logProbs[j];
-        Posterior.Observe(heard, Observed(t));
+        for (var j = 0; j < observed.Length; j++) observed[j] = double.IsNaN(logProbs[j]) ? double.NegativeInfinity : logProbs[j];
+        Posterior.Observe(observed, Observed(t));
     }
 
-    // Under `switching` the active set redistributes its mass within itself, so a set chosen once must not hear of the others;
-    // under the other kinds restricting afterwards comes to the same.
+    // Under `switching` an observation moves weight only within the active set, so once the set is chosen only its members are observed.
+    // Under the other kinds, restricting the weights afterwards gives the same result; check this for a new kind.
     private ReadOnlySpan<bool> Observed(int t) =>
         routing is { Mode: RoutingMode.TopK or RoutingMode.TopP, Select: SelectForm.Prompt, Posterior: PosteriorKind.Switching }
         && t >= routing.SelectTokens ? Active : default;
@@ -87,7 +87,7 @@ public sealed class MixtureScorer(int experts, Routing routing, ReadOnlySpan<dou
                 return;
             case RoutingMode.TopK or RoutingMode.TopP when routing.Select == SelectForm.PerToken || t == routing.SelectTokens:
                 Posterior.Weights(Weights);
-                if (routing.Select == SelectForm.Prompt) Array.Clear(Active); // the first choice has no set to cling to
+                if (routing.Select == SelectForm.Prompt) Array.Clear(Active); // no previous set: no hysteresis of top_p
                 if (routing.Mode == RoutingMode.TopK)
                     ActiveSet.TopK(Weights, routing.K, Active);
                 else ActiveSet.TopP(Weights, routing.P, Active);

@@ -20,7 +20,7 @@ namespace Btx.Engine;
 public sealed record EngineOptions(string? Directory = null, string? Moe = null, int Threads = 0, int IntraOpThreads = 0,
     bool AllowSpinning = false, int Slots = 16, int? ContextLength = null, int MaxBatchTokens = 512, int PrefillChunk = 128,
     int QueueCapacity = 256, bool VerifyHashes = true, bool PrepareAverages = false, bool CopiesInMemory = false,
-    IStepObserver? Observer = null, Action<string>? Report = null, Action<string>? InjectFault = null)
+    IEngineObserver? Observer = null, Action<string>? Report = null, Action<string>? InjectFault = null)
 {
     public DeviceSpec Device { get; init; } = DeviceSpec.Cpu;
 

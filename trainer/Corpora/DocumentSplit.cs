@@ -133,7 +133,7 @@ public static class TextDivision
     private static readonly string[] Boundaries = ["\n\n", "\n", ". ", "! ", "? ", "。", "！", "？", " ", "　"];
 
     /// <summary>The documents as units of a split. One over twice the share of the smallest split is divided over all three.</summary>
-    /// <param name="divided">Hears the ids of those.</param>
+    /// <param name="divided">Called with the ids of those.</param>
     public static List<SplitUnit> Units(IReadOnlyList<CorpusDocument> documents, CorpusRole role, Action<string> divided)
     {
         SplitUnit[] whole = [.. documents.Select(d => new SplitUnit(d.Id, [d]))];

@@ -12,8 +12,8 @@ internal static class DomainWriter
     private static readonly JsonSerializerOptions Json = new() { Encoder = JavaScriptEncoder.UnsafeRelaxedJsonEscaping };
 
     /// <summary>Builds <c>corpus/NAME/</c> and describes it.</summary>
-    /// <param name="notes">Hears what is left out; with it, long documents are divided. Null for a recipe, whose rules say it all.</param>
-    /// <param name="cleaned">Hears the UTF-8 bytes of clean text so far.</param>
+    /// <param name="notes">Told what is left out; with it, long documents are divided. Null for a recipe, whose rules say it all.</param>
+    /// <param name="cleaned">Called with the UTF-8 bytes of clean text so far.</param>
     /// <exception cref="BtxException">Fewer than three documents.</exception>
     public static CorpusDomain Write(string corpus, DomainRequest request, IReadOnlyList<CorpusSource> sources, string licence,
         CleaningRules rules, IEnumerable<CorpusDocument> documents, CorpusNotes? notes, Action<long> cleaned,

@@ -48,7 +48,7 @@ public sealed class ForestEvaluator
         }
     }
 
-    /// <param name="scored">Hears predicted tokens as they are done, from several threads.</param>
+    /// <param name="scored">Called with the number of predicted tokens just scored, from several threads.</param>
     public EvaluationReport Run(torch.Device device, Action<long> scored, CancellationToken cancellation = default)
     {
         var scores = new ConcurrentDictionary<(string Model, string Text), double[][]>(); // [sequence][token]

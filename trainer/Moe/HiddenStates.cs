@@ -23,7 +23,7 @@ public sealed class HiddenStates(MoeWeights weights, LlamaConfig config, Device 
     }
 
     /// <summary>The statistics of every layer.</summary>
-    /// <param name="read">Hears the number of tokens of each batch.</param>
+    /// <param name="read">Called with the number of tokens of each batch.</param>
     public IReadOnlyList<LayerStatistics> Read(Checkpoint member, string form, ValidationWindows windows, Action<long>? read,
         CancellationToken cancellation)
     {

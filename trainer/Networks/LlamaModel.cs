@@ -64,7 +64,7 @@ public sealed class LlamaModel : IDisposable
     /// <summary>The routed feed-forwards by layer; empty for a dense network.</summary>
     public IReadOnlyList<MoeFeedForward> Moe { get; }
 
-    /// <summary>Hears, by layer, what every feed-forward reads, [N, d]: it lives as long as the caller's dispose scope.</summary>
+    /// <summary>Called, by layer, with what every feed-forward reads, [N, d]: it lives as long as the caller's dispose scope.</summary>
     public Action<int, Tensor>? FeedForwardInput { get; set; }
 
     /// <summary>The layers' <see cref="MoeFeedForward.BalanceLoss"/> of the last forward, summed; null if there is none.</summary>

@@ -3,7 +3,7 @@ using CliWrap;
 
 namespace Btx.Trainer.Runs;
 
-/// <summary>Runs commands as processes of this machine, each in a session of its own: it hears of Ctrl-C from here alone, by SIGTERM, as
+/// <summary>Runs commands as processes of this machine, each in a session of its own: Ctrl-C reaches it from here alone, by SIGTERM, as
 /// does everything that it started. A process outlives this one if this one is killed.</summary>
 internal sealed partial class LocalStageRunner : IStageRunner
 {

@@ -104,13 +104,13 @@ public sealed class ForestSnapshot
         }
     }
 
-    /// <param name="beside">The caller has no time to free models.</param>
-    internal void ReturnLease(bool beside)
+    /// <param name="inBackground">Models are freed on another thread, because the caller is the loop.</param>
+    internal void ReturnLease(bool inBackground)
     {
         if (Interlocked.Decrement(ref holds) != 0) return;
         foreach (var model in Models)
         {
-            if (beside) model.ReleaseBeside();
+            if (inBackground) model.ReleaseInBackground();
             else model.Release();
         }
 
@@ -119,9 +119,9 @@ public sealed class ForestSnapshot
 
     /// <summary>Lets go of the models, now or with the last lease. Idempotent.</summary>
     /// <inheritdoc cref="ReturnLease"/>
-    internal void Retire(bool beside = false)
+    internal void Retire(bool inBackground = false)
     {
-        if (Interlocked.Exchange(ref retired, 1) == 0) ReturnLease(beside);
+        if (Interlocked.Exchange(ref retired, 1) == 0) ReturnLease(inBackground);
     }
 
     private static Dictionary<string, double[]> PriorsByDomain(IReadOnlyList<SnapshotExpert> experts, IReadOnlyList<RecordedPrior> recorded)
@@ -152,7 +152,7 @@ internal sealed class SnapshotLease(ForestSnapshot snapshot)
 
     public void Return()
     {
-        if (Interlocked.Exchange(ref returned, 1) == 0) Snapshot.ReturnLease(beside: true);
+        if (Interlocked.Exchange(ref returned, 1) == 0) Snapshot.ReturnLease(inBackground: true);
     }
 }
 

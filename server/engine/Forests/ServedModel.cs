@@ -47,7 +47,7 @@ internal sealed class ServedModel(string name, IModelRunner runner, Checkpoint? 
     }
 
     /// <summary>Lets go; if it was the last hold, the model is freed on another thread: no work for the loop.</summary>
-    public void ReleaseBeside()
+    public void ReleaseInBackground()
     {
         if (Interlocked.Decrement(ref holders) != 0) return;
         BuildQueue.Releases.Start(

@@ -55,7 +55,7 @@ internal sealed class Admission(LaneSet lanes, AverageLanes averages, QueueGate 
     public bool TryJoin(Sequence s)
     {
         var snapshot = s.Lease.Snapshot;
-        var single = s.IsRouted ? lanes.Moe : SingleExpert(s.Routing, snapshot);
+        var single = s.IsTokenRouted ? lanes.Moe : SingleExpert(s.Routing, snapshot);
         if (AverageKey.Of(s.Routing) is { } key)
         {
             var recipe = snapshot.Recipe(key)!;
@@ -69,7 +69,7 @@ internal sealed class Admission(LaneSet lanes, AverageLanes averages, QueueGate 
 
         if (single is null) JoinAll(s, snapshot);
         else s.Members = [Member(s, single, scores: s.IsScore)];
-        if (s.IsRouted) s.RoutedTokens = new long[lanes.Moe!.Load!.Experts];
+        if (s.IsTokenRouted) s.RoutedTokens = new long[lanes.Moe!.Load!.Experts];
         return true;
     }
 
@@ -105,12 +105,12 @@ internal sealed class Admission(LaneSet lanes, AverageLanes averages, QueueGate 
         s.Members = new Member[snapshot.Experts.Count];
         for (var m = 0; m < s.Members.Length; m++)
         {
-            s.Members[m] = Member(s, lanes.Of(snapshot.Experts[m].Model), s.IsScore || !s.IsFixed);
+            s.Members[m] = Member(s, lanes.Of(snapshot.Experts[m].Model), s.IsScore || !s.HasFixedPosterior);
             s.Members[m].Prior = prior[m];
         }
 
         s.BeginPosterior();
-        if (s.Selects && s.IsFixed) ExpertChoice.Apply(s, previous: false);
+        if (s.Selects && s.HasFixedPosterior) ExpertChoice.Apply(s, previous: false);
     }
 
     private static Member Member(Sequence s, Lane lane, bool scores) =>

@@ -45,7 +45,7 @@ internal sealed class AverageLanes(LaneSet lanes, Func<AverageRecipe, string, Ca
     {
         if (!entries.TryGetValue(ready.Recipe, out var entry) || !ReferenceEquals(entry, ready.Build))
         {
-            ready.Model?.ReleaseBeside();
+            ready.Model?.ReleaseInBackground();
             return false;
         }
 
@@ -75,7 +75,7 @@ internal sealed class AverageLanes(LaneSet lanes, Func<AverageRecipe, string, Ca
             {
                 var result = new EngineCommand.AverageReady(recipe, entry, runner is null ? null : new ServedModel(name, runner), error);
                 if (!commands.TryWrite(result)) result.Model?.Release(); // the loop has ended
-                foreach (var (model, _) in recipe.Terms) model.ReleaseBeside();
+                foreach (var (model, _) in recipe.Terms) model.ReleaseInBackground();
             });
     }
 
@@ -107,7 +107,7 @@ internal sealed class SessionStaging(BuildQueue queue, ChannelWriter<EngineComma
                         + "answers without them, more slowly");
                 if (sessions is null)
                 {
-                    model.ReleaseBeside();
+                    model.ReleaseInBackground();
                     return;
                 }
 
@@ -118,5 +118,5 @@ internal sealed class SessionStaging(BuildQueue queue, ChannelWriter<EngineComma
 
     /// <summary>Frees the sessions that do not run and gives the command's hold back, both off this thread.</summary>
     public static void Finish(EngineCommand.SessionsReady ready) =>
-        BuildQueue.Releases.Start(ready.Sessions.Dispose, _ => ready.Model.ReleaseBeside());
+        BuildQueue.Releases.Start(ready.Sessions.Dispose, _ => ready.Model.ReleaseInBackground());
 }

@@ -189,7 +189,7 @@ internal sealed class EngineLoop : IDisposable
         Volatile.Write(ref current, next);
         options.Observer?.OnForest(next.Description);
         lanes.Sweep();
-        present.Retire(beside: true);
+        present.Retire(inBackground: true);
         foreach (var model in fresh) staging.Start(model);
         Prepare();
         swap.Complete(command, options.Time.GetElapsedTime(begin), options.Time);

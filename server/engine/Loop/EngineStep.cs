@@ -112,7 +112,7 @@ internal sealed class EngineStep : IDisposable
             return;
         }
 
-        if (s.Selects && !s.IsFixed)
+        if (s.Selects && !s.HasFixedPosterior)
         {
             var again = s.Phase == SequencePhase.CatchUp;
             if (again)

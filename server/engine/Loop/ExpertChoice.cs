@@ -28,7 +28,7 @@ internal static class ExpertChoice
     }
 
     /// <summary>True if the set is chosen again during the sequence; a fixed posterior would always choose the same.</summary>
-    public static bool MayReroute(Sequence s) => s.Selects && s.Routing.RerouteInterval > 0 && !s.IsFixed;
+    public static bool MayReroute(Sequence s) => s.Selects && s.Routing.RerouteInterval > 0 && !s.HasFixedPosterior;
 
     public static bool IsDue(Sequence s) => MayReroute(s) && s.Completed - s.ChosenAt >= s.Routing.RerouteInterval;
 }

@@ -67,7 +67,7 @@ internal sealed class ForestSwap(ForestSnapshot next, InFlightPolicy policy, IRe
 
     // What it asks for is not there; k of a BTX model may be another's.
     private static bool Lacks(Sequence s, ForestSnapshot snapshot) =>
-        RequestRules.IsUnknown(s.Routing, snapshot.Description) || (s.IsRouted && Problem(s, snapshot) is not null);
+        RequestRules.IsUnknown(s.Routing, snapshot.Description) || (s.IsTokenRouted && Problem(s, snapshot) is not null);
 
     private static void Refuse(Sequence s, ForestSnapshot snapshot, SequenceReporter reporter)
     {
@@ -143,7 +143,7 @@ internal sealed class ForestSwap(ForestSnapshot next, InFlightPolicy policy, IRe
 
         foreach (var member in s.Members) s.Drop(member);
         s.Unjoin();
-        if (s.IsRouted) s.Forest = next.Description; // gates are the new model's
+        if (s.IsTokenRouted) s.Forest = next.Description; // gates are the new model's
         s.Enter(SequencePhase.Queued);
         report = report with { Moved = report.Moved + 1 };
     }

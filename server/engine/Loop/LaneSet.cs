@@ -57,7 +57,7 @@ internal sealed class LaneSet(int slots)
             all.RemoveAt(i);
             byModel.Remove(lane.Model);
             retired--;
-            lane.Model.ReleaseBeside();
+            lane.Model.ReleaseInBackground();
         }
     }
 

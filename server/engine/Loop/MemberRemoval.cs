@@ -36,16 +36,16 @@ internal static class MemberRemoval
     private static bool Refill(Sequence s)
     {
         if (s.Members.Length == 1) s.Members[0].Active = true;
-        else if (s.IsFixed) ExpertChoice.Apply(s, previous: true);
-        if (s.Phase == SequencePhase.Prefill && !s.IsFixed) return false; // all run the prompt
+        else if (s.HasFixedPosterior) ExpertChoice.Apply(s, previous: true);
+        if (s.Phase == SequencePhase.Prefill && !s.HasFixedPosterior) return false; // all run the prompt
         if (s.Phase == SequencePhase.Queued) return true; // it has no slots yet
-        var missing = s.Members.Where(m => m.Slot < 0 && (m.Active || !s.IsFixed)).ToList();
+        var missing = s.Members.Where(m => m.Slot < 0 && (m.Active || !s.HasFixedPosterior)).ToList();
         if (missing.Exists(m => m.Lane.Slots.Free == 0))
         {
             foreach (var member in s.Members)
             {
                 member.ReturnSlot();
-                if (!s.IsFixed) member.Active = true;
+                if (!s.HasFixedPosterior) member.Active = true;
             }
 
             s.Enter(SequencePhase.Queued);

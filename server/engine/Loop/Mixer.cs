@@ -47,8 +47,8 @@ internal sealed class Mixer(int vocabSize, int experts)
         while (s.Observed < s.Length - 1)
         {
             s.Observed++;
-            // Before the last choice all members ran, so a posterior that is taken in again hears them all there.
-            var choosing = s.Selects && s.Observed < s.ChosenLength && !s.IsFixed;
+            // Before the last choice all members ran, so a posterior that is computed again observes all of them there.
+            var choosing = s.Selects && s.Observed < s.ChosenLength && !s.HasFixedPosterior;
             for (var m = 0; m < count; m++)
                 if ((active[m] || choosing) && s.NeedsLikelihood) observed[m] = s.Members[m].LogProbs[s.Observed];
             s.Posterior.Observe(observed.AsSpan(0, count), choosing ? [] : active.AsSpan(0, count));

@@ -3,12 +3,12 @@ using System.Text.Json;
 namespace Btx.Engine.Loop;
 
 /// <summary>Writes a sequence's events and its end: to the stream, to the score's task, to the observer.</summary>
-internal sealed class SequenceReporter(TimeProvider time, IStepObserver? observer, QueueGate gate)
+internal sealed class SequenceReporter(TimeProvider time, IEngineObserver? observer, QueueGate gate)
 {
     /// <summary>The event of the token just drawn.</summary>
     public TokenEvent Token(Sequence s, string text, FinishReason finish)
     {
-        var report = s.Generation!.ReportExperts && !s.IsRouted;
+        var report = s.Generation!.ReportExperts && !s.IsTokenRouted;
         return new TokenEvent
         {
             Text = text,
@@ -39,7 +39,7 @@ internal sealed class SequenceReporter(TimeProvider time, IStepObserver? observe
         }
         finally
         {
-            Tell(s, reason, error, last, message); // whatever is broken, its reader hears
+            Tell(s, reason, error, last, message); // its reader is told, whatever is broken
             s.Lease.Return();
         }
     }
@@ -89,7 +89,7 @@ internal sealed class SequenceReporter(TimeProvider time, IStepObserver? observe
     {
         var n = s.Length - 1;
         double[][] said = [.. s.Members.Select(m => m.LogProbs.AsSpan(1, n).ToArray())];
-        if (s.IsRouted)
+        if (s.IsTokenRouted)
             return new(said[0], [], [], s.ScoredGates.Length > 0 ? s.ScoredGates : null) { Forest = s.Forest, Top = s.ScoredTop };
         var experts = s.Forest.Experts.Count;
         var expertLogProbs = new double[]?[experts];

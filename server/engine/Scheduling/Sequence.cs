@@ -51,7 +51,7 @@ internal sealed class Sequence
 
     public required long Submitted { get; init; }
 
-    /// <summary>Timestamp; null while it holds a place in the queue.</summary>
+    /// <summary>When it first got its slots; null before. Being queued again by a change of the forest does not reset it.</summary>
     public long? Admitted { get; set; }
 
     public long? FirstToken { get; set; }
@@ -126,16 +126,16 @@ internal sealed class Sequence
 
     public bool IsScore => Generation is null;
 
-    public bool IsRouted => Routing.Mode == RoutingMode.Moe;
+    public bool IsTokenRouted => Routing.Mode == RoutingMode.Moe;
 
     /// <summary>Chooses experts after the prompt, so the prompt's last token waits for the choice.</summary>
     public bool Selects => !IsScore && Routing.Mode is RoutingMode.TopK or RoutingMode.TopP && Members.Length > 1;
 
     /// <summary>The posterior is the prior, whatever the text.</summary>
-    public bool IsFixed => Routing.Posterior == PosteriorKind.Fixed;
+    public bool HasFixedPosterior => Routing.Posterior == PosteriorKind.Fixed;
 
     /// <summary>Whether the posterior reads the text.</summary>
-    public bool NeedsLikelihood => IsScore || (Members.Length > 1 && !IsFixed);
+    public bool NeedsLikelihood => IsScore || (Members.Length > 1 && !HasFixedPosterior);
 
     /// <summary>A sequence of a request that passed the rules.</summary>
     public static Sequence Of(GenerationRequest request, SnapshotLease lease, EngineOptions options)
@@ -231,7 +231,7 @@ internal sealed class Sequence
 
     public void RequestCancel() => cancelled = true;
 
-    /// <summary>Tells whoever waits that nothing more will come. Any thread; what the loop says later is not heard.</summary>
+    /// <summary>Tells whoever waits that nothing more will come. Any thread; what the loop says later is ignored.</summary>
     public void Abandon()
     {
         var why = new RequestRejectedException(ErrorKind.Unavailable, "the server is shutting down, and the engine hangs");

@@ -10,7 +10,7 @@ internal sealed class DrainService(IForestEngine engine, ForestChanges changes, 
     public async Task StoppingAsync(CancellationToken cancellationToken)
     {
         state.Stop();
-        lifetime.StopApplication(); // whoever watches health hears of it now, not after the listeners have closed
+        lifetime.StopApplication(); // whoever watches health is told now, not after the listeners have closed
         using var deadline = new CancellationTokenSource(limit, time);
         using var either = CancellationTokenSource.CreateLinkedTokenSource(deadline.Token, cancellationToken);
         await changes.StopAsync(either.Token);

@@ -6,7 +6,7 @@ using Prometheus;
 namespace Btx.Server.Metrics;
 
 /// <summary>The engine's reports as Prometheus metrics, on its thread: series of experts are looked up once, the rest is adding.</summary>
-internal sealed class EngineMetrics(CollectorRegistry registry) : IStepObserver
+internal sealed class EngineMetrics(CollectorRegistry registry) : IEngineObserver
 {
     private readonly Counter _requests =
         Count(registry, "btx_requests_total", "Requests that ended, by routing mode and outcome.", "mode", "outcome");
@@ -29,14 +29,15 @@ internal sealed class EngineMetrics(CollectorRegistry registry) : IStepObserver
     private readonly Counter _decodeSeconds = Count(registry, "btx_decode_seconds_total", "Length of decode steps, summed.");
     private readonly Counter _decodeRows = Count(registry, "btx_decode_rows_total", "Tokens that decode steps gave.");
     private readonly Gauge _active = Gauge(registry, "btx_active_sequences", "Sequences that hold a slot.");
-    private readonly Gauge _queued = Gauge(registry, "btx_queue_depth", "Requests that wait for a slot.");
-    private readonly Histogram _queueTime = Time(registry, 0.001, "btx_queue_seconds", "Time from arrival to admission.");
+    private readonly Gauge _queued = Gauge(registry, "btx_queue_depth", "Requests that have not had slots yet, as of the last step.");
+    private readonly Histogram _queueTime = Time(registry, 0.001, "btx_queue_seconds",
+        "Time from submission to the engine until the request first gets its slots; the whole time if it never does.");
     private readonly Histogram _firstToken = Time(registry, 0.001, "btx_time_to_first_token_seconds",
-        "Time from arrival to the first token, by routing mode.", "mode");
+        "Time from submission to the engine until the first token, by routing mode.", "mode");
     private readonly Histogram _interToken = Time(registry, 0.0005, "btx_inter_token_seconds",
         "Time between two tokens of a sequence: the length of each step, once per token.");
     private readonly Histogram _requestTime = Time(registry, 0.005, "btx_request_duration_seconds",
-        "Time from arrival to the end, by routing mode.", "mode");
+        "Time from submission to the engine until the end, by routing mode.", "mode");
     private readonly Histogram _stepTime = Time(registry, 0.0005, "btx_step_duration_seconds", "Length of the engine's steps.");
 
     public CollectorRegistry Registry => registry;
@@ -94,7 +95,7 @@ internal sealed class EngineMetrics(CollectorRegistry registry) : IStepObserver
     {
         _requests.WithLabels(report.Mode, report.Finish == FinishReason.None ? "done" : report.Finish.ToString().ToLowerInvariant()).Inc();
         _promptTokens.Inc(report.PromptTokens);
-        _queueTime.Observe(report.Queued.TotalSeconds);
+        _queueTime.Observe(report.QueueTime.TotalSeconds);
         if (report.CompletionTokens > 0) _firstToken.WithLabels(report.Mode).Observe(report.TimeToFirstToken.TotalSeconds);
         _requestTime.WithLabels(report.Mode).Observe(report.Total.TotalSeconds);
     }

@@ -51,7 +51,7 @@ internal sealed class EngineFlags(bool required)
 
     /// <summary>Null: neither was named.</summary>
     /// <exception cref="BtxException">The device is unknown.</exception>
-    public EngineOptions? Read(ParseResult parsed, IStepObserver? observer)
+    public EngineOptions? Read(ParseResult parsed, IEngineObserver? observer)
     {
         var named = new EngineOptions { Directory = parsed.GetValue(_forest), Moe = parsed.GetValue(_mixture), Observer = observer };
         return named is { Directory: null, Moe: null } ? null : _others.Read(parsed, named);

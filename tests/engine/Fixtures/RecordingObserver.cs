@@ -1,7 +1,7 @@
 namespace Btx.Engine.Tests.Fixtures;
 
 /// <summary>Adds up the loop's reports; read it when the engine is idle.</summary>
-internal sealed class RecordingObserver : IStepObserver
+internal sealed class RecordingObserver : IEngineObserver
 {
     public int Tokens { get; private set; }
 

@@ -2,7 +2,7 @@ namespace Btx.Engine.Tests.Fixtures;
 
 /// <summary>Does something once inside the loop, after the first step that a condition holds for. Holds the loop until <see cref="Go"/>, so
 /// that all requests can arrive.</summary>
-internal sealed class StepTrigger : IStepObserver
+internal sealed class StepTrigger : IEngineObserver
 {
     private readonly ManualResetEventSlim go = new();
     private Func<StepReport, bool>? condition;

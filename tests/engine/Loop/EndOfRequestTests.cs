@@ -204,7 +204,7 @@ public sealed class EndOfRequestTests
         go.Set();
         await Task.WhenAll(first, second);
         await forest.Engine.AssertSound();
-        Assert.Equal([0.0, 5.0], observer.Requests.Select(r => r.Queued.TotalSeconds));
+        Assert.Equal([0.0, 5.0], observer.Requests.Select(r => r.QueueTime.TotalSeconds));
     }
 
     private sealed class StandingClock : TimeProvider

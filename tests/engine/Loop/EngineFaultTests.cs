@@ -99,7 +99,7 @@ public sealed class EngineFaultTests
         Assert.Null(forest.Engine.Problem);
     }
 
-    private sealed class BreakingObserver : IStepObserver
+    private sealed class BreakingObserver : IEngineObserver
     {
         private bool stepped;
 

@@ -12,7 +12,7 @@ namespace Btx.Server.Tests.Fakes;
 /// An engine whose answers are known: it generates <see cref="Says"/> token by token, reports itself to an observer, and can hold a
 /// request open until it is cancelled.
 /// </summary>
-internal sealed class FakeEngine(TextTokenizer tokenizer, IStepObserver? observer = null) : IForestEngine
+internal sealed class FakeEngine(TextTokenizer tokenizer, IEngineObserver? observer = null) : IForestEngine
 {
     public const string Completion = " the fox jumps over the lazy dog";
 
@@ -177,7 +177,7 @@ internal sealed class FakeEngine(TextTokenizer tokenizer, IStepObserver? observe
             Finish = finish,
             Message = Ending?.Message,
             Usage = new(request.Prompt.Length, count,
-            [count, count, 0], TimeSpan.FromMilliseconds(5), TimeSpan.FromMilliseconds(20), IsRouted(request) ? [count, 0.5, 0] : [])
+            [count, count, 0], TimeSpan.FromMilliseconds(5), TimeSpan.FromMilliseconds(20), IsTokenRouted(request) ? [count, 0.5, 0] : [])
         },
             CancellationToken.None);
         observer?.OnRequestEnd(new(RoutingName(request.Routing.Mode), finish, request.Prompt.Length, count, TimeSpan.FromMilliseconds(1),
@@ -191,9 +191,9 @@ internal sealed class FakeEngine(TextTokenizer tokenizer, IStepObserver? observe
         Token = id,
         LogProb = (LogProbOf?.Invoke(request) ?? LogProb) * (i + 1),
         Top = request.TopLogProbs == 0 ? [] : Alternatives(id, request.TopLogProbs, LogProb * (i + 1)),
-        Gates = request.ReportExperts && IsRouted(request) ? Gates(i) : null,
-        Posterior = request.ReportExperts && !IsRouted(request) ? [0.75, 0.25, 0] : null,
-        Contribution = request.ReportExperts && !IsRouted(request) ? i % 2 == 0 ? [0.9, 0.1, 0] : [0.1, 0.9, 0] : null,
+        Gates = request.ReportExperts && IsTokenRouted(request) ? Gates(i) : null,
+        Posterior = request.ReportExperts && !IsTokenRouted(request) ? [0.75, 0.25, 0] : null,
+        Contribution = request.ReportExperts && !IsTokenRouted(request) ? i % 2 == 0 ? [0.9, 0.1, 0] : [0.1, 0.9, 0] : null,
     };
 
     /// <summary>So many different tokens, <paramref name="id"/> or the last one first, less probable from one to the next.</summary>
@@ -201,7 +201,7 @@ internal sealed class FakeEngine(TextTokenizer tokenizer, IStepObserver? observe
         [.. Enumerable.Range(0, count)
         .Select(r => new TokenAlternative((id - r + tokenizer.VocabSize) % tokenizer.VocabSize, first - (0.5 * r)))];
 
-    private static bool IsRouted(GenerationRequest request) => request.Routing.Mode == RoutingMode.Moe;
+    private static bool IsTokenRouted(GenerationRequest request) => request.Routing.Mode == RoutingMode.Moe;
 
     /// <summary>Prose on even positions (by its second expert in layer 1), code on odd ones.</summary>
     private static RouterGates Gates(int i) => new(3, i % 2 == 0 ? [0.75f, 0.25f, 0, 0, 0, 1] : [0.25f, 0.75f, 0, 0, 1, 0]);
@@ -217,8 +217,8 @@ internal sealed class FakeEngine(TextTokenizer tokenizer, IStepObserver? observe
         ExpertRows = new[] { 1, 1, 0 },
         PosteriorMass = new[] { 0.75, 0.25, 0 },
         MoeExperts = Forest.Moe!.Experts.ToArray(),
-        RoutedTokens = IsRouted(request) ? new[] { 1, 1, 0, 0, 0, 1 } : default,
-        GateMass = IsRouted(request) ? new[] { 0.75, 0.25, 0, 0, 0, 1 } : default,
+        RoutedTokens = IsTokenRouted(request) ? new[] { 1, 1, 0, 0, 0, 1 } : default,
+        GateMass = IsTokenRouted(request) ? new[] { 0.75, 0.25, 0, 0, 0, 1 } : default,
     });
 
     private static string RoutingName(RoutingMode mode) => mode switch

@@ -88,7 +88,7 @@ public sealed class MixtureScoreTests
     [Fact]
     public void The_first_choice_of_top_p_is_the_smallest_set()
     {
-        // Prior .3 .3 .2 .2 and experts that agree: .8 needs three; clinging to the four that scored the prompt would keep them all.
+        // Prior .3 .3 .2 .2 and experts that agree: .8 needs three; keeping the four that scored the prompt would be wrong here.
         double[] prior = [0.3, 0.3, 0.2, 0.2];
         var experts = prior.Select(_ => Enumerable.Repeat(-1.0, 12).ToArray()).ToArray();
         var (_, weights, _) = Score(experts, prior, new Routing { Mode = RoutingMode.TopP, P = 0.8, SelectTokens = 4 });

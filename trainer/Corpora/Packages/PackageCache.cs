@@ -22,7 +22,7 @@ public sealed record SourcePackage(string Kind, string Name, string? Version = n
 public interface IPackageFetcher
 {
     /// <summary>Unpacks a package into <paramref name="directory"/>, which is created.</summary>
-    /// <param name="downloaded">Hears the bytes of its archive that arrived so far.</param>
+    /// <param name="downloaded">Called with the bytes of its archive that arrived so far.</param>
     /// <exception cref="BtxException">The package cannot be had; says why.</exception>
     Task<CorpusSource> FetchAsync(SourcePackage package, string directory, Action<long> downloaded, CancellationToken cancellation);
 }

@@ -1,7 +1,8 @@
 namespace Btx.Engine;
 
-/// <summary>Receives one report per step on the engine's thread; must be quick and not throw.</summary>
-public interface IStepObserver
+/// <summary>Receives a report of every step, of every request that ends, and of every new forest, on the engine's thread; must be quick
+/// and not throw.</summary>
+public interface IEngineObserver
 {
     void OnStep(in StepReport report);
 
@@ -30,5 +31,6 @@ public readonly record struct StepReport(TimeSpan Duration, int RunningSequences
     ReadOnlyMemory<string> MoeExperts, ReadOnlyMemory<int> RoutedTokens, ReadOnlyMemory<double> GateMass);
 
 /// <param name="Mode">The routing's mode name: ensemble, top_k, top_p, average, expert, moe; or score.</param>
-public readonly record struct RequestReport(string Mode, FinishReason Finish, int PromptTokens, int CompletionTokens, TimeSpan Queued,
+/// <param name="QueueTime">Until it first got its slots; its whole life if it never did.</param>
+public readonly record struct RequestReport(string Mode, FinishReason Finish, int PromptTokens, int CompletionTokens, TimeSpan QueueTime,
     TimeSpan TimeToFirstToken, TimeSpan Total);
