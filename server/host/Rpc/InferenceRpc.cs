@@ -46,6 +46,7 @@ internal sealed class InferenceRpc(InferenceService service) : V1.Inference.Infe
             TopLogProbs = request.TopLogprobs,
             ReportExperts = request.IncludeExperts,
             IgnoreEndOfSequence = request.IgnoreEos,
+            Grammar = RoutingMessages.ToGrammar(request.ResponseFormat),
         };
         var events = service.Generate(asked with { Prompt = service.Checked(ToPrompt(request.Prompt), asked) }, cancellation);
         await foreach (var e in events.WithCancellation(cancellation)) yield return ToMessage(e, e.Forest ?? forest);

@@ -1,3 +1,4 @@
+using Btx.Engine.Grammars;
 using Btx.Model.Mixing;
 
 namespace Btx.Server.Rpc;
@@ -70,7 +71,29 @@ internal static class RoutingMessages
             MinP = message.HasMinP ? message.MinP : defaults.MinP,
             RepetitionPenalty = message.HasRepetitionPenalty ? message.RepetitionPenalty : defaults.RepetitionPenalty,
             Seed = message.HasSeed ? message.Seed : null,
+            PresencePenalty = message.PresencePenalty,
+            FrequencyPenalty = message.FrequencyPenalty,
+            LogitBias = message.LogitBias,
+            MinTokens = message.MinTokens,
+            StopTokenIds = message.StopTokenIds,
         };
+    }
+
+    /// <summary>What an answer is held to; null: nothing.</summary>
+    /// <exception cref="RequestRejectedException">The schema is not JSON, or cannot be served.</exception>
+    public static OutputGrammar? ToGrammar(V1.ResponseFormat? message)
+    {
+        if (message is { KindCase: V1.ResponseFormat.KindOneofCase.JsonObject, JsonObject: true }) return OutputGrammar.AnyObject;
+        if (message is not { KindCase: V1.ResponseFormat.KindOneofCase.JsonSchema }) return null;
+        try
+        {
+            return OutputGrammar.FromSchema(JsonElement.Parse(message.JsonSchema));
+        }
+        catch (JsonException e)
+        {
+            throw RequestRejectedException.For("response_format",
+                $"response_format: the schema is not JSON ({BtxException.OneLine(e.Message)})");
+        }
     }
 
     public static string? NullIfEmpty(this string text) => text.Length == 0 ? null : text;

@@ -20,6 +20,7 @@ internal static class GenerateVerb
           btx generate "Once" --mode average --average posterior --average-domain novels --seed 1
           btx generate "Once" --mode average --average-name prose
           btx generate "In the beginning" --mode moe --k 2 --show-experts
+          btx generate "A novel: " --schema novel.json               JSON that is valid under the schema
           btx generate "In the beginning" --forest served            without a server
           btx generate "In the beginning" --btx served-btx --mode moe
           printf 'In the beginning' | btx generate - --server 127.0.0.1:9001
@@ -41,16 +42,22 @@ internal static class GenerateVerb
                 (s, value) => s.MinP = value },
             { new Flag<double?>("--repetition-penalty X", "above 1: tokens seen before become less probable (1)"),
                 (s, value) => s.RepetitionPenalty = value },
+            { new Flag<double?>("--presence-penalty X", "tokens that the answer has become less probable, -2 to 2 (0)"),
+                (s, value) => s.PresencePenalty = value },
+            { new Flag<double?>("--frequency-penalty X", "the same, times how often it has them (0)"),
+                (s, value) => s.FrequencyPenalty = value },
+            { new Flag<int?>("--min-tokens N", "no end of the text before so many (0)"), (s, value) => s.MinTokens = value },
             { new Flag<long?>("--seed N", "the same seed gives the same text (random)"), (s, value) => s.Seed = value },
         };
         var stop = new Flag<string[]>("--stop TEXT", "end before this text; may be repeated", []);
+        var schema = new Flag<string?>("--schema FILE", "hold the answer to this JSON schema; -: standard input");
         var ignoreEos = new Flag<bool>("--ignore-eos", "go on past the end-of-text token");
         var showExperts = new Flag<bool>("--show-experts",
             "colour each token by the expert that contributed most; mode moe: by the domain routed to");
         var colour = new Choice("--color", ["auto", "always", "never"], "auto: on a terminal only", "auto");
         var command = new Command("generate", Text)
         {
-            prompt, server, key, maxTokens, sampling, stop, ignoreEos, showExperts, colour,
+            prompt, server, key, maxTokens, sampling, stop, schema, ignoreEos, showExperts, colour,
             routing,
         };
         engine.AddTo(command);
@@ -69,6 +76,7 @@ internal static class GenerateVerb
                 Stop = { parsed.GetValue(stop)! },
                 IncludeExperts = parsed.GetValue(showExperts),
                 IgnoreEos = parsed.GetValue(ignoreEos),
+                ResponseFormat = parsed.GetValue(schema) is { } file ? new() { JsonSchema = TextFile.Read("schema", file) } : null,
             };
             var here = engine.Read(parsed, null);
             await using var target = await InferenceTarget.OpenAsync(parsed, server, key, here, cancellation);

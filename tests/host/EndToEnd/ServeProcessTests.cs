@@ -1,6 +1,7 @@
 using System.Diagnostics;
 using System.Net;
 using System.Net.Sockets;
+using System.Text.Json;
 
 namespace Btx.Server.Tests.EndToEnd;
 
@@ -24,6 +25,12 @@ public sealed class ServeProcessTests(ServedForestFixture tiny) : IClassFixture<
             "--show-experts");
         Assert.Equal(0, remote.Code);
         Assert.Contains("contributions: ", remote.Output, StringComparison.Ordinal);
+        var schema = Path.Combine(tiny.Served, "..", "answer.schema.json");
+        await File.WriteAllTextAsync(schema, """{"type": "array", "items": {"enum": ["red", 7]}, "minItems": 2, "maxItems": 3}""",
+            TestContext.Current.CancellationToken);
+        var held = await Run("generate", "The cat", "--server", grpc, "--schema", schema, "--presence-penalty", "0.5", "--seed", "2");
+        Assert.True(held.Code == 0, held.Errors);
+        Assert.All(JsonDocument.Parse(held.Output).RootElement.EnumerateArray(), item => Assert.True(item.ToString() is "red" or "7"));
         var refused = await Run("generate", "The cat", "--server", grpc, "--mode", "top_k", "--k", "0");
         Assert.Equal(1, refused.Code);
         Assert.StartsWith("error: k is 0; expected 1..", refused.Errors, StringComparison.Ordinal);

@@ -43,6 +43,35 @@ public sealed class InferenceRpcTests : IAsyncLifetime
     }
 
     [Fact]
+    public async Task Every_sampling_option_and_the_form_of_the_answer_reach_the_engine()
+    {
+        await Generate(new()
+        {
+            Prompt = new() { Text = "the" },
+            MaxTokens = 30,
+            ResponseFormat = new() { JsonObject = true },
+            Sampling = new()
+            {
+                PresencePenalty = 0.5, FrequencyPenalty = -1, LogitBias = { [3] = 2.5 }, MinTokens = 2, StopTokenIds = { 7, 8 },
+            },
+        });
+        var asked = _server.Engine.LastGeneration!;
+        Assert.Same(Engine.Grammars.OutputGrammar.AnyObject, asked.Grammar);
+        Assert.Equal((0.5, -1, 2), (asked.Sampling.PresencePenalty, asked.Sampling.FrequencyPenalty, asked.Sampling.MinTokens));
+        Assert.Equal([new(3, 2.5)], asked.Sampling.LogitBias);
+        Assert.Equal([7, 8], asked.Sampling.StopTokenIds);
+        await Generate(new() { Prompt = new() { Text = "the" }, ResponseFormat = new() { JsonSchema = "{\"enum\": [1, 2]}" } });
+        Assert.Equal(1, _server.Engine.LastGeneration!.Grammar!.LeastBytes);
+        foreach (var (schema, said) in new[] { ("{", "the schema is not JSON"), ("{\"enum\": [1], \"not\": {}}", "not") })
+        {
+            var refused = await Assert.ThrowsAsync<RpcException>(() =>
+                Generate(new() { Prompt = new() { Text = "the" }, ResponseFormat = new() { JsonSchema = schema } }));
+            Assert.Equal(StatusCode.InvalidArgument, refused.StatusCode);
+            Assert.Contains(said, refused.Status.Detail, StringComparison.Ordinal);
+        }
+    }
+
+    [Fact]
     public async Task Score_answers_n_tokens_and_n_minus_one_numbers()
     {
         var score = await _server.Inference.ScoreAsync(new() { Text = new() { Text = "the fox jumps" } });
