@@ -75,11 +75,15 @@ internal sealed record FunctionBody(string? Name, string? Description, JsonSchem
 /// <param name="CallId">Of the call that a tool answers.</param>
 internal sealed record ChatMessage(string Role, string Content, string? Name, IReadOnlyList<ToolCall> Calls, string? CallId)
 {
+    private const int MaxMessages = 2048;
     private static readonly string[] s_roles = ["system", "developer", "user", "assistant", "tool"];
 
-    public static IReadOnlyList<ChatMessage> All(IReadOnlyList<MessageBody> messages) => messages.Count == 0
-        ? throw RequestRejectedException.At("messages", "is empty; give at least one")
-        : [.. messages.Select((message, i) => Of(message, $"messages[{i}]"))];
+    public static IReadOnlyList<ChatMessage> All(IReadOnlyList<MessageBody> messages) => messages.Count switch
+    {
+        0 => throw RequestRejectedException.At("messages", "is empty; give at least one"),
+        > MaxMessages => throw RequestRejectedException.At("messages", $"has {messages.Count} messages; at most {MaxMessages} are taken"),
+        _ => [.. messages.Select((message, i) => Of(message, $"messages[{i}]"))],
+    };
 
     private static ChatMessage Of(MessageBody? message, string at)
     {

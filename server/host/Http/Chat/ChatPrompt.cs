@@ -29,6 +29,9 @@ internal sealed partial class ChatPrompt(TextTokenizer tokenizer, ChatRenderer r
         if (tokenizer.ChatTemplate is not { } template) return new Prompt(Plain(messages, answer));
         var json = new JsonArray([.. messages.Select(message => Json(message, template))]).ToJsonString(s_plain);
         var given = tools.Functions.Count > 0 && _templateHasTools ? Parted(tools.ForTemplate())!.ToJsonString(s_plain) : "";
+        if (given.Length > limits.PromptCharacters)
+            throw RequestRejectedException.For("tools",
+                $"tools has {given.Length} characters; at most {limits.PromptCharacters} are taken");
         var text = await renderer.RenderAsync(json, given, answer, cancellation);
         return text.Length > limits.PromptCharacters ? throw TooLong(text.Length)
             : new Prompt(null, tokenizer.EncodeParted(text, Divider));

@@ -6,7 +6,7 @@ namespace Btx.Server.Http.Chat;
 
 /// <summary>
 /// Renders the model's chat template with the Jinja of ONNX Runtime GenAI, one chat at a time, each on a thread of its own. A template that
-/// does not end is not waited for: its thread cannot be stopped, so nothing is rendered after it. Thread-safe.
+/// does not end is not waited for: its thread cannot be stopped, so nothing is rendered until it ends after all. Thread-safe.
 /// </summary>
 /// <param name="timeLimit">Of one chat; null: 5 seconds.</param>
 internal sealed partial class ChatRenderer(TextTokenizer tokenizer, TimeSpan? timeLimit = null) : IDisposable
@@ -37,18 +37,18 @@ internal sealed partial class ChatRenderer(TextTokenizer tokenizer, TimeSpan? ti
         await _gate.WaitAsync(cancellation);
         try
         {
-            if (_stuck) throw Unavailable("the model's chat template did not end once; chat is refused until the server starts again");
+            if (_stuck)
+                throw Unavailable("the model's chat template has not ended for an earlier chat; chat is refused until it does, or until "
+                    + "the server starts again");
             _jinja ??= await Task.Run(Open, CancellationToken.None);
             var rendering = Task.Factory.StartNew(
                 () => _jinja.ApplyChatTemplate(_template, messages, tools, answer), CancellationToken.None,
                 TaskCreationOptions.LongRunning, TaskScheduler.Default);
-            return await rendering.WaitAsync(_timeLimit, CancellationToken.None);
-        }
-        catch (TimeoutException)
-        {
+            if (await Task.WhenAny(rendering, Task.Delay(_timeLimit, CancellationToken.None)) == rendering) return await rendering;
             _stuck = true;
-            throw Unavailable($"the model's chat template did not end within {_timeLimit.TotalSeconds} s; chat is refused until the server "
-                + "starts again");
+            _ = rendering.ContinueWith(_ => _stuck = false, TaskScheduler.Default);
+            throw Unavailable($"the model's chat template did not end within {_timeLimit.TotalSeconds} s; chat is refused until it does, or "
+                + "until the server starts again");
         }
         catch (GenAI.OnnxRuntimeGenAIException e)
         {

@@ -104,13 +104,13 @@ public sealed class ChatPromptTests
     }
 
     [Fact]
-    public async Task A_template_that_does_not_end_is_left_alone_and_chat_with_it()
+    public async Task A_template_that_does_not_end_in_time_is_left_alone_and_chat_with_it_until_it_ends()
     {
-        var tokenizer = ChatTokenizers.With("{% if messages[0].content == 'hang' %}{% for i in range(20000) %}{% for j in range(20000) %}"
+        var tokenizer = ChatTokenizers.With("{% if messages[0].content == 'hang' %}{% for i in range(20000) %}{% for j in range(100) %}"
             + "{% set x = i %}{% endfor %}{% endfor %}{% endif %}done");
-        var renderer = new ChatRenderer(tokenizer, TimeSpan.FromMilliseconds(300));
-        Task<Prompt> Ask(string content) => new ChatPrompt(tokenizer, renderer, new()).OfAsync([new("user", content, null, [], null)], ChatTools.None,
-            answer: true, TestContext.Current.CancellationToken);
+        using var renderer = new ChatRenderer(tokenizer, TimeSpan.FromMilliseconds(300));
+        Task<Prompt> Ask(string content) => new ChatPrompt(tokenizer, renderer, new()).OfAsync([new("user", content, null, [], null)],
+            ChatTools.None, answer: true, TestContext.Current.CancellationToken);
         await Ask("hi");
         foreach (var content in new[] { "hang", "hi" })
         {
@@ -118,7 +118,26 @@ public sealed class ChatPromptTests
             Assert.Equal((Model.ErrorKind.Unavailable, "chat_unavailable"), (problem.Kind, problem.Code));
         }
 
-        renderer.Dispose();
+        await Patience.UntilAsync(async () =>
+        {
+            try
+            {
+                return (await Ask("hi")).Tokens is not null;
+            }
+            catch (RequestRejectedException)
+            {
+                return false;
+            }
+        }, () => "a chat after the one that took too long");
+    }
+
+    [Fact]
+    public void A_chat_has_a_bounded_number_of_messages()
+    {
+        var one = new MessageBody("user", System.Text.Json.JsonDocument.Parse("\"hi\"").RootElement, null, null, null, null, null, null);
+        Assert.Equal(2048, ChatMessage.All([.. Enumerable.Repeat(one, 2048)]).Count);
+        Assert.Contains("2049 messages", Assert.Throws<RequestRejectedException>(() =>
+            ChatMessage.All([.. Enumerable.Repeat(one, 2049)])).Message, StringComparison.Ordinal);
     }
 
     [Fact]
