@@ -58,7 +58,7 @@ internal sealed class SchemaCompiler
 
     public SchemaCompiler(JsonElement schema, string parameter)
     {
-        root = new SchemaNode(schema, "", parameter);
+        root = new SchemaNode(schema, null, parameter);
         strings = new StringSchemas(budget);
         containers = new ContainerSchemas(budget, New, Value);
     }

@@ -3,16 +3,16 @@ using System.Text.Json;
 namespace Btx.Engine.Grammars;
 
 /// <summary>A part of a schema, and where it lies.</summary>
-/// <param name="Path">Names from the root, with dots between; empty: the root.</param>
+/// <param name="Way">From the root; null: it is the root. Written out for an error alone, for names can be long.</param>
 /// <param name="Parameter">What the request calls the schema.</param>
-internal readonly record struct SchemaNode(JsonElement Json, string Path, string Parameter)
+internal readonly record struct SchemaNode(JsonElement Json, SchemaWay? Way, string Parameter)
 {
     public bool IsObject => Json.ValueKind == JsonValueKind.Object;
 
     /// <summary>Null: there is none.</summary>
     public SchemaNode? this[string name] => IsObject && Json.TryGetProperty(name, out var value) ? At(name, value) : null;
 
-    public SchemaNode At(string name, JsonElement value) => new(value, Path.Length == 0 ? name : $"{Path}.{name}", Parameter);
+    public SchemaNode At(string name, JsonElement value) => new(value, new(name, Way), Parameter);
 
     /// <summary>The members of an object, each name once.</summary>
     public IEnumerable<(string Name, SchemaNode Node)> Members()
@@ -61,5 +61,17 @@ internal readonly record struct SchemaNode(JsonElement Json, string Path, string
     }
 
     public RequestRejectedException Refused(string why) => RequestRejectedException.For(Parameter,
-        $"{Parameter}: {(Path.Length == 0 ? "the schema" : BtxException.OneLine(Path))} {why}");
+        $"{Parameter}: {(Way is null ? "the schema" : BtxException.OneLine(Way.Text()))} {why}");
+}
+
+/// <summary>A step into a schema, and those before it.</summary>
+internal sealed record SchemaWay(string Name, SchemaWay? Before)
+{
+    /// <summary>With dots between.</summary>
+    public string Text()
+    {
+        var names = new Stack<string>();
+        for (var way = this; way is not null; way = way.Before) names.Push(way.Name);
+        return string.Join('.', names);
+    }
 }

@@ -67,10 +67,10 @@ internal sealed partial class KeyRing(AccessOptions options, ILogger<KeyRing> lo
     {
         try
         {
-            using var handle = File.OpenHandle(file, share: FileShare.ReadWrite | FileShare.Delete);
+            using var handle = OpenFile.Read(file); // waits for no pipe
             return FileStat.Of(handle);
         }
-        catch (Exception e) when (e is IOException or UnauthorizedAccessException)
+        catch (Exception e) when (e is BtxException or IOException)
         {
             return null;
         }

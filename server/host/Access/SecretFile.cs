@@ -16,7 +16,7 @@ internal static class SecretFile
     {
         try
         {
-            using var stream = File.OpenRead(file);
+            using var stream = Open(); // a regular file: no pipe is waited for
             if (!OperatingSystem.IsWindows() && (File.GetUnixFileMode(stream.SafeFileHandle) & Others) != 0)
                 throw new BtxException($"{option} {file}: others than its owner can read or change it; `chmod 600 {file}`");
             var bytes = new byte[limit + 1];
@@ -25,8 +25,22 @@ internal static class SecretFile
         }
         catch (Exception e) when (e is IOException or UnauthorizedAccessException)
         {
-            throw new BtxException($"{option} {file}: cannot be read ({BtxException.OneLine(e.Message)}); {remedy}", e);
+            throw Unreadable(e);
         }
+
+        FileStream Open()
+        {
+            try
+            {
+                return Model.Files.OpenFile.Stream(file);
+            }
+            catch (BtxException e)
+            {
+                throw Unreadable(e);
+            }
+        }
+
+        BtxException Unreadable(Exception e) => new($"{option} {file}: cannot be read ({BtxException.OneLine(e.Message)}); {remedy}", e);
     }
 
     /// <summary>A key: one line of at least 16 printable ASCII characters without blanks.</summary>

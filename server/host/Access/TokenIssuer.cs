@@ -64,8 +64,10 @@ internal sealed record TokenIssuer(string? Authority = null, string? Issuer = nu
             OnTokenValidated = context =>
             {
                 var subject = context.Principal!.FindFirst("sub")?.Value ?? "";
-                ((ClaimsIdentity)context.Principal!.Identity!).AddClaim(new(ClaimTypes.NameIdentifier,
-                    $"jwt:{BtxException.OneLine(subject, 100)}"));
+                var identity = (ClaimsIdentity)context.Principal!.Identity!;
+                foreach (var claimed in identity.FindAll(ClaimTypes.NameIdentifier).ToList())
+                    identity.RemoveClaim(claimed); // the name is ours to give
+                identity.AddClaim(new(ClaimTypes.NameIdentifier, $"jwt:{BtxException.OneLine(subject, 100)}"));
                 return Task.CompletedTask;
             },
             OnAuthenticationFailed = context =>

@@ -75,15 +75,16 @@ internal sealed partial class BodyJson : JsonSerializerContext
     }
 
     /// <summary>The path of a field that an object gives twice; null: none. What is ignored is not looked into.</summary>
-    private static string? Doubled(JsonElement value, string prefix = "")
+    private static string? Doubled(JsonElement value, bool isBody = true)
     {
         if (value.ValueKind != JsonValueKind.Object) return null;
-        var seen = new HashSet<string>(StringComparer.Ordinal);
+        var seen = new HashSet<string>(StringComparer.Ordinal); // names alone: paths would cost a name's length for each field within
         foreach (var field in value.EnumerateObject())
         {
-            var path = prefix + NameOf(field);
-            if (!seen.Add(path)) return path;
-            if (!RequestObject.IsIgnored(path) && Doubled(field.Value, $"{path}.") is { } inner) return inner;
+            var name = NameOf(field);
+            if (!seen.Add(name)) return name;
+            if (isBody && RequestObject.IsIgnored(name)) continue;
+            if (Doubled(field.Value, isBody: false) is { } inner) return $"{name}.{inner}";
         }
 
         return null;

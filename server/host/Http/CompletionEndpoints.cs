@@ -14,6 +14,7 @@ internal static class CompletionEndpoints
         var request = body.ToRequest(service.Forest);
         var asked = request.Asked;
         int[][] prompts = [.. request.Prompts.Select(prompt => service.Checked(prompt, asked.Generation, request.IsOnlyEcho))];
+        if (!request.IsOnlyEcho) service.Reserve(asked.For(prompts, request.Candidates));
         var usage = new UsageCount(prompts.Sum(prompt => prompt.Length));
         var answer = new AnswerWriter<CompletionChoice>(asked, usage, HttpEndpoints.Fingerprint(service.Forest, changes), time.GetUtcNow(),
             "cmpl", BodyJson.Answers.AnswerCompletionChoice);

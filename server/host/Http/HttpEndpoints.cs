@@ -50,7 +50,7 @@ internal static class HttpEndpoints
             var model = ModelId.Parse(id, forest);
             caller.Require(model.Routing, forest);
             var generation = new GenerationRequest { Prompt = [], Routing = model.Routing };
-            if (RequestRules.OptionsProblem(generation, forest) is { } problem) throw new RequestRejectedException(problem);
+            if (RequestRules.OptionsProblem(generation, caller.Shown(forest)) is { } problem) throw new RequestRejectedException(problem);
             return Results.Json(Describe(model, forest, changes));
         });
         v1.MapGet("/forest", Forest);

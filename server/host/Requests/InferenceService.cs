@@ -34,23 +34,26 @@ internal sealed class InferenceService(IForestEngine engine, TextTokenizer token
     {
         var forest = engine.Describe();
         caller.Require(request.Routing, forest);
+        forest = caller.Shown(forest); // no refusal names what the caller does not reach
         Refuse(RequestRules.OptionsProblem(onlyRead ? OnlyRead(request) : request, forest)
             ?? (onlyRead ? null : RequestRules.MaxTokensProblem(request.MaxTokens, forest)));
     }
 
-    /// <param name="request">With the tokens that <see cref="Checked"/> gave.</param>
+    /// <summary>Takes what all generations of a request may use, before the first of them begins.</summary>
+    /// <exception cref="RequestRejectedException">The caller has not so many tokens left.</exception>
+    public void Reserve(IEnumerable<GenerationRequest> requests) =>
+        caller.Reserve(requests.Sum(request => (long)request.Prompt.Length + request.MaxTokens));
+
+    /// <param name="request">With the tokens that <see cref="Checked"/> gave, and reserved.</param>
     /// <returns>The events in order; the last has a finish reason and the usage.</returns>
     /// <exception cref="OperationCanceledException">While it is read: the client left.</exception>
     /// <exception cref="RequestRejectedException">It is refused; later: the server shut down, or a model left before the first
     /// token.</exception>
-    public IAsyncEnumerable<TokenEvent> Generate(GenerationRequest request, CancellationToken cancellation)
-    {
-        caller.Reserve((long)request.Prompt.Length + request.MaxTokens);
-        return ReadAsync(engine.Generate(request with
+    public IAsyncEnumerable<TokenEvent> Generate(GenerationRequest request, CancellationToken cancellation) =>
+        ReadAsync(engine.Generate(request with
         {
             Stop = [.. request.Stop.Select(tokenizer.Normalize).Where(stop => stop.Length > 0)], // a model writes normalised text only
         }, cancellation), request.Prompt.Length, cancellation);
-    }
 
     /// <param name="request">Its own tokens do not count.</param>
     /// <param name="stride">A text longer than the context is scored in windows, see <see cref="ScoreWindow"/>; 0: of half a context each.
@@ -61,6 +64,7 @@ internal sealed class InferenceService(IForestEngine engine, TextTokenizer token
     {
         var forest = engine.Describe();
         caller.Require(request.Routing, forest);
+        forest = caller.Shown(forest);
         Refuse(text.Problem(limits) ?? RequestRules.OptionsProblem(request, forest) ?? RequestRules.StrideProblem(stride, forest));
         var tokens = Encode(text);
         var mayBeLong = stride is not null && tokens.Length >= 2;

@@ -48,7 +48,9 @@ internal sealed class InferenceRpc(InferenceService service) : V1.Inference.Infe
             IgnoreEndOfSequence = request.IgnoreEos,
             Grammar = RoutingMessages.ToGrammar(request.ResponseFormat),
         };
-        var events = service.Generate(asked with { Prompt = service.Checked(ToPrompt(request.Prompt), asked) }, cancellation);
+        asked = asked with { Prompt = service.Checked(ToPrompt(request.Prompt), asked) };
+        service.Reserve([asked]);
+        var events = service.Generate(asked, cancellation);
         await foreach (var e in events.WithCancellation(cancellation)) yield return ToMessage(e, e.Forest ?? forest);
     }
 

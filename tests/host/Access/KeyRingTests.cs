@@ -27,6 +27,16 @@ public sealed class KeyRingTests : IDisposable
     }
 
     [Fact]
+    public void Nobody_waits_for_a_pipe_that_stands_where_the_file_was()
+    {
+        var (_, token) = _files.Add(KeyFiles.Plain);
+        var ring = Ring();
+        File.Delete(_files.Keys);
+        using (var made = System.Diagnostics.Process.Start("mkfifo", _files.Keys)) made.WaitForExit();
+        Assert.NotNull(ring.Find(token));
+    }
+
+    [Fact]
     public void Changes_of_the_file_count_at_once_and_one_that_cannot_be_read_changes_nothing()
     {
         var (id, first) = _files.Add(KeyFiles.Plain);

@@ -46,6 +46,7 @@ public sealed class QuotasTests
             caller.Is(key, quota);
             var service = new InferenceService(engine, RunningServer.SomeTokenizer, new(), caller);
             var request = new GenerationRequest { Prompt = [1, 2, 3], Routing = new(), MaxTokens = maxTokens };
+            service.Reserve([request]);
             if (run is not null) await run(service, request);
             else await service.Generate(request, default).ToListAsync();
             caller.End();
@@ -112,6 +113,24 @@ public sealed class QuotasTests
         var denied = await Assert.ThrowsAsync<RpcException>(() => call.ResponseStream.MoveNext(default));
         Assert.Equal(StatusCode.ResourceExhausted, denied.StatusCode);
         Assert.Contains("shorten it or lower max_tokens", denied.Status.Detail, StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public async Task All_answers_of_a_request_are_reserved_together_before_the_first_begins()
+    {
+        using var files = new KeyFiles();
+        var token = files.Add(KeyFiles.Plain with { TokensPerMinute = 100 }).Token;
+        await using var server = await RunningServer.StartAsync(access: new() { KeyFile = files.Keys });
+        using var body = new StringContent("""{"model":"forest","prompt":"the","max_tokens":40,"n":4,"stream":true,"echo":true}""",
+            System.Text.Encoding.UTF8, "application/json");
+        using var request = new HttpRequestMessage(HttpMethod.Post, $"{server.HttpAddress}/v1/completions") { Content = body };
+        request.Headers.Authorization = new("Bearer", token);
+        using var http = new HttpClient();
+        using var refused = await http.SendAsync(request, TestContext.Current.CancellationToken);
+        Assert.Equal(HttpStatusCode.TooManyRequests, refused.StatusCode);
+        Assert.Contains("shorten it or lower max_tokens", await refused.Content.ReadAsStringAsync(TestContext.Current.CancellationToken),
+            StringComparison.Ordinal);
+        Assert.Null(server.Engine.LastGeneration);
     }
 
     [Fact]

@@ -86,6 +86,17 @@ public sealed class BodyJsonTests
         Assert.Contains(refusal!, Assert.IsType<RequestRejectedException>(failure).Message, StringComparison.Ordinal);
     }
 
+    [Fact]
+    public async Task A_long_name_costs_its_length_and_not_that_for_each_field_within()
+    {
+        var fields = string.Join(',', Enumerable.Range(0, 200_000).Select(i => $"\"a{i}\":0")); // paths of all would take 400 GB
+        var body = $"{{\"model\":\"forest\",\"prompt\":\"a\",\"{new string('A', 1_000_000)}\":{{{fields}}}}}";
+        using var stream = new MemoryStream(Encoding.UTF8.GetBytes(body));
+        var read = await BodyJson.ReadAsync(stream, BodyJson.Requests.CompletionBody, TestContext.Current.CancellationToken);
+        Assert.Contains("unknown field \"AAA", Assert.Throws<RequestRejectedException>(() => read.ToRequest(Forest)).Message,
+            StringComparison.Ordinal);
+    }
+
     /// <summary>The request that a body is, of a completion or, where it says "messages", of a chat; null: it is refused.</summary>
     private static async Task<object?> ReadAsync(byte[] body)
     {

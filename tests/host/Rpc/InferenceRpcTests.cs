@@ -52,7 +52,11 @@ public sealed class InferenceRpcTests : IAsyncLifetime
             ResponseFormat = new() { JsonObject = true },
             Sampling = new()
             {
-                PresencePenalty = 0.5, FrequencyPenalty = -1, LogitBias = { [3] = 2.5 }, MinTokens = 2, StopTokenIds = { 7, 8 },
+                PresencePenalty = 0.5,
+                FrequencyPenalty = -1,
+                LogitBias = { [3] = 2.5 },
+                MinTokens = 2,
+                StopTokenIds = { 7, 8 },
             },
         });
         var asked = _server.Engine.LastGeneration!;

@@ -13,6 +13,7 @@ internal static class ChatEndpoints
         var request = body.ToRequest(service.Forest, template.Stops);
         var asked = request.Asked;
         var prompt = await PromptAsync(service, template, request, http.RequestAborted);
+        service.Reserve(asked.For([prompt], asked.Choices));
         var usage = new UsageCount(prompt.Length);
         var answer = new AnswerWriter<ChatChoice>(asked, usage, HttpEndpoints.Fingerprint(service.Forest, changes), time.GetUtcNow(),
             "chatcmpl", BodyJson.Answers.AnswerChatChoice);

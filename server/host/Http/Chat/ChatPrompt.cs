@@ -13,7 +13,7 @@ internal sealed partial class ChatPrompt(TextTokenizer tokenizer, ChatRenderer r
     /// <summary>A character for private use, which clients may not send.</summary>
     public const char Divider = '\uF8F0';
 
-    private static readonly JsonSerializerOptions s_plain = new() { Encoder = JavaScriptEncoder.UnsafeRelaxedJsonEscaping };
+    private static readonly JsonSerializerOptions s_plain = new() { Encoder = JavaScriptEncoder.UnsafeRelaxedJsonEscaping, MaxDepth = 128 };
     private readonly bool _templateHasTools = tokenizer.ChatTemplate is { } text && ToolsWord().IsMatch(text);
 
     /// <summary>What ends an answer besides the end of the text: in plain text a model would go on as the user.</summary>
@@ -87,10 +87,16 @@ internal sealed partial class ChatPrompt(TextTokenizer tokenizer, ChatRenderer r
         _ => json?.DeepClone(),
     };
 
-    private string Part(string text) => text.Contains(Divider, StringComparison.Ordinal)
-        ? throw RequestRejectedException.For("messages",
-            $"the messages hold the character U+{(int)Divider:X4}, which this server keeps for itself; leave it out")
-        : tokenizer.Part(text, Divider);
+    private string Part(string text)
+    {
+        if (text.Contains('\0', StringComparison.Ordinal))
+            throw RequestRejectedException.For("messages",
+                "the messages hold the character U+0000, which would end a template's text; leave it out");
+        return text.Contains(Divider, StringComparison.Ordinal)
+            ? throw RequestRejectedException.For("messages",
+                $"the messages hold the character U+{(int)Divider:X4}, which this server keeps for itself; leave it out")
+            : tokenizer.Part(text, Divider);
+    }
 
     [GeneratedRegex(@"\btools\b")]
     private static partial Regex ToolsWord();

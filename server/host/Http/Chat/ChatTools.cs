@@ -48,6 +48,7 @@ internal sealed record ToolCall(string Id, string Name, string Arguments)
 internal sealed record ChatTools(IReadOnlyDictionary<string, FunctionBody> Functions, bool IsForced, bool Many)
 {
     private const int MaxTools = 128, MaxNameLength = 64;
+    private static readonly string[] s_composed = ["$ref", "anyOf", "oneOf", "allOf", "enum", "const"];
 
     public static ChatTools None { get; } = new(new Dictionary<string, FunctionBody>(), IsForced: false, Many: true);
 
@@ -56,7 +57,7 @@ internal sealed record ChatTools(IReadOnlyDictionary<string, FunctionBody> Funct
         + $"{string.Join('\n', Functions.Values.Select(function => Json(function).ToJsonString(s_plain)))}\n"
         + "To call one, answer with nothing but a JSON object of its name and its arguments: {\"name\": \"…\", \"arguments\": {…}}";
 
-    private static readonly JsonSerializerOptions s_plain = new() { Encoder = JavaScriptEncoder.UnsafeRelaxedJsonEscaping };
+    private static readonly JsonSerializerOptions s_plain = new() { Encoder = JavaScriptEncoder.UnsafeRelaxedJsonEscaping, MaxDepth = 128 };
 
     /// <exception cref="RequestRejectedException">A tool is not a function with a plain name, or the choice names none.</exception>
     public static ChatTools Of(IReadOnlyList<ToolBody> tools, ToolChoice choice, bool many)
@@ -108,18 +109,34 @@ internal sealed record ChatTools(IReadOnlyDictionary<string, FunctionBody> Funct
             ["additionalProperties"] = false,
         })]),
         ["$defs"] = new JsonObject(Functions.Select(function =>
-            KeyValuePair.Create(function.Key, Moved(Parameters(function.Value), $"#/$defs/{function.Key}")))),
+            KeyValuePair.Create(function.Key, Moved(Arguments(function.Value), $"#/$defs/{function.Key}")))),
     });
 
     /// <summary>A schema with its references to its own root, <c>#</c>, changed to where it lies.</summary>
     private static JsonNode? Moved(JsonNode? schema, string root) => schema switch
     {
-        JsonObject fields => new JsonObject(fields.Select(field => KeyValuePair.Create(field.Key,
-            field is { Key: "$ref", Value: JsonValue value } && value.TryGetValue<string>(out var target) && target.StartsWith('#')
-                ? JsonValue.Create(root + target[1..]) : Moved(field.Value, root)))),
+        JsonObject fields => new JsonObject(fields.Select(field => KeyValuePair.Create(field.Key, field switch
+        {
+            { Key: "$ref", Value: JsonValue value } when value.TryGetValue<string>(out var target) && target.StartsWith('#') =>
+                JsonValue.Create(root + target[1..]),
+            { Key: "const" or "enum" or "default" or "examples" } => field.Value?.DeepClone(), // values, not schemas
+            { Key: "properties" or "$defs" or "definitions", Value: JsonObject named } => // names, not keywords
+                new JsonObject(named.Select(one => KeyValuePair.Create(one.Key, Moved(one.Value, root)))),
+            _ => Moved(field.Value, root),
+        }))),
         JsonArray entries => new JsonArray([.. entries.Select(entry => Moved(entry, root))]),
         _ => schema?.DeepClone(),
     };
+
+    /// <summary>The schema of a forced call's arguments, which are an object.</summary>
+    /// <exception cref="RequestRejectedException">It could be something else.</exception>
+    private static JsonObject Arguments(FunctionBody function)
+    {
+        var schema = Parameters(function);
+        if (!s_composed.Any(schema.ContainsKey)) schema.TryAdd("type", "object");
+        return schema["type"] is JsonValue type && type.TryGetValue<string>(out var name) && name == "object" ? schema
+            : throw RequestRejectedException.At("tools", $"has parameters of {Quoted.Of(function.Name)} that are not of type object");
+    }
 
     private static JsonObject Parameters(FunctionBody function) =>
         function.Parameters is { } schema ? JsonObject.Create(schema.Value)!

@@ -82,6 +82,22 @@ public sealed class CallReaderTests
         Assert.NotNull(Engine.Grammars.OutputGrammar.FromSchema(tools.Schema(), "tools"));
     }
 
+    [Theory]
+    [InlineData("{}", "{\"type\":\"object\"}")]
+    [InlineData("""{"type":"object","properties":{"$ref":{"const":{"$ref":"#/foo"}},"a":{"enum":[{"$ref":"#"}]},"b":{"$ref":"#"}}}""",
+        """{"type":"object","properties":{"$ref":{"const":{"$ref":"#/foo"}},"a":{"enum":[{"$ref":"#"}]},"b":{"$ref":"#/$defs/f"}}}""")]
+    [InlineData("""{"type":"string"}""", null)]
+    [InlineData("""{"anyOf":[{"type":"object"},{"type":"null"}]}""", null)]
+    public void Arguments_of_a_forced_call_are_an_object_and_values_in_their_schema_stay_as_they_are(string schema, string? held)
+    {
+        var tools = ChatTools.Of([new("function", new("f", null, ChatPromptTests.Schema(schema), null))], ToolChoice.Required, many: true);
+        if (held is null)
+            Assert.Contains("\"f\" that are not of type object", Assert.Throws<Engine.RequestRejectedException>(() => tools.Schema()).Message,
+                StringComparison.Ordinal);
+        else
+            Assert.Equal(held, tools.Schema().GetProperty("$defs").GetProperty("f").GetRawText());
+    }
+
     private static (string Early, string Text, IReadOnlyList<ToolCall> Calls) Read(string answer, ChatTools tools)
     {
         var reader = new CallReader(tools);

@@ -132,6 +132,17 @@ public sealed class ChatPromptTests
     }
 
     [Fact]
+    public async Task A_template_gets_no_NUL_and_arguments_as_deep_as_they_may_be()
+    {
+        var tokenizer = ChatTokenizers.With(ChatTokenizers.ChatMl);
+        var cut = await Assert.ThrowsAsync<RequestRejectedException>(() => PromptAsync(tokenizer, [new("user", "a\0b", null, [], null)]));
+        Assert.Contains("U+0000", cut.Message, StringComparison.Ordinal);
+        var deep = string.Concat(Enumerable.Repeat("{\"a\":", 63)) + "{}" + new string('}', 63);
+        var prompt = await PromptAsync(tokenizer, [new("assistant", "", null, [new("c", "f", deep)], null)]);
+        Assert.Contains("{\"a\": {}}", tokenizer.Decode(prompt.Tokens, skipSpecial: false), StringComparison.Ordinal);
+    }
+
+    [Fact]
     public void A_chat_has_a_bounded_number_of_messages()
     {
         var one = new MessageBody("user", System.Text.Json.JsonDocument.Parse("\"hi\"").RootElement, null, null, null, null, null, null);
