@@ -73,9 +73,9 @@ internal static class RoutingMessages
             Seed = message.HasSeed ? message.Seed : null,
             PresencePenalty = message.PresencePenalty,
             FrequencyPenalty = message.FrequencyPenalty,
-            LogitBias = message.LogitBias,
+            LogitBias = message.LogitBias.Count == 0 ? defaults.LogitBias : message.LogitBias,
             MinTokens = message.MinTokens,
-            StopTokenIds = message.StopTokenIds,
+            StopTokenIds = message.StopTokenIds.Count == 0 ? defaults.StopTokenIds : message.StopTokenIds,
         };
     }
 
