@@ -47,8 +47,8 @@ internal sealed partial class ChatRenderer(TextTokenizer tokenizer, TimeSpan? ti
             if (await Task.WhenAny(rendering, Task.Delay(_timeLimit, CancellationToken.None)) == rendering) return await rendering;
             _stuck = true;
             _ = rendering.ContinueWith(_ => _stuck = false, TaskScheduler.Default);
-            throw Unavailable($"the model's chat template did not end within {_timeLimit.TotalSeconds} s; chat is refused until it does, or "
-                + "until the server starts again");
+            throw Unavailable($"the model's chat template did not end within {_timeLimit.TotalSeconds} s; chat is refused until it does, "
+                + "or until the server starts again");
         }
         catch (GenAI.OnnxRuntimeGenAIException e)
         {
