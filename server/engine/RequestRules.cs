@@ -12,7 +12,7 @@ public static class RequestRules
 
     /// <exception cref="RequestRejectedException">The first rule that is broken, as one clear line.</exception>
     public static void Check(GenerationRequest request, ForestDescription forest) =>
-        Refuse(OptionsProblem(request, forest) ?? PromptProblem(request.Prompt, forest) ?? ConstraintRules.RoomProblem(request, forest));
+        Refuse(OptionsProblem(request, forest) ?? PromptProblem(request, forest));
 
     internal static void Check(GenerationRequest request, ForestSnapshot snapshot)
     {
@@ -44,11 +44,16 @@ public static class RequestRules
     public static RequestProblem? OptionsProblem(ScoreRequest request, ForestDescription forest) =>
         RoutingProblem(request.Routing, forest) ?? TopProblem(request.TopLogProbs);
 
-    public static RequestProblem? PromptProblem(int[] tokens, ForestDescription forest) =>
-        tokens.Length == 0 ? new("prompt", "the prompt is empty; give at least one token")
-        : tokens.Length < forest.ContextLength ? IdProblem(tokens, "prompt", forest)
-        : TooLong("prompt", $"the prompt has {tokens.Length} tokens; the context holds {forest.ContextLength}, at least one of them for "
-            + "the answer");
+    /// <summary>What is wrong with a generation's prompt, and whether it leaves room for an answer; null if nothing is.</summary>
+    public static RequestProblem? PromptProblem(GenerationRequest request, ForestDescription forest)
+    {
+        var tokens = request.Prompt;
+        if (tokens.Length == 0) return new("prompt", "the prompt is empty; give at least one token");
+        if (tokens.Length < forest.ContextLength)
+            return IdProblem(tokens, "prompt", forest) ?? ConstraintRules.RoomProblem(request, forest);
+        return TooLong("prompt", $"the prompt has {tokens.Length} tokens; the context holds {forest.ContextLength}, at least one of them "
+            + "for the answer");
+    }
 
     public static RequestProblem? TextProblem(int[] tokens, ForestDescription forest) => tokens.Length < 2
         ? new("text", $"the text has {tokens.Length} tokens; scoring needs at least 2, one to predict from and one to predict")

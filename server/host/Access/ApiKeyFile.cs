@@ -28,7 +28,7 @@ internal sealed record ApiKeyFile(IReadOnlyList<ApiKey> Keys)
         return keys;
     }
 
-    /// <summary>Writes the file anew, whole, with mode 600. A lock beside it keeps two programs from changing it at a time.</summary>
+    /// <summary>Writes the whole file, with mode 600. A lock beside it keeps two programs from changing it at a time.</summary>
     /// <param name="change">From the keys of the file, none where there is no file, to those that it is to have.</param>
     /// <exception cref="BtxException">As for <see cref="Read"/>; another program changes it; it cannot be written; or as
     /// <paramref name="change"/> says.</exception>

@@ -126,8 +126,7 @@ internal sealed record StreamOptions(bool? IncludeUsage) : RequestObject;
 internal sealed record ResponseFormat(string? Type, NamedSchema? JsonSchema) : RequestObject
 {
     /// <summary>What the answer is held to; null: nothing.</summary>
-    /// <exception cref="RequestRejectedException">The type is unknown, or its schema is missing.</exception>
-    /// <exception cref="RequestRejectedException">The schema cannot be served.</exception>
+    /// <exception cref="RequestRejectedException">The type is unknown, or its schema is missing or cannot be served.</exception>
     public OutputGrammar? Grammar()
     {
         RefuseOthers("response_format.");

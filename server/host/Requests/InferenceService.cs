@@ -23,7 +23,8 @@ internal sealed class InferenceService(IForestEngine engine, TextTokenizer token
         Refuse(prompt.Problem(limits));
         RequireOptions(request, onlyRead);
         var tokens = Encode(prompt);
-        Refuse(onlyRead ? RequestRules.ReadProblem(tokens, "prompt", forest) : RequestRules.PromptProblem(tokens, forest));
+        Refuse(onlyRead ? RequestRules.ReadProblem(tokens, "prompt", forest)
+            : RequestRules.PromptProblem(request with { Prompt = tokens }, forest));
         return tokens;
     }
 
@@ -58,8 +59,8 @@ internal sealed class InferenceService(IForestEngine engine, TextTokenizer token
     /// <param name="request">Its own tokens do not count.</param>
     /// <param name="stride">A text longer than the context is scored in windows, see <see cref="ScoreWindow"/>; 0: of half a context each.
     /// Null: it is refused.</param>
-    /// <exception cref="RequestRejectedException">The request breaks a rule.</exception>
-    /// <exception cref="RequestRejectedException">As for <see cref="Generate"/>, or the forest changed between two windows.</exception>
+    /// <exception cref="RequestRejectedException">The request breaks a rule; else as for <see cref="Generate"/>, or the forest changed
+    /// between two windows.</exception>
     public async Task<TextScore> ScoreAsync(Prompt text, ScoreRequest request, int? stride, CancellationToken cancellation)
     {
         var forest = engine.Describe();

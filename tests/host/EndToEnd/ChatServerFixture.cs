@@ -32,7 +32,8 @@ public sealed class ChatServerFixture : IAsyncLifetime
         var metrics = new EngineMetrics(Prometheus.Metrics.NewCustomRegistry());
         var engine = new EngineOptions { Directory = _forest.Served, Threads = 1, Slots = 8, Observer = metrics };
         _loaded = await LoadedForest.OpenAsync(engine, null, CancellationToken.None);
-        var options = new ServerOptions { Http = new("--http", new(IPAddress.Loopback, 0)), Grpc = new("--grpc", new(IPAddress.Loopback, 0)) };
+        var loopback = new IPEndPoint(IPAddress.Loopback, 0);
+        var options = new ServerOptions { Http = new("--http", loopback), Grpc = new("--grpc", loopback) };
         _app = ServerApplication.Build(options, _loaded.Engine, _loaded.Tokenizer, metrics);
         Address = new($"{(await _app.OpenAsync(options, CancellationToken.None)).Http}/v1");
     }

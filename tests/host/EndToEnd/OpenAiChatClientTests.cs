@@ -11,9 +11,12 @@ namespace Btx.Server.Tests.EndToEnd;
 /// <summary>The genuine clients for npm and .NET, each chatting with a tiny forest of random weights.</summary>
 public sealed class OpenAiChatClientTests(ChatServerFixture server) : IClassFixture<ChatServerFixture>
 {
-    private const string Unit = """{"type":"object","properties":{"unit":{"enum":["c","f"]}},"required":["unit"],"additionalProperties":false}""";
+    private const string Unit =
+        """{"type":"object","properties":{"unit":{"enum":["c","f"]}},"required":["unit"],"additionalProperties":false}""";
     private const string Number =
-        """{"type":"object","properties":{"n":{"type":"integer","minimum":0,"maximum":99}},"required":["n"],"additionalProperties":false}""";
+        """
+        {"type":"object","properties":{"n":{"type":"integer","minimum":0,"maximum":99}},"required":["n"],"additionalProperties":false}
+        """;
 
     private readonly ChatClient _client =
         new("forest", new ApiKeyCredential("unused"), new OpenAIClientOptions { Endpoint = server.Address });
@@ -45,7 +48,13 @@ public sealed class OpenAiChatClientTests(ChatServerFixture server) : IClassFixt
     {
         var cancellation = TestContext.Current.CancellationToken;
         ChatMessage[] messages = [ChatMessage.CreateSystemMessage("be brief"), ChatMessage.CreateUserMessage("hi")];
-        var options = new ChatCompletionOptions { MaxOutputTokenCount = 10, Temperature = 0, IncludeLogProbabilities = true, TopLogProbabilityCount = 2 };
+        var options = new ChatCompletionOptions
+        {
+            MaxOutputTokenCount = 10,
+            Temperature = 0,
+            IncludeLogProbabilities = true,
+            TopLogProbabilityCount = 2,
+        };
         var whole = (await _client.CompleteChatAsync(messages, options, cancellation)).Value;
         Assert.Equal(whole.Usage.OutputTokenCount, whole.ContentTokenLogProbabilities.Count);
         var streamed = "";
@@ -61,12 +70,14 @@ public sealed class OpenAiChatClientTests(ChatServerFixture server) : IClassFixt
         var call = (await _client.CompleteChatAsync(messages, tools, cancellation)).Value;
         Assert.Equal(OpenAI.Chat.ChatFinishReason.ToolCalls, call.FinishReason);
         Assert.Matches("^\\{\"unit\": ?\"[cf]\"\\}$", call.ToolCalls[0].FunctionArguments.ToString());
-        ChatMessage[] next = [.. messages, ChatMessage.CreateAssistantMessage(call), ChatMessage.CreateToolMessage(call.ToolCalls[0].Id, "20")];
+        ChatMessage[] next = [.. messages, ChatMessage.CreateAssistantMessage(call),
+            ChatMessage.CreateToolMessage(call.ToolCalls[0].Id, "20")];
         Assert.NotNull((await _client.CompleteChatAsync(next, options, cancellation)).Value.Id);
 
         var structured = new ChatCompletionOptions
         {
-            ResponseFormat = OpenAI.Chat.ChatResponseFormat.CreateJsonSchemaFormat("number", BinaryData.FromString(Number), jsonSchemaIsStrict: true),
+            ResponseFormat = OpenAI.Chat.ChatResponseFormat.CreateJsonSchemaFormat("number", BinaryData.FromString(Number),
+                jsonSchemaIsStrict: true),
         };
         var number = (await _client.CompleteChatAsync(messages, structured, cancellation)).Value.Content[0].Text;
         Assert.InRange(JsonDocument.Parse(number).RootElement.GetProperty("n").GetInt32(), 0, 99);

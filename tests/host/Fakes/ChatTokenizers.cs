@@ -7,10 +7,12 @@ internal static class ChatTokenizers
 {
     /// <summary>ChatML with tools, in the manner of Qwen.</summary>
     public const string ChatMl = """
-        {%- if tools %}{{- '<|im_start|>system\nTools: ' }}{%- for tool in tools %}{{- tool | tojson }}{%- endfor %}{{- '<|im_end|>\n' }}{%- endif %}
+        {%- if tools %}{{- '<|im_start|>system\nTools: ' }}{%- for tool in tools %}{{- tool | tojson }}{%- endfor %}
+        {{- '<|im_end|>\n' }}{%- endif %}
         {%- for message in messages %}
         {{- '<|im_start|>' + message.role + '\n' + message.content }}
-        {%- for call in message.tool_calls %}{{- '<tool_call>' + call.function.name + call.function.arguments | tojson + '</tool_call>' }}{%- endfor %}
+        {%- for call in message.tool_calls %}
+        {{- '<tool_call>' + call.function.name + call.function.arguments | tojson + '</tool_call>' }}{%- endfor %}
         {{- '<|im_end|>\n' }}
         {%- endfor %}
         {%- if add_generation_prompt %}{{- '<|im_start|>assistant\n' }}{%- endif %}

@@ -14,7 +14,15 @@ public sealed class BodyJsonTests
         """{"model":"forest:top_k=2,prior=python","prompt":["Grüße 😀"],"max_tokens":5,"temperature":0.5,"top_k":3,"seed":7,"stop":["a","b"],"logprobs":2,"echo":true,"stream":true,"stream_options":{"include_usage":true},"user":"u","n":1}""";
 
     private const string ValidChat =
-        """{"model":"forest","messages":[{"role":"system","content":[{"type":"text","text":"Grüße 😀"}]},{"role":"user","content":"a","name":"b"},{"role":"assistant","content":null,"tool_calls":[{"id":"1","type":"function","function":{"name":"f","arguments":"{\"a\":[1,{}]}"}}]},{"role":"tool","tool_call_id":"1","content":"c"}],"tools":[{"type":"function","function":{"name":"f","description":"d","parameters":{"type":"object","properties":{"a":{"type":"string"}}},"strict":true}}],"tool_choice":"auto","parallel_tool_calls":false,"response_format":{"type":"json_object"},"logit_bias":{"5":-1},"stop_token_ids":[1],"routing":{"mode":"top_k","k":2},"n":2,"logprobs":true,"top_logprobs":3,"max_completion_tokens":4,"stream":true}""";
+        """
+        {"model":"forest","messages":[{"role":"system","content":[{"type":"text","text":"Grüße 😀"}]},
+        {"role":"user","content":"a","name":"b"},{"role":"assistant","content":null,
+        "tool_calls":[{"id":"1","type":"function","function":{"name":"f","arguments":"{\"a\":[1,{}]}"}}]},
+        {"role":"tool","tool_call_id":"1","content":"c"}],"tools":[{"type":"function","function":{"name":"f","description":"d",
+        "parameters":{"type":"object","properties":{"a":{"type":"string"}}},"strict":true}}],"tool_choice":"auto",
+        "parallel_tool_calls":false,"response_format":{"type":"json_object"},"logit_bias":{"5":-1},"stop_token_ids":[1],
+        "routing":{"mode":"top_k","k":2},"n":2,"logprobs":true,"top_logprobs":3,"max_completion_tokens":4,"stream":true}
+        """;
 
     private static readonly ForestDescription Forest = new FakeEngine(RunningServer.SomeTokenizer).Forest;
 
@@ -56,7 +64,9 @@ public sealed class BodyJsonTests
             foreach (var value in new[] { "null", "true", "3", "-3", "0.5", "1e999", "\"x\"", "\"\\ud800\"", "[]", "[null]", "[[1],2]",
                 "{}", "{\"a\":1}", $"\"{new string('x', 100_000)}\"", $"[{string.Join(',', Enumerable.Repeat("\"y\"", 50))}]" })
             {
-                body = $"{{{string.Join(',', valid.RootElement.EnumerateObject().Select(other => $"\"{other.Name}\":{(other.Name == field.Name ? value : other.Value.GetRawText())}"))}}}";
+                var fields = valid.RootElement.EnumerateObject().Select(other =>
+                    $"\"{other.Name}\":{(other.Name == field.Name ? value : other.Value.GetRawText())}");
+                body = $"{{{string.Join(',', fields)}}}";
                 await ReadAsync(Encoding.UTF8.GetBytes(body));
             }
         }
@@ -104,7 +114,8 @@ public sealed class BodyJsonTests
         {
             using var stream = new MemoryStream(body);
             if (body.AsSpan().IndexOf("messages"u8) < 0)
-                return (await BodyJson.ReadAsync(stream, BodyJson.Requests.CompletionBody, TestContext.Current.CancellationToken)).ToRequest(Forest);
+                return (await BodyJson.ReadAsync(stream, BodyJson.Requests.CompletionBody, TestContext.Current.CancellationToken))
+                    .ToRequest(Forest);
             var chat = await BodyJson.ReadAsync(stream, BodyJson.Requests.ChatBody, TestContext.Current.CancellationToken);
             return chat.ToRequest(Forest, []);
         }

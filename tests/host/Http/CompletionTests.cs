@@ -17,7 +17,8 @@ public sealed class CompletionTests : IAsyncLifetime
     public async Task Whole_answer_has_the_form()
     {
         var body = await Post(new { model = "forest", prompt = "the", max_tokens = 60 });
-        Assert.Equal(["id", "object", "created", "model", "system_fingerprint", "choices", "usage"], body.EnumerateObject().Select(field => field.Name));
+        Assert.Equal(["id", "object", "created", "model", "system_fingerprint", "choices", "usage"],
+            body.EnumerateObject().Select(field => field.Name));
         Assert.StartsWith("cmpl-", body.GetProperty("id").GetString(), StringComparison.Ordinal);
         Assert.Equal("text_completion", body.GetProperty("object").GetString());
         Assert.Equal("forest", body.GetProperty("model").GetString());

@@ -70,7 +70,8 @@ public sealed class RoutingFieldTests : IAsyncLifetime
     }
 
     private Task<HttpResponseMessage> SendAsync(string model, string? routing) => _server.Http.PostAsync("/v1/completions",
-        new StringContent($"{{\"model\":\"{model}\",\"prompt\":\"a\",\"routing\":{routing ?? "null"}}}", Encoding.UTF8, "application/json"));
+        new StringContent($"{{\"model\":\"{model}\",\"prompt\":\"a\",\"routing\":{routing ?? "null"}}}", Encoding.UTF8,
+            "application/json"));
 
     private async Task PostAsync(string model, string? routing)
     {

@@ -8,7 +8,9 @@ namespace Btx.Server.Http.Chat;
 internal sealed class CallReader(ChatTools tools)
 {
     private const string Begin = "<tool_call>", End = "</tool_call>";
+    private const int Short = 256; // characters that are read again with every token; more than that less and less often
     private readonly StringBuilder _held = new();
+    private int _readAt; // length of what is held
     private bool _isText = tools.Functions.Count == 0;
 
     /// <returns>The text that is certainly no part of a call.</returns>
@@ -16,8 +18,10 @@ internal sealed class CallReader(ChatTools tools)
     {
         if (_isText || text.Length == 0) return text;
         _held.Append(text);
-        if (Calls(_held.ToString(), whole: false) is not null) return "";
-        return Release();
+        if (_held.Length < _readAt) return "";
+        if (Calls(_held.ToString(), whole: false) is null) return Release();
+        _readAt = _held.Length < Short ? 0 : _held.Length + (_held.Length / 4); // so a long call costs its length a few times over
+        return "";
     }
 
     /// <summary>At the end: the text that was held back, or what it calls.</summary>

@@ -13,13 +13,22 @@ internal sealed record ToolChoice(string Mode, string? Name = null)
     /// <exception cref="FieldException">It is neither a known word nor a function by its name.</exception>
     public static ToolChoice Read(JsonElement value)
     {
-        if (value.ValueKind == JsonValueKind.Object) Field.Object(value);
+        if (value.ValueKind == JsonValueKind.Object) return Named(Field.Object(value));
         if (value.ValueKind == JsonValueKind.String)
             return new[] { Auto, None, Required }.FirstOrDefault(choice => choice.Mode == Field.Text(value))
                 ?? throw Field.Expected(value, "auto, none, required or a function");
-        return value.ValueKind == JsonValueKind.Object && value.TryGetProperty("function", out var function)
-            && function.ValueKind == JsonValueKind.Object && function.TryGetProperty("name", out var name)
-            ? new("function", Field.Text(name)) : throw Field.Expected(value, "auto, none, required or a function");
+        throw Field.Expected(value, "auto, none, required or a function");
+    }
+
+    /// <summary>Of <c>{"type": "function", "function": {"name": …}}</c>, and nothing else in it.</summary>
+    private static ToolChoice Named(JsonElement value)
+    {
+        var isFunction = value.TryGetProperty("type", out var type) && type.ValueKind == JsonValueKind.String
+            && type.ValueEquals("function")
+            && value.TryGetProperty("function", out var function) && function.ValueKind == JsonValueKind.Object
+            && function.TryGetProperty("name", out _) && value.EnumerateObject().Count() == 2 && function.EnumerateObject().Count() == 1;
+        return isFunction ? new("function", Field.Text(value.GetProperty("function").GetProperty("name")))
+            : throw Field.Expected(value, "auto, none, required or a function: {\"type\": \"function\", \"function\": {\"name\": …}}");
     }
 }
 

@@ -12,7 +12,8 @@ public sealed class CallReaderTests
     [InlineData("""{"name": "weather", "arguments": {"city": "Berne"}}""", "weather{\"city\": \"Berne\"}")]
     [InlineData("\n {\"parameters\": {\"a\": {\"b\": [1, {}]}}, \"name\": \"time\"} \n", "time{\"a\": {\"b\": [1, {}]}}")]
     [InlineData("<tool_call>\n{\"name\": \"time\", \"arguments\": {}}\n</tool_call>", "time{}")]
-    [InlineData("<tool_call>{\"name\": \"time\", \"arguments\": {}}</tool_call>\n<tool_call>{\"name\": \"weather\", \"arguments\": {}}</tool_call>",
+    [InlineData("<tool_call>{\"name\": \"time\", \"arguments\": {}}</tool_call>\n"
+        + "<tool_call>{\"name\": \"weather\", \"arguments\": {}}</tool_call>",
         "time{} weather{}")]
     [InlineData("<tool_call>{\"name\": \"time\", \"arguments\": {\"ü\": \"}\"}}", "time{\"ü\": \"}\"}")]
     public void A_whole_answer_of_calls_is_held_back_and_read(string answer, string calls)
@@ -34,7 +35,8 @@ public sealed class CallReaderTests
     [InlineData("{\"name\": \"time\"}", "{\"name\": \"time\"}")]
     [InlineData("<tool_box>", "<tool_b")]
     [InlineData("<tool_call>text", "<tool_call>t")]
-    [InlineData("<tool_call>{\"name\": \"time\", \"arguments\": {}}</tool_cart>", "<tool_call>{\"name\": \"time\", \"arguments\": {}}</tool_car")]
+    [InlineData("<tool_call>{\"name\": \"time\", \"arguments\": {}}</tool_cart>",
+        "<tool_call>{\"name\": \"time\", \"arguments\": {}}</tool_car")]
     [InlineData("[{\"name\": \"time\"}]", "[")]
     [InlineData("{\"name\": \"time\", \"arguments\": {\"a\"", "")]
     [InlineData("<tool_", "")]
@@ -66,14 +68,17 @@ public sealed class CallReaderTests
     public void Where_the_client_wants_one_call_the_first_counts()
     {
         var one = s_tools with { Many = false };
-        var (_, _, calls) = Read("<tool_call>{\"name\":\"time\",\"arguments\":{}}</tool_call><tool_call>{\"name\":\"weather\",\"arguments\":{}}</tool_call>", one);
+        var (_, _, calls) = Read("<tool_call>{\"name\":\"time\",\"arguments\":{}}</tool_call>"
+            + "<tool_call>{\"name\":\"weather\",\"arguments\":{}}</tool_call>", one);
         Assert.Equal("time", Assert.Single(calls).Name);
     }
 
     [Fact]
     public void A_forced_call_has_arguments_by_the_schema_of_its_function_wherever_that_refers_to_itself()
     {
-        const string Tree = """{"type":"object","properties":{"next":{"$ref":"#"},"unit":{"$ref":"#/$defs/unit"}},"$defs":{"unit":{"enum":["c"]}}}""";
+        const string Tree = """
+            {"type":"object","properties":{"next":{"$ref":"#"},"unit":{"$ref":"#/$defs/unit"}},"$defs":{"unit":{"enum":["c"]}}}
+            """;
         var tools = ChatTools.Of([new("function", new("tree", null, ChatPromptTests.Schema(Tree), null)),
             new("function", new("time", null, null, null))], ToolChoice.Required, many: true);
         var tree = tools.Schema().GetProperty("$defs").GetProperty("tree");
@@ -92,10 +97,23 @@ public sealed class CallReaderTests
     {
         var tools = ChatTools.Of([new("function", new("f", null, ChatPromptTests.Schema(schema), null))], ToolChoice.Required, many: true);
         if (held is null)
-            Assert.Contains("\"f\" that are not of type object", Assert.Throws<Engine.RequestRejectedException>(() => tools.Schema()).Message,
-                StringComparison.Ordinal);
+            Assert.Contains("\"f\" that are not of type object",
+                Assert.Throws<Engine.RequestRejectedException>(() => tools.Schema()).Message, StringComparison.Ordinal);
         else
             Assert.Equal(held, tools.Schema().GetProperty("$defs").GetProperty("f").GetRawText());
+    }
+
+    [Fact]
+    public void A_long_call_is_one_and_a_long_text_that_begins_as_one_loses_nothing()
+    {
+        var arguments = $"{{\"city\": \"{new string('x', 5000)}\"}}";
+        var (early, text, calls) = Read($"{{\"name\": \"weather\", \"arguments\": {arguments}}}", s_tools);
+        Assert.Equal(("", "", arguments), (early, text, Assert.Single(calls).Arguments));
+        var broken = $"{{\"name\": \"weather\", \"arguments\": {arguments[..^1]} and so on, {new string('y', 5000)}";
+        (early, text, calls) = Read(broken, s_tools);
+        Assert.Equal(broken, early + text);
+        Assert.NotEqual("", early); // it is let go before the end
+        Assert.Empty(calls);
     }
 
     private static (string Early, string Text, IReadOnlyList<ToolCall> Calls) Read(string answer, ChatTools tools)

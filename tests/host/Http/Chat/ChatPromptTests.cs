@@ -17,14 +17,16 @@ public sealed class ChatPromptTests
         var prompt = await PromptAsync(tokenizer, [new("system", "be brief", null, [], null), new("user", "the fox", null, [], null)]);
         Assert.Equal("<|im_start|>system\nbe brief<|im_end|>\n<|im_start|>user\nthe fox<|im_end|>\n<|im_start|>assistant\n",
             tokenizer.Decode(prompt.Tokens, skipSpecial: false));
-        Assert.Equal(tokenizer.Encode("<|im_start|>system\nbe brief<|im_end|>\n<|im_start|>user\nthe fox<|im_end|>\n<|im_start|>assistant\n",
+        Assert.Equal(tokenizer.Encode("<|im_start|>system\nbe brief<|im_end|>\n<|im_start|>user\nthe fox<|im_end|>\n"
+            + "<|im_start|>assistant\n",
             allowSpecial: true), prompt.Tokens);
     }
 
     [Fact]
     public async Task Blocks_take_no_line_as_Hugging_Face_renders_them()
     {
-        var tokenizer = ChatTokenizers.With("{# first #}\n{% for m in messages %}\n  {% if true %}\n  {{ m.content }}\n  {% endif %}\n{% endfor %}\nend\n");
+        var tokenizer = ChatTokenizers.With("{# first #}\n{% for m in messages %}\n  {% if true %}\n  {{ m.content }}\n"
+            + "  {% endif %}\n{% endfor %}\nend\n");
         var prompt = await PromptAsync(tokenizer, [new("user", "hi", null, [], null)]);
         Assert.Equal("  hi\nend", tokenizer.Decode(prompt.Tokens));
     }
@@ -60,13 +62,13 @@ public sealed class ChatPromptTests
     public async Task Tools_and_calls_go_to_a_template_that_knows_them_in_the_form_that_they_have()
     {
         var tokenizer = ChatTokenizers.With(ChatTokenizers.ChatMl);
-        var tools = ChatTools.Of([new("function", new("weather", null, Schema("""{"type":"object","properties":{"city":{"type":"string"}}}"""), null))],
-            ToolChoice.Auto, many: true);
+        var city = Schema("""{"type":"object","properties":{"city":{"type":"string"}}}""");
+        var tools = ChatTools.Of([new("function", new("weather", null, city, null))], ToolChoice.Auto, many: true);
         var prompt = await PromptAsync(tokenizer, [new("assistant", "", null, [new("c1", "weather", """{"city":"Berne"}""")], null),
             new("tool", "snow", null, [], "c1")], tools);
         var text = tokenizer.Decode(prompt.Tokens, skipSpecial: false);
-        Assert.Contains("""{"type": "function", "function": {"name": "weather", "parameters": {"type": "object", "properties": {"city": {"type": "string"}}}}}""",
-            text, StringComparison.Ordinal);
+        Assert.Contains("""{"type": "function", "function": {"name": "weather", "parameters": {"type": "object", "properties": """
+            + """{"city": {"type": "string"}}}}}""", text, StringComparison.Ordinal);
         Assert.Contains("""<tool_call>weather{"city": "Berne"}</tool_call><|im_end|>""", text, StringComparison.Ordinal);
         Assert.Contains("<|im_start|>tool\nsnow<|im_end|>", text, StringComparison.Ordinal);
     }
@@ -86,7 +88,8 @@ public sealed class ChatPromptTests
     public async Task Without_a_template_a_chat_is_plain_text()
     {
         var prompt = await PromptAsync(RunningServer.SomeTokenizer, [new("developer", "be brief", null, [], null),
-            new("user", "hi", null, [], null), new("assistant", "hello", null, [], null), new("user", "bye <|endoftext|>", null, [], null)]);
+            new("user", "hi", null, [], null), new("assistant", "hello", null, [], null),
+            new("user", "bye <|endoftext|>", null, [], null)]);
         Assert.Equal("System: be brief\n\nUser: hi\n\nAssistant: hello\n\nUser: bye <|endoftext|>\n\nAssistant:", prompt.Text);
     }
 
@@ -167,7 +170,8 @@ public sealed class ChatPromptTests
     private static async Task<Prompt> PromptAsync(TextTokenizer tokenizer, IReadOnlyList<ChatMessage> messages, ChatTools? tools = null)
     {
         using var renderer = new ChatRenderer(tokenizer);
-        return await new ChatPrompt(tokenizer, renderer, new() { PromptCharacters = 1000 }).OfAsync(messages, tools ?? ChatTools.None, answer: true,
+        return await new ChatPrompt(tokenizer, renderer, new() { PromptCharacters = 1000 }).OfAsync(messages, tools ?? ChatTools.None,
+            answer: true,
             TestContext.Current.CancellationToken);
     }
 }
