@@ -58,7 +58,7 @@ internal static class ServerApplication
         app.Use(app.Services.GetRequiredService<ConnectionLimit>().ServeAsync);
         app.UseRequestIds();
         app.Use(refusals.RecordAsync);
-        app.UseForHttp(ClientDetails.UseProcessingTime);
+        app.UseForHttp(ClientDetails.UseAnswerHeaders);
         app.UseForHttp(OpenAiError.AnswerFailures);
         app.Use(hosts.CheckAsync);
         app.UseForHttp(ClientDetails.UseHeadAsGet);
