@@ -120,6 +120,17 @@ public static class Flags
         return flag;
     }
 
+    /// <summary>Refuses other values.</summary>
+    public static Flag<double> Between(this Flag<double> flag, double least, double most)
+    {
+        flag.Validators.Add(result =>
+        {
+            var value = result.GetValueOrDefault<double>();
+            if (!(value >= least && value <= most)) result.AddError($"{flag.Name} {value}: expected {least} to {most}");
+        });
+        return flag;
+    }
+
     /// <summary>Names separated by commas; the flag may be repeated.</summary>
     public static Flag<string[]> Names(string form, string description) => new(form, description, [])
     {
