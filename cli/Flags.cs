@@ -114,6 +114,7 @@ public static class Flags
     {
         flag.Validators.Add(result =>
         {
+            if (result.Tokens is [var given] && !int.TryParse(given.Value, out _)) return; // the parser says so
             var n = result.GetValueOrDefault<int>();
             if (n < least || n > most) result.AddError($"{flag.Name} {n}: expected {least} to {most}");
         });
@@ -125,6 +126,7 @@ public static class Flags
     {
         flag.Validators.Add(result =>
         {
+            if (result.Tokens is [var given] && !double.TryParse(given.Value, out _)) return;
             var value = result.GetValueOrDefault<double>();
             if (!(value >= least && value <= most)) result.AddError($"{flag.Name} {value}: expected {least} to {most}");
         });

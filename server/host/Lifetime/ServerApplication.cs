@@ -98,8 +98,7 @@ internal static class ServerApplication
         kestrel.AddServerHeader = false;
         kestrel.RequestHeaderEncodingSelector = _ => Encoding.Latin1; // any byte: UTF-8 that is none would end a whole connection
         options.Transport.ApplyTo(kestrel.Limits);
-        Listen(options.Http, HttpProtocols.Http1, [SslApplicationProtocol.Http11],
-            next => connection => HalfClosed.ServeAsync(connection, next, options.HalfClosedPatience));
+        Listen(options.Http, HttpProtocols.Http1, [SslApplicationProtocol.Http11], HalfClose);
         Listen(options.Grpc, HttpProtocols.Http2, [SslApplicationProtocol.Http2]);
         if (options.Admin is not { } admin) return;
         if (options.Tls.IsGiven)
@@ -110,18 +109,21 @@ internal static class ServerApplication
         }
 
         var shared = new SharedPort(kestrel.Limits.RequestHeadersTimeout);
-        Listen(admin, HttpProtocols.Http1, [], next => connection => shared.ServeAsync(connection, next));
+        Listen(admin, HttpProtocols.Http1, [], next => connection => shared.ServeAsync(connection, next), HalfClose);
         kestrel.Listen(shared, listen => listen.Protocols = HttpProtocols.Http2);
 
+        ConnectionDelegate HalfClose(ConnectionDelegate next) =>
+            connection => HalfClosed.ServeAsync(connection, next, options.HalfClosedPatience);
+
         void Listen(ListenAddress address, HttpProtocols protocols, SslApplicationProtocol[] spoken,
-            Func<ConnectionDelegate, ConnectionDelegate>? then = null) => kestrel.Listen(address.EndPoint, listen =>
+            params Func<ConnectionDelegate, ConnectionDelegate>[] then) => kestrel.Listen(address.EndPoint, listen =>
             {
                 listen.Protocols = protocols;
                 listen.Use(next => connection => ConnectionLimit.LeaveAsync(connection, next));
                 if (options.Tls.IsGiven)
                     listen.UseHttps(kestrel.ApplicationServices.GetRequiredService<ServerCertificates>()
                         .Handshakes(kestrel.Limits.RequestHeadersTimeout, spoken));
-                if (then is not null) listen.Use(then);
+                foreach (var middleware in then) listen.Use(middleware);
             });
     }
 

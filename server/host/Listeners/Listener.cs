@@ -35,7 +35,7 @@ internal static class Listener
     public static void UseOwnEndpoints(this IApplicationBuilder app, bool hasAdmin) => app.Use((http, next) =>
     {
         if (http.GetEndpoint() is { } served && (IsGrpc(http) != (served.Metadata.GetMetadata<GrpcMethodMetadata>() is not null)
-            || (hasAdmin && !IsOpen(served) && IsAdministrative(served) != (Of(http) == Admin))))
+            || (hasAdmin && served is RouteEndpoint && !IsOpen(served) && IsAdministrative(served) != (Of(http) == Admin))))
             http.SetEndpoint(null);
         return next(http);
     });

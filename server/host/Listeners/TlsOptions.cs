@@ -41,8 +41,7 @@ internal sealed record TlsOptions(string? CertificateFile = null, string? KeyFil
         catch (Exception e) when (e is CryptographicException or ArgumentException)
         {
             throw new BtxException(KeyFile is null
-                ? $"{CertificateOption} {file}: is no PFX, or --tls-password-file is missing or wrong ({BtxException.OneLine(e.Message)}); a "
-                    + $"certificate in PEM needs {KeyOption}"
+                ? $"{CertificateOption} {file}: is no PFX, or --tls-password-file is missing or wrong ({BtxException.OneLine(e.Message)})"
                 : $"{CertificateOption} {file} and {KeyOption} {KeyFile}: are no certificate and its key in PEM, or the key's password is "
                     + $"missing or wrong ({BtxException.OneLine(e.Message)})", e);
         }
@@ -93,6 +92,8 @@ internal sealed record TlsOptions(string? CertificateFile = null, string? KeyFil
 
     private static (X509Certificate2 Own, X509Certificate2Collection Chain) OfPfx(string file, string? password)
     {
+        if (BoundedFile.Read(file, LongestFile).AsSpan().IndexOf("-----BEGIN CERTIFICATE"u8) >= 0)
+            throw new BtxException($"{CertificateOption} {file}: is PEM: {KeyOption} is missing, the file of its private key");
         var bytes = SecretFile.Read(CertificateOption, file, LongestFile, "it holds a certificate and its key as PKCS #12");
         var all = X509CertificateLoader.LoadPkcs12Collection(bytes, password, X509KeyStorageFlags.EphemeralKeySet);
         var own = all.FirstOrDefault(one => one.HasPrivateKey) ?? throw new CryptographicException("it has no private key");

@@ -129,8 +129,7 @@ internal sealed class RemoteServer : Interceptor, IInference, IDisposable
             return $"{Name} has no TLS that this client and it agree on: {BtxException.OneLine(untrusted.Message)}; --server-ca FILE names "
                 + "the CA of its certificate";
         if (e.StatusCode == StatusCode.Unavailable && HasSocketError(e)) return $"no server listens at {Name}; {_remedy}";
-        if (HasBrokenStream(e)) return $"the server at {Name} went away before its answer ended; {_remedy}"
-            + (_address.Scheme == Uri.UriSchemeHttp ? ". If it has TLS, name it as https://…" : "");
+        if (HasBrokenStream(e)) return $"the server at {Name} went away before its answer ended; {_remedy}";
         return e.Status.Detail.Length > 0 ? e.Status.Detail : $"the server answered {e.StatusCode}";
     }
 

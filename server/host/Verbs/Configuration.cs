@@ -1,5 +1,4 @@
 using System.Collections;
-using System.CommandLine.Parsing;
 using System.Text.RegularExpressions;
 using Btx.Model.Files;
 
@@ -15,6 +14,7 @@ namespace Btx.Server.Verbs;
 internal sealed partial class Configuration(Command verb, string prefix)
 {
     private const int LongestFile = 1 << 20;
+    private const string TrueOrFalse = "true or false";
     private static readonly JsonDocumentOptions s_json = new() { CommentHandling = JsonCommentHandling.Skip, AllowTrailingCommas = true };
     private readonly Dictionary<string, string> _sources = new(StringComparer.Ordinal); // of an option's value, by its name
 
@@ -40,9 +40,11 @@ internal sealed partial class Configuration(Command verb, string prefix)
         foreach (var (option, (source, texts)) in values.Where(one => !given.Contains(one.Key)))
         {
             string[] words = [.. texts.Select(text => $"{option.Name}={text}")];
-            var errors = verb.Parse(words).Errors.Where(error => error.SymbolResult is not CommandResult).ToArray();
-            Problems.AddRange(errors.Select(error => $"{source}: {UsageError.Plain(error.Message, option.Name)}"));
-            if (errors.Length > 0) continue;
+            var errors = new Command(verb.Name) { option }.Parse(words).Errors; // alone: what is said of the whole hides it
+            if (Expected(option) == TrueOrFalse && !bool.TryParse(texts[0], out _)) // the parser takes it for an argument
+                Problems.Add($"{source}: {option.Name} \"{BtxException.OneLine(texts[0], 100)}\": expected {TrueOrFalse}");
+            else Problems.AddRange(errors.Select(error => $"{source}: {UsageError.Plain(error.Message, option.Name)}"));
+            if (errors.Count > 0) continue;
             _sources[option.Name] = source;
             flags.AddRange(words);
         }
@@ -119,8 +121,8 @@ internal sealed partial class Configuration(Command verb, string prefix)
     /// <summary>Null: the value is of another type.</summary>
     private static string[]? Words(Option option, JsonElement value) => (Expected(option), value.ValueKind) switch
     {
-        ("true or false", JsonValueKind.True) => ["true"],
-        ("true or false", JsonValueKind.False) => ["false"],
+        (TrueOrFalse, JsonValueKind.True) => ["true"],
+        (TrueOrFalse, JsonValueKind.False) => ["false"],
         ("a number", JsonValueKind.Number) => [value.GetRawText()],
         ("a text", JsonValueKind.String) => [value.GetString()!],
         ("a list of texts", JsonValueKind.Array) when value.EnumerateArray().All(one => one.ValueKind == JsonValueKind.String) =>
@@ -131,7 +133,7 @@ internal sealed partial class Configuration(Command verb, string prefix)
     private static string Expected(Option option)
     {
         var type = Nullable.GetUnderlyingType(option.ValueType) ?? option.ValueType;
-        return type == typeof(bool) ? "true or false" : type.IsArray ? "a list of texts" : type == typeof(string) ? "a text" : "a number";
+        return type == typeof(bool) ? TrueOrFalse : type.IsArray ? "a list of texts" : type == typeof(string) ? "a text" : "a number";
     }
 
     private static string Kind(JsonElement value) => value.ValueKind switch
@@ -141,10 +143,10 @@ internal sealed partial class Configuration(Command verb, string prefix)
         JsonValueKind.String => "a text",
         JsonValueKind.Number => "a number",
         JsonValueKind.Null => "null",
-        _ => "true or false",
+        _ => TrueOrFalse,
     };
 
-    private static string Default(Option option) => option.GetDefaultValue() switch
+    private static string Default(Option option) => (option.HasDefaultValue ? option.GetDefaultValue() : null) switch
     {
         null => "",
         bool value => value ? "`true`" : "`false`",

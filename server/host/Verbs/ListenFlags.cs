@@ -68,7 +68,7 @@ internal sealed class ListenFlags
             (o, n) => o with { Transport = o.Transport with { StreamWindow = n } } },
         { new Flag<int>("--connection-window KIB", "what a client may send ahead in all calls of a connection", 1024).Between(64, 1 << 20),
             (o, n) => o with { Transport = o.Transport with { ConnectionWindow = n } } },
-        { new Flag<int>("--header-table KIB", "table that compresses headers of HTTP/2 (HPACK); 0: none", 4).Between(0, 64),
+        { new Flag<int>("--header-table KIB", "table that compresses headers of HTTP/2 (HPACK); 0: none", 4).Between(0, 1024),
             (o, n) => o with { Transport = o.Transport with { HeaderTable = n } } },
     };
 

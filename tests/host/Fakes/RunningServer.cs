@@ -100,6 +100,9 @@ internal sealed class RunningServer : IAsyncDisposable
         return new(app, engine, disk, registry, tokenizer, urls, tls) { _forest = forest };
     }
 
+    /// <summary>With a listener of administration of its own.</summary>
+    public static ServerOptions WithAdmin(ServerOptions options) => options with { Admin = new("--admin", new(IPAddress.Loopback, 0)) };
+
     /// <summary>Of a server that was started without: it is loaded now.</summary>
     public void Load() => _app.Serve(_forest);
 
