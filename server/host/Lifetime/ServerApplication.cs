@@ -59,6 +59,7 @@ internal static class ServerApplication
         app.UseRequestIds();
         app.Use(refusals.RecordAsync);
         app.UseForHttp(OpenAiError.AnswerFailures);
+        app.UseForHttp(http => http.Use(HeaderText.RequireChunkedAsync));
         app.Use(hosts.CheckAsync);
         app.UseForHttp(HttpEndpoints.UseHeadAsGet);
         app.UseForHttp(OpenAiError.AnswerStatuses);
@@ -78,7 +79,7 @@ internal static class ServerApplication
     private static void Listen(KestrelServerOptions kestrel, ServerOptions options)
     {
         kestrel.AddServerHeader = false;
-        kestrel.RequestHeaderEncodingSelector = _ => Encoding.Latin1; // any byte: UTF-8 that is none would end a whole connection
+        kestrel.RequestHeaderEncodingSelector = HeaderText.EncodingOf;
         kestrel.Limits.MaxRequestBodySize = null; // HTTP and gRPC have each its own limit, and its own way to say so
         kestrel.Limits.KeepAliveTimeout = TimeSpan.FromSeconds(75);
         kestrel.Limits.RequestHeadersTimeout = TimeSpan.FromSeconds(15);
