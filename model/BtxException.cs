@@ -48,7 +48,7 @@ public sealed partial class BtxException : Exception
     /// <summary>A message for those who may not know where files lie on this machine: of an absolute path the last name is left.</summary>
     public static string WithoutDirectories(string message) => Directories().Replace(message, "");
 
-    [GeneratedRegex(@"(?<![\w/.])/(?:[^/\n"";:,]+/)*(?=[^/\s])")]
+    [GeneratedRegex(@"(?<![\w/.])/(?=\S)(?:[^/\n"";:,]+/)*(?=[^/\s])")]
     private static partial Regex Directories();
 
     private static bool IsShown(Rune rune) => Rune.GetUnicodeCategory(rune)
