@@ -66,7 +66,10 @@ internal sealed record OpenAiError(int Status, string Message, string Type, stri
     }
 
     /// <summary>Says to the counter and the log what the request was refused with, where no status does: within a stream.</summary>
-    public void Record(HttpContext context) => context.Features.Set(new Refusal(Refusal.ReasonOf(Status)!, Message, Unexpected));
+    public void Record(HttpContext context) => context.Features.Set(new Refusal(Refusal.ReasonOf(Status)!, Message, Unexpected)
+    {
+        Field = Parameter ?? (Status == StatusCodes.Status400BadRequest ? "body" : null),
+    });
 
     /// <summary>Answers every failure of an HTTP request in OpenAI's form, wherever in the pipeline it arises.</summary>
     public static void AnswerFailures(IApplicationBuilder app) => app.Use(async (http, next) =>
