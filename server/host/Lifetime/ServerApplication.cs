@@ -62,6 +62,7 @@ internal static class ServerApplication
         app.Use(app.Services.GetRequiredService<ConnectionLimit>().ServeAsync);
         app.UseRequestIds();
         app.Use(refusals.RecordAsync);
+        app.UseForHttp(http => http.Use(HalfClosed.AskAsync));
         app.UseForHttp(ClientDetails.UseAnswerHeaders);
         app.UseForHttp(OpenAiError.AnswerFailures);
         app.UseForHttp(http => http.Use(HeaderText.RequireChunkedAsync));
