@@ -1,11 +1,10 @@
 using System.Text.Json;
-using System.Text.RegularExpressions;
 using System.Xml.Linq;
 
 namespace Btx.Server.Tests.Clients;
 
 /// <summary>Every genuine client does everything that it can do, and docs/clients.md says what that is.</summary>
-public sealed partial class ClientMatrixTests(ClientsFixture server) : IClassFixture<ClientsFixture>
+public sealed class ClientMatrixTests(ClientsFixture server) : IClassFixture<ClientsFixture>
 {
     private static readonly string[] s_features =
         ["models", "completion", "chat", "stream", "tools", "json_schema", "logprobs", "n", "abort", "errors"];
@@ -44,7 +43,8 @@ public sealed partial class ClientMatrixTests(ClientsFixture server) : IClassFix
         Assert.True(result == "ok" || result.StartsWith("absent: ", StringComparison.Ordinal), result);
         var page = await File.ReadAllTextAsync(Path.Combine(AppContext.BaseDirectory, "clients.md"),
             TestContext.Current.CancellationToken);
-        var row = page.Split('\n').Single(line => line.StartsWith($"| {client} |", StringComparison.Ordinal)).Split('|', StringSplitOptions.TrimEntries);
+        var row = page.Split('\n').Single(line => line.StartsWith($"| {client} |", StringComparison.Ordinal))
+            .Split('|', StringSplitOptions.TrimEntries);
         Assert.Equal(result == "ok" ? "yes" : "no", row[3 + Array.IndexOf(s_features, feature)]);
         if (result != "ok") Assert.Contains($"- {client}, {feature}: {result["absent: ".Length..]}", page, StringComparison.Ordinal);
         Assert.Equal(VersionOf(client), row[2]);
@@ -53,8 +53,11 @@ public sealed partial class ClientMatrixTests(ClientsFixture server) : IClassFix
     private static string? VersionOf(string client)
     {
         if (s_npm.FirstOrDefault(one => one.Client == client).Package is { } npm)
-            return JsonDocument.Parse(File.ReadAllText(Path.Combine(AppContext.BaseDirectory, "Clients", "npm", "package.json"))).RootElement
-                .GetProperty("dependencies").GetProperty(npm).GetString();
+        {
+            var packages = File.ReadAllText(Path.Combine(AppContext.BaseDirectory, "Clients", "npm", "package.json"));
+            return JsonDocument.Parse(packages).RootElement.GetProperty("dependencies").GetProperty(npm).GetString();
+        }
+
         var package = s_dotnet.Single(one => one.Client == client).Package;
         return XDocument.Load(Path.Combine(AppContext.BaseDirectory, "Directory.Packages.props")).Descendants("PackageVersion")
             .Single(version => version.Attribute("Include")!.Value == package).Attribute("Version")!.Value;

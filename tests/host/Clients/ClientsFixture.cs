@@ -62,7 +62,8 @@ public sealed class ClientsFixture : ChatServerFixture
     private async Task<Dictionary<string, Dictionary<string, string>>> DriveAsync()
     {
         var packages = Path.Combine(s_cache, "clients");
-        Assert.True(File.Exists(Path.Combine(packages, "done")), $"{packages} is missing; tests/fetch-clients.sh fetches it (`./btx test` does)");
+        Assert.True(File.Exists(Path.Combine(packages, "done")),
+            $"{packages} is missing; tests/fetch-clients.sh fetches it (`./btx test` does)");
         var keys = JsonSerializer.Serialize(new { good = Key, spent = SpentKey });
         using var node = Process.Start(new ProcessStartInfo("node",
             [Path.Combine(AppContext.BaseDirectory, "Clients", "npm", "run.mjs"), packages, Address.ToString(), keys])

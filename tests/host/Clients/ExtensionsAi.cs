@@ -38,7 +38,8 @@ internal sealed class ExtensionsAi : DotNetClient
         Does["logprobs"] = async () =>
         {
             var options = Greedy();
-            options.RawRepresentationFactory = _ => new ChatCompletionOptions { IncludeLogProbabilities = true, TopLogProbabilityCount = 2 };
+            options.RawRepresentationFactory = _ =>
+                new ChatCompletionOptions { IncludeLogProbabilities = true, TopLogProbabilityCount = 2 };
             var answer = await _client.GetResponseAsync(User, options, Cancellation);
             Assert.Equal(answer.Usage!.OutputTokenCount, ((ChatCompletion)answer.RawRepresentation!).ContentTokenLogProbabilities.Count);
         };

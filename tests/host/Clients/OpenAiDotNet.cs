@@ -18,8 +18,8 @@ internal sealed class OpenAiDotNet : DotNetClient
         Absent["n"] = "the client asks for one answer";
         Does["models"] = async () =>
         {
-            var models = (await new OpenAIModelClient(new ApiKeyCredential(server.Key), Options(server)).GetModelsAsync(Cancellation)).Value;
-            Assert.Contains("expert:alpha", models.Select(model => model.Id));
+            var client = new OpenAIModelClient(new ApiKeyCredential(server.Key), Options(server));
+            Assert.Contains("expert:alpha", (await client.GetModelsAsync(Cancellation)).Value.Select(model => model.Id));
         };
         Does["chat"] = async () => Assert.Equal(server.Expected.Chat,
             (await Chat(server).CompleteChatAsync(s_messages, Greedy(), Cancellation)).Value.Content[0].Text);
@@ -34,7 +34,8 @@ internal sealed class OpenAiDotNet : DotNetClient
         Does["json_schema"] = async () =>
         {
             var format = ChatResponseFormat.CreateJsonSchemaFormat("number", BinaryData.FromString(Number), jsonSchemaIsStrict: true);
-            IsNumber((await Chat(server).CompleteChatAsync(s_messages, new() { ResponseFormat = format }, Cancellation)).Value.Content[0].Text);
+            var answer = await Chat(server).CompleteChatAsync(s_messages, new() { ResponseFormat = format }, Cancellation);
+            IsNumber(answer.Value.Content[0].Text);
         };
         Does["logprobs"] = async () =>
         {
@@ -71,7 +72,8 @@ internal sealed class OpenAiDotNet : DotNetClient
     private async Task ToolsAsync()
     {
         var tool = ChatTool.CreateFunctionTool("weather", "Of today.", BinaryData.FromString(Weather));
-        var forced = new ChatCompletionOptions { Tools = { tool }, ToolChoice = ChatToolChoice.CreateFunctionChoice("weather"), Temperature = 0 };
+        var weather = ChatToolChoice.CreateFunctionChoice("weather");
+        var forced = new ChatCompletionOptions { Tools = { tool }, ToolChoice = weather, Temperature = 0 };
         var call = (await Chat(_server).CompleteChatAsync(s_messages, forced, Cancellation)).Value;
         Assert.Equal(ChatFinishReason.ToolCalls, call.FinishReason);
         IsWeather(call.ToolCalls[0].FunctionArguments.ToString());
@@ -80,7 +82,8 @@ internal sealed class OpenAiDotNet : DotNetClient
         await foreach (var update in Chat(_server).CompleteChatStreamingAsync(s_messages, forced, Cancellation))
             streamed += string.Concat(update.ToolCallUpdates.Select(part => part.FunctionArgumentsUpdate));
         Assert.Equal(call.ToolCalls[0].FunctionArguments.ToString(), streamed);
-        ChatMessage[] next = [.. s_messages, ChatMessage.CreateAssistantMessage(call), ChatMessage.CreateToolMessage(call.ToolCalls[0].Id, "20")];
+        ChatMessage[] next = [.. s_messages, ChatMessage.CreateAssistantMessage(call),
+            ChatMessage.CreateToolMessage(call.ToolCalls[0].Id, "20")];
         Assert.NotNull((await Chat(_server).CompleteChatAsync(next, Greedy(), Cancellation)).Value.Id);
     }
 }

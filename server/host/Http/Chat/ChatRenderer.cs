@@ -6,9 +6,9 @@ using GenAI = Microsoft.ML.OnnxRuntimeGenAI;
 namespace Btx.Server.Http.Chat;
 
 /// <summary>
-/// Renders the model's chat template with the Jinja of ONNX Runtime GenAI, a few chats at once, each on a thread of its own. A template that
-/// does not end is not waited for. Its thread cannot be stopped: once so many hang as may render at once, nothing is rendered until one
-/// ends after all. Thread-safe.
+/// Renders the model's chat template with the Jinja of ONNX Runtime GenAI, a few chats at once, each on a thread of its own. A template
+/// that does not end is not waited for. Its thread cannot be stopped: once so many hang as may render at once, nothing is rendered until
+/// one ends after all. Thread-safe.
 /// </summary>
 /// <param name="timeLimit">Of one chat; null: 5 seconds.</param>
 /// <param name="atOnce">How many chats; null: one for each processor, and 4 at most.</param>

@@ -29,8 +29,8 @@ public sealed class MessagesTests : IAsyncLifetime
     [Fact]
     public async Task A_whole_answer_has_the_form()
     {
-        var answer = await _server.AnswerAsync(Path, $"{{{Hi},\"system\":[{{\"type\":\"text\",\"text\":\"be brief\"}}],\"top_k\":7,\"top_p\":0.9,"
-            + "\"temperature\":0.5,\"seed\":3,\"metadata\":{\"user_id\":\"u\"},\"include_experts\":true}");
+        var answer = await _server.AnswerAsync(Path, $"{{{Hi},\"system\":[{{\"type\":\"text\",\"text\":\"be brief\"}}],\"top_k\":7,"
+            + "\"top_p\":0.9,\"temperature\":0.5,\"seed\":3,\"metadata\":{\"user_id\":\"u\"},\"include_experts\":true}");
         Assert.Equal(("message", "assistant", "forest", "end_turn"),
             (answer.Text("type"), answer.Text("role"), answer.Text("model"), answer.Text("stop_reason")));
         Assert.Equal(JsonValueKind.Null, answer.GetProperty("stop_sequence").ValueKind);
@@ -97,7 +97,8 @@ public sealed class MessagesTests : IAsyncLifetime
         Assert.Equal(["message_start", "ping", "content_block_start", "content_block_delta", "content_block_stop", "message_delta",
             "message_stop"], events.Select(e => e.Text("type")));
         Assert.Equal("{}", events[2].GetProperty("content_block").GetProperty("input").GetRawText());
-        Assert.Equal(("input_json_delta", """{"city": "Berne"}"""), (events[3].Text("delta", "type"), events[3].Text("delta", "partial_json")));
+        Assert.Equal(("input_json_delta", """{"city": "Berne"}"""),
+            (events[3].Text("delta", "type"), events[3].Text("delta", "partial_json")));
         var none = await _server.AnswerAsync(Path, $"{{{Hi},{Weather},\"tool_choice\":{{\"type\":\"none\"}}}}");
         Assert.Equal(("text", "end_turn"), (none.GetProperty("content")[0].Text("type"), none.Text("stop_reason")));
         _server.Engine.Says = string.Concat(Enumerable.Repeat($"<tool_call>{Call}</tool_call>", 2));
