@@ -176,6 +176,9 @@ public sealed class MessagesTests : IAsyncLifetime
     {
         Assert.Equal((404, "not_found_error"), await TypeAsync(Hi.Replace("forest", "expert:nobody")));
         _server.Engine.Refusal = new Engine.RequestRejectedException(Model.ErrorKind.Busy, "full");
+        Assert.Equal((503, "overloaded_error"), await TypeAsync(Hi));
+        _server.Engine.Refusal = new Engine.RequestRejectedException(new Engine.RequestProblem(null, "a quota", Model.ErrorKind.Busy,
+            "rate_limit_exceeded"));
         Assert.Equal((429, "rate_limit_error"), await TypeAsync(Hi));
         _server.Engine.Refusal = new Engine.RequestRejectedException(Model.ErrorKind.Unavailable, "closing");
         Assert.Equal((503, "overloaded_error"), await TypeAsync(Hi));
