@@ -121,8 +121,8 @@ internal static class ServerApplication
                 listen.Protocols = protocols;
                 listen.Use(next => connection => ConnectionLimit.LeaveAsync(connection, next));
                 if (options.Tls.IsGiven)
-                    listen.UseHttps(kestrel.ApplicationServices.GetRequiredService<ServerCertificates>()
-                        .Handshakes(kestrel.Limits.RequestHeadersTimeout, spoken));
+                    kestrel.ApplicationServices.GetRequiredService<ServerCertificates>()
+                        .Use(listen, kestrel.Limits.RequestHeadersTimeout, spoken);
                 foreach (var middleware in then) listen.Use(middleware);
             });
     }

@@ -1,6 +1,7 @@
 using System.Net.Security;
 using System.Security.Cryptography.X509Certificates;
 using Btx.Model.Files;
+using Microsoft.AspNetCore.Connections.Features;
 using Microsoft.AspNetCore.Server.Kestrel.Core;
 using Microsoft.AspNetCore.Server.Kestrel.Https;
 
@@ -28,12 +29,34 @@ internal sealed partial class ServerCertificates
     /// <summary>Whose certificate it is, and until when it counts.</summary>
     public string Statement => Now().Statement;
 
-    /// <summary>For a listener.</summary>
-    /// <param name="protocols">That it speaks, the one that the server prefers first.</param>
-    public TlsHandshakeCallbackOptions Handshakes(TimeSpan time, params IEnumerable<SslApplicationProtocol> protocols)
+    /// <summary>At a listener.</summary>
+    /// <param name="time">In which a handshake must be done.</param>
+    /// <param name="protocols">That are spoken there, the one that the server prefers first.</param>
+    public void Use(ListenOptions listen, TimeSpan time, params IEnumerable<SslApplicationProtocol> protocols)
     {
         List<SslApplicationProtocol> spoken = [.. protocols];
-        return new() { HandshakeTimeout = time, OnConnection = _ => ValueTask.FromResult(Now().Options(spoken, _options)) };
+        listen.Use(next => async connection =>
+        {
+            var stopping = connection.Features.Get<IConnectionLifetimeNotificationFeature>()?.ConnectionClosedRequested ?? default;
+            await using (stopping.Register(() => EndHandshake(connection))) await next(connection);
+        });
+        listen.UseHttps(new TlsHandshakeCallbackOptions
+        {
+            HandshakeTimeout = time,
+            OnConnection = _ => ValueTask.FromResult(Now().Options(spoken, _options)),
+        });
+        listen.Use(next => connection =>
+        {
+            connection.Items[typeof(Material)] = true; // the handshake is done
+            return next(connection);
+        });
+    }
+
+    // A shutdown waits for no client that has not said who it is.
+    private static void EndHandshake(ConnectionContext connection)
+    {
+        if (!connection.Items.ContainsKey(typeof(Material)))
+            connection.Abort(new ConnectionAbortedException("the server is shutting down"));
     }
 
     // Looked at for each connection: a few microseconds beside a handshake.

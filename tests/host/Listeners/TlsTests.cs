@@ -73,9 +73,13 @@ public sealed class TlsTests : IDisposable
         _certificates.ReplaceServer("CN=third");
         Assert.Equal("CN=third", await SubjectAsync(server));
         Assert.Equal(3, (await server.Inference.DescribeAsync(new(), cancellationToken: Stop)).Experts.Count); // by the first connection
+        using var silent = await Attacks.Answer.ConnectAsync(new(server.HttpAddress)); // it is not waited for at the end
         server.Engine.Problem = "a reason";
         Assert.True(await watch.ResponseStream.MoveNext(Stop));
         Assert.Equal(HealthCheckResponse.Types.ServingStatus.NotServing, watch.ResponseStream.Current.Status);
+        var stopping = server.StopAsync();
+        Assert.Equal(Attacks.Answer.None, (await Attacks.Answer.ReadAsync(silent)).Status);
+        await stopping;
     }
 
     [Fact]
