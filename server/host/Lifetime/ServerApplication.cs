@@ -50,8 +50,7 @@ internal static class ServerApplication
             .AddSingleton<ServingState>()
             .AddServingHealth()
             .AddHostedService(services => new DrainService(served, services.GetRequiredService<ForestChanges>,
-                services.GetRequiredService<ServingState>(), services.GetRequiredService<IHostApplicationLifetime>(), options.ShutdownLimit,
-                TimeProvider.System))
+                services.GetRequiredService<IHostApplicationLifetime>(), options.ShutdownLimit, TimeProvider.System))
             .AddGrpcEndpoints(options.Limits)
             .Configure<HostOptions>(host => host.ShutdownTimeout = options.ShutdownLimit + (HardEnd.Grace * 0.8));
 

@@ -3,6 +3,7 @@ using System.Security.Cryptography.X509Certificates;
 using Btx.Model.Files;
 using Microsoft.AspNetCore.Connections.Features;
 using Microsoft.AspNetCore.Server.Kestrel.Core;
+using Microsoft.AspNetCore.Server.Kestrel.Core.Features;
 using Microsoft.AspNetCore.Server.Kestrel.Https;
 
 namespace Btx.Server.Listeners;
@@ -48,9 +49,15 @@ internal sealed partial class ServerCertificates
         listen.Use(next => connection =>
         {
             connection.Items[typeof(Material)] = true; // the handshake is done
-            return next(connection);
+            if (spoken is not [var only] || only != SslApplicationProtocol.Http2 || IsHttp2(connection)) return next(connection);
+            connection.Abort(new ConnectionAbortedException("its client does not speak HTTP/2"));
+            return Task.CompletedTask;
         });
     }
+
+    // Kestrel would log an error for each.
+    private static bool IsHttp2(ConnectionContext connection) =>
+        connection.Features.Get<ITlsApplicationProtocolFeature>()?.ApplicationProtocol.Span.SequenceEqual("h2"u8) == true;
 
     // A shutdown waits for no client that has not said who it is.
     private static void EndHandshake(ConnectionContext connection)
