@@ -37,7 +37,7 @@ internal static class ServerApplication
                 () => served.Forest.Engine.LiveSnapshots), TimeProvider.System))
             .AddAccess(options.Access, hosts)
             .AddSingleton(services => new Refusals(metrics.Registry, services.GetRequiredService<ILogger<Refusals>>(), TimeProvider.System))
-            .AddRequestDecompression()
+            .AddClientDetails(options.Access)
             .AddSingleton(BodyBudget.Of(options.Limits.BodyBytes))
             .AddSingleton<ServerCertificates>()
             .AddSingleton(services => new ConnectionLimit(ActivatorUtilities.CreateInstance<SocketTransportFactory>(services), options,
@@ -61,17 +61,20 @@ internal static class ServerApplication
         app.Use(app.Services.GetRequiredService<ConnectionLimit>().ServeAsync);
         app.UseRequestIds();
         app.Use(refusals.RecordAsync);
+        app.UseForHttp(ClientDetails.UseProcessingTime);
         app.UseForHttp(OpenAiError.AnswerFailures);
+        app.UseForHttp(http => http.Use(HeaderText.RequireChunkedAsync));
         app.Use(hosts.CheckAsync);
-        app.UseForHttp(HttpEndpoints.UseHeadAsGet);
+        app.UseForHttp(ClientDetails.UseHeadAsGet);
         app.UseForHttp(OpenAiError.AnswerStatuses);
         app.UseRouting();
+        app.UseForHttp(ClientDetails.UseOtherSites);
         app.UseOwnEndpoints(hasAdmin: options.Admin is not null);
         app.UseAccess();
         app.UseUnimplemented();
         app.Use(served.AnswerLoadingAsync);
         app.Use(app.Services.GetRequiredService<Quotas>().LimitAsync);
-        app.UseForHttp(HttpEndpoints.UseEncodedBodies);
+        app.UseForHttp(ClientDetails.UseEncodedBodies);
         app.Use(RpcStatus.BlameAsync);
         app.Use((http, next) => RequestBody.BoundAsync(http, next, bodies, options.BodyTime, app.Lifetime.ApplicationStopping));
         app.MapGrpcEndpoints();
@@ -95,7 +98,7 @@ internal static class ServerApplication
     private static void Listen(KestrelServerOptions kestrel, ServerOptions options)
     {
         kestrel.AddServerHeader = false;
-        kestrel.RequestHeaderEncodingSelector = _ => Encoding.Latin1; // any byte: UTF-8 that is none would end a whole connection
+        kestrel.RequestHeaderEncodingSelector = HeaderText.EncodingOf;
         options.Transport.ApplyTo(kestrel.Limits);
         Listen(options.Http, HttpProtocols.Http1, [SslApplicationProtocol.Http11], HalfClose);
         Listen(options.Grpc, HttpProtocols.Http2, [SslApplicationProtocol.Http2]);

@@ -88,7 +88,14 @@ internal sealed class RejectionInterceptor : Interceptor
 
     private static Status StatusOf(Exception exception, ServerCallContext context)
     {
-        if (Rejection.Of(exception) is { } rejection) return new(rejection.Kind.Status().Grpc, rejection.Message);
+        if (Rejection.Of(exception, paths: NeedsAttribute.Of(context.GetHttpContext()) == Scope.Admin) is { } rejection)
+        {
+            var status = rejection.Kind.Status().Grpc;
+            if (Refusal.ReasonOf(status) is { } reason)
+                context.GetHttpContext().Features.Set(new Refusal(reason, rejection.Message) { Field = rejection.Parameter });
+            return new(status, rejection.Message);
+        }
+
         if (context.CancellationToken.IsCancellationRequested)
             return context.Deadline <= DateTime.UtcNow ? new(StatusCode.DeadlineExceeded, "the deadline passed")
                 : new(StatusCode.Cancelled, "the call was cancelled");

@@ -71,6 +71,7 @@ public sealed class ChatRefusalTests : IAsyncLifetime
 
     public ValueTask DisposeAsync() => _server.DisposeAsync();
 
+    /// <summary>A template, or arguments of one, that a client sends are refused, too: CVE-2025-61620.</summary>
     [Fact]
     public async Task What_cannot_be_is_refused_by_name()
     {
