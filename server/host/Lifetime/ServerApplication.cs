@@ -101,21 +101,28 @@ internal static class ServerApplication
         kestrel.RequestHeaderEncodingSelector = HeaderText.EncodingOf;
         options.Transport.ApplyTo(kestrel.Limits);
         Listen(options.Http, HttpProtocols.Http1, [SslApplicationProtocol.Http11], HalfClose);
-        Listen(options.Grpc, HttpProtocols.Http2, [SslApplicationProtocol.Http2]);
+        Listen(options.Grpc, HttpProtocols.Http2, [SslApplicationProtocol.Http2], BoundResets);
         if (options.Admin is not { } admin) return;
         if (options.Tls.IsGiven)
         {
             // A client that speaks both and calls no method of gRPC is one of HTTP: Prometheus, or a browser.
-            Listen(admin, HttpProtocols.Http1AndHttp2, [SslApplicationProtocol.Http11, SslApplicationProtocol.Http2]);
+            Listen(admin, HttpProtocols.Http1AndHttp2, [SslApplicationProtocol.Http11, SslApplicationProtocol.Http2], BoundResets);
             return;
         }
 
         var shared = new SharedPort(kestrel.Limits.RequestHeadersTimeout);
         Listen(admin, HttpProtocols.Http1, [], next => connection => shared.ServeAsync(connection, next), HalfClose);
-        kestrel.Listen(shared, listen => listen.Protocols = HttpProtocols.Http2);
+        kestrel.Listen(shared, listen =>
+        {
+            listen.Protocols = HttpProtocols.Http2;
+            listen.Use(BoundResets);
+        });
 
         ConnectionDelegate HalfClose(ConnectionDelegate next) =>
             connection => HalfClosed.ServeAsync(connection, next, options.HalfClosedPatience);
+
+        ConnectionDelegate BoundResets(ConnectionDelegate next) => connection =>
+            ResetLimit.ServeAsync(connection, next, options.Transport.Resets, kestrel.ApplicationServices.GetRequiredService<Refusals>());
 
         void Listen(ListenAddress address, HttpProtocols protocols, SslApplicationProtocol[] spoken,
             params Func<ConnectionDelegate, ConnectionDelegate>[] then) => kestrel.Listen(address.EndPoint, listen =>

@@ -20,7 +20,7 @@ public sealed class LongCallsTests
     {
         using var files = new KeyFiles();
         var both = KeyFiles.Plain with { Scopes = ["generate", "observe"] };
-        var ((id, revoked), (_, expiring)) = (files.Add(both), files.Add(both with { Expires = DateTimeOffset.UtcNow.AddSeconds(1) }));
+        var ((id, revoked), (_, expiring)) = (files.Add(both), files.Add(both with { Expires = DateTimeOffset.UtcNow.AddSeconds(4) }));
         var good = files.Add("observe", "generate");
         await using var server = await RunningServer.StartAsync(access: new() { KeyFile = files.Keys });
         server.Engine.Hold = Task.Delay(Timeout.Infinite, Stop);

@@ -64,7 +64,7 @@ public sealed class FrameAttacks(AttackedServer server)
             var made = 0;
             while (made < Many && await connection.SendAsync(RawHttp2.Call(1 + (2 * made), Generate, request)
                 .Append(new(RawFrame.Reset, 0, 1 + (2 * made), [0, 0, 0, 8]))) && !connection.IsClosed) made++;
-            Assert.InRange(made, 1, Many - 1);
+            await Patience.UntilAsync(() => connection.IsClosed, "the connection's end"); // what is in the buffers of sockets was sent, too
         }
 
         await Patience.UntilAsync(async () =>

@@ -107,7 +107,7 @@ public sealed class TransportLimitsTests : IAsyncLifetime
         }
 
         await Assert.ThrowsAsync<RpcException>(() => watch.ResponseStream.MoveNext(Stop));
-        Assert.Contains(_server.Log.All, line => line.Contains("cancels too many calls a second", StringComparison.Ordinal));
+        Assert.Contains(_server.Log.All, line => line.Contains("cancels more than 5 calls in a second", StringComparison.Ordinal));
         Assert.Equal(HealthCheckResponse.Types.ServingStatus.Serving, (await health.CheckAsync(new(), cancellationToken: Stop)).Status);
     }
 
