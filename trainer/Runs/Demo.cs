@@ -89,7 +89,7 @@ internal sealed class Demo(string directory)
             $"btx serve --forest {served} --btx {servedBtx} --admin-key-file {KeyFile} --http 127.0.0.1:{http} --grpc 127.0.0.1:{grpc}",
             ready: "gRPC");
         Add("requests", serve, "generate in each mode from one prompt per domain", "serve", $"btx demo requests {directory} {http} {grpc}");
-        Add("removal", serve, "take python out of the running server, under load", "serve requests evaluate",
+        Add("removal", serve, "take python out of the running server, under load", "serve requests",
             $"btx demo removal {directory} {http} {grpc}");
         return new(stages);
     }
