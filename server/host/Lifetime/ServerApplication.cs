@@ -61,7 +61,8 @@ internal static class ServerApplication
         app.Use(app.Services.GetRequiredService<ConnectionLimit>().ServeAsync);
         app.UseRequestIds();
         app.Use(refusals.RecordAsync);
-        app.UseForHttp(ClientDetails.UseProcessingTime);
+        app.UseForHttp(http => http.Use(HalfClosed.AskAsync));
+        app.UseForHttp(ClientDetails.UseAnswerHeaders);
         app.UseForHttp(OpenAiError.AnswerFailures);
         app.UseForHttp(http => http.Use(HeaderText.RequireChunkedAsync));
         app.Use(hosts.CheckAsync);

@@ -119,6 +119,7 @@ internal sealed record Refusal(string Reason, string Message, Exception? Unexpec
         : "an unknown field; the client was told why";
 
     public const string InvalidRequest = "invalid_request";
+    public const string Busy = "busy";
     public const string Connections = "connections";
     public const string Internal = "internal";
 
@@ -134,7 +135,7 @@ internal sealed record Refusal(string Reason, string Message, Exception? Unexpec
         StatusCodes.Status409Conflict => "conflict",
         StatusCodes.Status413PayloadTooLarge or StatusCodes.Status414UriTooLong
             or StatusCodes.Status431RequestHeaderFieldsTooLarge => "too_large",
-        StatusCodes.Status429TooManyRequests => "busy",
+        StatusCodes.Status429TooManyRequests => Busy,
         StatusCodes.Status503ServiceUnavailable => "unavailable",
         < 500 or StatusCodes.Status505HttpVersionNotsupported => InvalidRequest,
         _ => Internal,
@@ -149,7 +150,7 @@ internal sealed record Refusal(string Reason, string Message, Exception? Unexpec
         StatusCode.NotFound => "not_found",
         StatusCode.Unimplemented => "unsupported",
         StatusCode.Aborted or StatusCode.FailedPrecondition => "conflict",
-        StatusCode.ResourceExhausted => "busy",
+        StatusCode.ResourceExhausted => Busy,
         StatusCode.Unavailable => "unavailable",
         StatusCode.InvalidArgument or StatusCode.OutOfRange or StatusCode.AlreadyExists => InvalidRequest,
         _ => Internal,

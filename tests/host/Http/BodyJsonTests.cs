@@ -84,6 +84,8 @@ public sealed class BodyJsonTests
     [InlineData("""{"model":"forest","prompt":"a","metadata":1,"metadata":2}""", "metadata is given twice")]
     [InlineData("""{"model":"forest","prompt":"a","tools":1,"tools":2}""", "tools is given twice")]
     [InlineData("""{"model":"forest","prompt":"a","tools":{"a":{"b":1,"b":2}}}""", "tools.a.b is given twice")]
+    [InlineData("""{"model":"forest","prompt":["a",{"b":1,"b":2}]}""", "prompt[1].b is given twice")]
+    [InlineData("""{"model":"forest","prompt":[[1],[2,[{"a":[],"b":[{"c":1,"c":2}]}]]]}""", "prompt[1][1][0].b[0].c is given twice")]
     [InlineData("""{"model":"forest","prompt":"a","max_tokens":1,"max\u005ftokens":2}""", "max_tokens is given twice")]
     [InlineData("""{"model":"forest","prompt":"a","metadata":{"a":1,"a":2,"\ud800":3}}""", null)]
     public async Task Fields_that_change_nothing_are_ignored_and_others_refused_by_name(string body, string? refusal)

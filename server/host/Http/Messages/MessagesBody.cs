@@ -6,7 +6,7 @@ namespace Btx.Server.Http.Messages;
 internal sealed record MessagesBody : RequestObject
 {
     private static readonly (string Field, string Name)[] s_names =
-        [("stop", "stop_sequences"), ("response_format", "tool_choice")];
+        [("stop", "stop_sequences"), ("response_format.json_schema", "output_config.format"), ("response_format", "output_config.format")];
 
     public string? Model { get; init; }
 
@@ -35,6 +35,8 @@ internal sealed record MessagesBody : RequestObject
 
     public InputToolChoice? ToolChoice { get; init; }
 
+    public OutputConfig? OutputConfig { get; init; }
+
     public bool? IncludeExperts { get; init; }
 
     public Thinking? Thinking { get; init; }
@@ -56,6 +58,7 @@ internal sealed record MessagesBody : RequestObject
             Tools = ToTools(),
             ToolChoice = ToolChoice?.Read(),
             ParallelToolCalls = ToolChoice?.DisableParallelToolUse != true,
+            ResponseFormat = OutputConfig?.Read(),
             Stream = Stream,
             IncludeExperts = IncludeExperts,
         };
@@ -98,6 +101,19 @@ internal sealed record MessagesBody : RequestObject
 
 /// <param name="Type">disabled is all that is taken.</param>
 internal sealed record Thinking(string? Type) : RequestObject;
+
+internal sealed record OutputConfig(OutputFormat? Format) : RequestObject
+{
+    public ResponseFormat? Read()
+    {
+        RefuseOthers("output_config.");
+        Format?.RefuseOthers("output_config.format.");
+        return Format is null ? null : new(Format.Type, new(null, null, null, Format.Schema));
+    }
+}
+
+/// <param name="Type">json_schema.</param>
+internal sealed record OutputFormat(string? Type, JsonSchema? Schema) : RequestObject;
 
 /// <param name="Type">custom, or absent.</param>
 /// <param name="CacheControl">Says nothing, wherever it is: there is no cache of prompts.</param>

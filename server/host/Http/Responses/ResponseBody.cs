@@ -142,7 +142,8 @@ internal sealed record ResponseText(ResponseTextFormat? Format) : RequestObject
     }
 }
 
-internal sealed record ResponseTextFormat(string? Type, string? Name, string? Description, bool? Strict, JsonSchema? Schema) : RequestObject;
+internal sealed record ResponseTextFormat(string? Type, string? Name, string? Description, bool? Strict, JsonSchema? Schema)
+    : RequestObject;
 
 /// <summary>A function, flat where a chat's tool has it inside.</summary>
 internal sealed record ResponseTool(string? Type, string? Name, string? Description, JsonSchema? Parameters, bool? Strict) : RequestObject

@@ -50,7 +50,7 @@ public sealed class ChatRefusalTests : IAsyncLifetime
         (""" "tools":[{"type":"function","function":{"name":"a b"}}] """, "tools[0].function.name", "expected 1 to 64 letters"),
         (""" "tools":[{"type":"retrieval"}] """, "tools[0]", "not of type function"),
         (""" "tools":[{"type":"function","function":{"name":"a","parameters":{"x":1,"x":2}}}] """, "tools[0].function.parameters",
-            "has the field \"x\" twice"),
+            "parameters.x is given twice"),
         (""" "tools":[{"type":"function","function":{"name":"a","parameters":[]}}] """, "tools[0].function.parameters",
             "expected an object"),
         (""" "tools":[{"type":"function","function":{"name":"a"}}],"tool_choice":{"type":"function","function":{"name":"b"}} """,
