@@ -19,6 +19,7 @@ internal sealed class SequenceReporter(TimeProvider time, IEngineObserver? obser
             Contribution = report ? PerExpert(s, static m => m.Contribution) : null,
             Gates = s.Gates,
             Finish = finish,
+            StoppedBy = finish == FinishReason.Stop ? s.Text!.StoppedBy : null,
             Forest = s.Forest,
             Usage = finish == FinishReason.None ? null : UsageOf(s),
         };

@@ -16,6 +16,9 @@ public sealed record TokenEvent(string Text = "", int? Token = null, double LogP
 {
     /// <summary>The most probable tokens, if asked for.</summary>
     public IReadOnlyList<TokenAlternative> Top { get; init; } = [];
+
+    /// <summary>With the last event: the stop string that ended the text; null: none did.</summary>
+    public string? StoppedBy { get; init; }
 }
 
 /// <param name="LogProb">Natural logarithm of the mixture's probability, before sampling changes it.</param>

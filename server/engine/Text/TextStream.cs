@@ -8,7 +8,10 @@ internal sealed class TextStream(TextTokenizer tokenizer, IReadOnlyList<string> 
     private readonly StreamingDecoder decoder = new(tokenizer);
     private readonly StopMatcher matcher = new(stops);
 
-    public bool Stopped => matcher.Matched;
+    public bool Stopped => matcher.Matched is not null;
+
+    /// <summary>The stop string that ended the text; null: none did.</summary>
+    public string? StoppedBy => matcher.Matched;
 
     public string Push(int token) => matcher.Push(decoder.Push(token));
 
@@ -20,12 +23,12 @@ internal sealed class StopMatcher(IReadOnlyList<string> stops)
 {
     private readonly StringBuilder held = new();
 
-    /// <summary>True once a stop string was met; nothing more comes out then.</summary>
-    public bool Matched { get; private set; }
+    /// <summary>The stop string that was met; nothing more comes out then. Null: none was.</summary>
+    public string? Matched { get; private set; }
 
     public string Push(string text)
     {
-        if (Matched) return "";
+        if (Matched is not null) return "";
         if (stops.Count == 0) return text;
         if (text.Length == 0) return "";
         held.Append(text);
@@ -34,11 +37,10 @@ internal sealed class StopMatcher(IReadOnlyList<string> stops)
         foreach (var stop in stops)
         {
             var at = all.IndexOf(stop, StringComparison.Ordinal);
-            if (at >= 0 && (first < 0 || at < first)) first = at;
+            if (at >= 0 && (first < 0 || at < first)) (first, Matched) = (at, stop);
         }
 
-        Matched = first >= 0;
-        var certain = Matched ? first : all.Length - LongestStart(all);
+        var certain = first >= 0 ? first : all.Length - LongestStart(all);
         held.Remove(0, certain);
         return all[..certain];
     }
@@ -46,7 +48,7 @@ internal sealed class StopMatcher(IReadOnlyList<string> stops)
     /// <summary>At the end of the stream: what was held back, unless a stop string was met.</summary>
     public string Flush()
     {
-        if (Matched) return "";
+        if (Matched is not null) return "";
         var rest = held.ToString();
         held.Clear();
         return rest;

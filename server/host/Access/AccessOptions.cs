@@ -28,6 +28,9 @@ internal sealed record AccessOptions
     /// <summary>See <see cref="AllowedHosts"/>.</summary>
     public IReadOnlyList<string> HostNames { get; init; } = [];
 
+    /// <summary>Origins of the sites whose pages may call (CORS), as <c>https://app.example.com</c>, or <c>*</c> for any.</summary>
+    public IReadOnlyList<string> CorsOrigins { get; init; } = [];
+
     /// <summary>Whether every call needs a key or a token; otherwise only changes do.</summary>
     public bool NeedsKey => KeyFile is not null || Tokens.IsGiven;
 
@@ -45,6 +48,9 @@ internal sealed record AccessOptions
         if (!NeedsKey && !Insecure && OtherThanLoopback(http, grpc) is { } open)
             throw new BtxException($"{open.Option} {open}: whoever reaches that address could use this server; give it keys (--keys FILE, "
                 + "which `btx keys create` makes), listen on loopback, or say --insecure");
+        if (CorsOrigins.FirstOrDefault(origin => !IsOrigin(origin)) is { } wrong)
+            throw new BtxException($"--cors-origins has \"{BtxException.OneLine(wrong, 100)}\"; expected origins such as "
+                + "https://app.example.com, without a path, or * for any");
         if (Tokens.IsGiven) Tokens.Check();
         if (KeyFile is not null) _ = ApiKeyFile.Read("--keys", KeyFile);
         if (AuditFile is not null) AuditLog.RequireWritable(AuditFile);
@@ -66,6 +72,10 @@ internal sealed record AccessOptions
     /// <summary>What <c>serve</c> warns of when it starts; null: of nothing.</summary>
     public string? Warning(ListenAddress http, ListenAddress grpc) => Insecure && OtherThanLoopback(http, grpc) is { } open
         ? $"warning: --insecure: whoever reaches {open.Option} {open} may generate, and see the forest and the metrics" : null;
+
+    // As browsers write it: nothing else is ever equal to what they send.
+    private static bool IsOrigin(string text) => text == "*" || (Uri.TryCreate(text, UriKind.Absolute, out var origin)
+        && origin.Scheme is "http" or "https" && origin.GetLeftPart(UriPartial.Authority) == text && origin.UserInfo.Length == 0);
 
     private static ListenAddress? OtherThanLoopback(params ListenAddress[] addresses) =>
         Array.Find(addresses, address => !IPAddress.IsLoopback(address.EndPoint.Address));

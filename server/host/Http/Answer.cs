@@ -67,15 +67,24 @@ internal static class LogProbs
     public static double Finite(double logProb) => double.IsFinite(logProb) ? logProb : -9999;
 }
 
-/// <summary>Writes an answer: one JSON object, or server-sent events that end with <c>data: [DONE]</c>.</summary>
-/// <param name="prefix">Of the answer's id.</param>
-internal sealed class AnswerWriter<T>(AskedGeneration asked, UsageCount usage, string fingerprint, DateTimeOffset created, string prefix,
-    JsonTypeInfo<Answer<T>> type)
+internal static class WholeAnswer
 {
+    /// <summary>One JSON object. Its length is known before it is sent: that says whether it is worth being compressed.</summary>
+    public static IResult Of<T>(T answer, JsonTypeInfo<T> type) =>
+        Results.Text(JsonSerializer.SerializeToUtf8Bytes(answer, type), "application/json; charset=utf-8");
+}
+
+/// <summary>Writes an answer: one JSON object, or server-sent events that end with <c>data: [DONE]</c>.</summary>
+/// <param name="usage">Asked once all pieces were read.</param>
+/// <param name="prefix">Of the answer's id.</param>
+internal sealed class AnswerWriter<T>(AskedGeneration asked, Func<AnswerUsage> usage, string fingerprint, DateTimeOffset created,
+    string prefix, JsonTypeInfo<Answer<T>> type)
+{
+    private static readonly JsonElement s_none = JsonElement.Parse("null");
     private readonly string _id = $"{prefix}-{Guid.NewGuid():N}";
 
     /// <param name="kind">Of object, as OpenAI's API names it.</param>
-    public IResult Whole(string kind, IReadOnlyList<T> choices) => Results.Json(Body(kind, choices, usage.Total), type);
+    public IResult Whole(string kind, IReadOnlyList<T> choices) => WholeAnswer.Of(Body(kind, choices, usage()), type);
 
     /// <inheritdoc cref="EventStream.AnswerAsync"/>
     public Task<IResult> StreamAsync(HttpContext http, string kind, IAsyncEnumerable<T> pieces) =>
@@ -87,7 +96,7 @@ internal sealed class AnswerWriter<T>(AskedGeneration asked, UsageCount usage, s
         SseItem<byte[]> Event(T[] choices, AnswerUsage? total = null) =>
             new(JsonSerializer.SerializeToUtf8Bytes(Body(kind, choices, total), type));
         await foreach (var piece in pieces.WithCancellation(cancellation)) yield return Event([piece]);
-        if (asked.IncludeUsage) yield return Event([], usage.Total);
+        if (asked.IncludeUsage) yield return Event([], usage());
         yield return new("[DONE]"u8.ToArray());
     }
 
@@ -95,43 +104,7 @@ internal sealed class AnswerWriter<T>(AskedGeneration asked, UsageCount usage, s
     private Answer<T> Body(string kind, IReadOnlyList<T> choices, AnswerUsage? total) =>
         new(_id, kind, created.ToUnixTimeSeconds(), asked.Model, fingerprint, choices)
         {
-            Usage = total is not null || asked is { Stream: true, IncludeUsage: true }
-                ? JsonSerializer.SerializeToElement(total!, BodyJson.Answers.AnswerUsage) : null,
+            Usage = total is not null ? JsonSerializer.SerializeToElement(total, BodyJson.Answers.AnswerUsage)
+                : asked is { Stream: true, IncludeUsage: true } ? s_none : null,
         };
-}
-
-/// <summary>Server-sent events as an answer.</summary>
-internal static class EventStream
-{
-    /// <summary>A refusal before the first event still has its own status; one that comes later is the last event.</summary>
-    public static async Task<IResult> AnswerAsync(HttpContext http, IAsyncEnumerable<SseItem<byte[]>> events)
-    {
-        var coming = events.GetAsyncEnumerator(http.RequestAborted);
-        var more = await coming.MoveNextAsync(); // what throws here has nothing left to dispose
-        http.Response.Headers["X-Accel-Buffering"] = "no";
-        return TypedResults.ServerSentEvents(EventsAsync(http, coming, more));
-    }
-
-    private static async IAsyncEnumerable<SseItem<byte[]>> EventsAsync(
-        HttpContext http, IAsyncEnumerator<SseItem<byte[]>> coming, bool more)
-    {
-        await using var end = coming;
-        while (more)
-        {
-            yield return coming.Current;
-            OpenAiError? error = null;
-            try
-            {
-                more = await coming.MoveNextAsync();
-            }
-            catch (Exception e) when ((error = OpenAiError.Of(e, http.RequestAborted)) is not null)
-            {
-                error.Record(http);
-            }
-
-            if (error is null) continue;
-            yield return new(error.ToJson());
-            yield break;
-        }
-    }
 }

@@ -3,18 +3,31 @@ using System.Text.Json.Serialization;
 using System.Text.Json.Serialization.Metadata;
 using System.Text.Unicode;
 using Btx.Server.Http.Chat;
+using Btx.Server.Http.Messages;
+using Btx.Server.Http.Responses;
 
 namespace Btx.Server.Http;
 
 /// <summary>The bodies of requests and answers. Another body is a record of its own and a line here.</summary>
 [JsonSerializable(typeof(CompletionBody))]
 [JsonSerializable(typeof(ChatBody))]
+[JsonSerializable(typeof(ResponseBody))]
+[JsonSerializable(typeof(ResponseText))]
+[JsonSerializable(typeof(IReadOnlyList<ResponseItem>))]
+[JsonSerializable(typeof(IReadOnlyList<ResponseTool>))]
+[JsonSerializable(typeof(MessagesBody))]
+[JsonSerializable(typeof(IReadOnlyList<ContentBlock>))]
 [JsonSerializable(typeof(TokenizeBody))]
 [JsonSerializable(typeof(DetokenizeBody))]
 [JsonSerializable(typeof(Answer<CompletionChoice>))]
 [JsonSerializable(typeof(Answer<ChatChoice>))]
+[JsonSerializable(typeof(ResponseObject))]
+[JsonSerializable(typeof(ResponseEvent))]
+[JsonSerializable(typeof(MessageAnswer))]
+[JsonSerializable(typeof(MessageEvent))]
 [JsonSerializable(typeof(AnswerUsage))]
 [JsonSerializable(typeof(OpenAiErrorBody))]
+[JsonSerializable(typeof(MessageErrorBody))]
 internal sealed partial class BodyJson : JsonSerializerContext
 {
     private const int MaxDepth = 64;
@@ -59,24 +72,44 @@ internal sealed partial class BodyJson : JsonSerializerContext
         if (!Utf8.IsValid(bytes.GetBuffer().AsSpan(0, (int)bytes.Length))) throw new JsonException("it is not valid UTF-8");
         bytes.Position = 0;
         using var json = JsonDocument.Parse(bytes, new() { MaxDepth = MaxDepth });
-        if (Doubled(json.RootElement) is { } doubled)
+        if (Doubled(json.RootElement, isBody: true) is { } doubled)
             throw RequestRejectedException.For(doubled, $"{BtxException.OneLine(doubled, 100)} is given twice; give it once");
+        return Read(json.RootElement, type);
+    }
+
+    /// <summary>Reads a body, or a part of one that its record left as it came.</summary>
+    /// <param name="at">Where the part is in the body; null: it is the body.</param>
+    /// <exception cref="RequestRejectedException">A field has another type than its record says.</exception>
+    public static T Read<T>(JsonElement json, JsonTypeInfo<T> type, string? at = null) where T : class
+    {
         try
         {
-            return json.Deserialize(type) ?? throw RequestRejectedException.For("body", "the body is not a JSON object");
+            return json.Deserialize(type) ?? throw RequestRejectedException.At(at ?? "body", "is null; expected an object or an array");
         }
         catch (JsonException e)
         {
-            var field = e.Path is { Length: > 2 } path ? path[2..] : "body"; // $.field.inner[0]
+            var path = e.Path is { Length: > 1 } inner ? inner[1..] : ""; // $.field.inner[0]
+            var field = at is not null ? at + path : path.Length > 1 ? path[1..] : "body";
             if (e is FieldException) throw RequestRejectedException.For(field, $"{field} {e.Message}");
             throw RequestRejectedException.For(field, field == "body" ? "the body is not a JSON object"
                 : $"{field} is not an {(e.Message.Contains("IReadOnlyList", StringComparison.Ordinal) ? "array" : "object")}");
         }
     }
 
-    /// <summary>The path of a field that an object gives twice; null: none. What is ignored is not looked into.</summary>
-    private static string? Doubled(JsonElement value, bool isBody = true)
+    /// <summary>The path of a field that an object gives twice, at any depth; null: none. What is ignored is not looked into.</summary>
+    private static string? Doubled(JsonElement value, bool isBody = false)
     {
+        if (value.ValueKind == JsonValueKind.Array)
+        {
+            var at = 0;
+            foreach (var entry in value.EnumerateArray())
+            {
+                if (entry.ValueKind is JsonValueKind.Object or JsonValueKind.Array && Doubled(entry) is { } inner)
+                    return $"[{at}]{(inner[0] == '[' ? "" : ".")}{inner}";
+                at++;
+            }
+        }
+
         if (value.ValueKind != JsonValueKind.Object) return null;
         var seen = new HashSet<string>(StringComparer.Ordinal); // names alone: paths would cost a name's length for each field within
         foreach (var field in value.EnumerateObject())
@@ -84,7 +117,7 @@ internal sealed partial class BodyJson : JsonSerializerContext
             var name = NameOf(field);
             if (!seen.Add(name)) return name;
             if (isBody && RequestObject.IsIgnored(name)) continue;
-            if (Doubled(field.Value, isBody: false) is { } inner) return $"{name}.{inner}";
+            if (Doubled(field.Value) is { } inner) return $"{name}{(inner[0] == '[' ? "" : ".")}{inner}";
         }
 
         return null;

@@ -16,8 +16,8 @@ internal static class CompletionEndpoints
         int[][] prompts = [.. request.Prompts.Select(prompt => service.Checked(prompt, asked.Generation, request.IsOnlyEcho))];
         if (!request.IsOnlyEcho) service.Reserve(asked.For(prompts, request.Candidates));
         var usage = new UsageCount(prompts.Sum(prompt => prompt.Length));
-        var answer = new AnswerWriter<CompletionChoice>(asked, usage, HttpEndpoints.Fingerprint(service.Forest, changes), time.GetUtcNow(),
-            "cmpl", BodyJson.Answers.AnswerCompletionChoice);
+        var answer = new AnswerWriter<CompletionChoice>(asked, () => usage.Total, HttpEndpoints.Fingerprint(service.Forest, changes),
+            time.GetUtcNow(), "cmpl", BodyJson.Answers.AnswerCompletionChoice);
         var pieces = PiecesAsync(service, request, prompts, usage, http.RequestAborted);
         if (asked.Stream)
             return await answer.StreamAsync(http, Kind, pieces.Where(piece => !piece.IsEmpty));

@@ -56,6 +56,21 @@ internal static class Field
         _ => throw Expected(value, "a string or an array of strings"),
     };
 
+    /// <summary>A value that its record left as it came.</summary>
+    /// <param name="at">Where it is in the body.</param>
+    /// <exception cref="RequestRejectedException">It is something else than <paramref name="read"/> takes.</exception>
+    public static T Read<T>(JsonElement value, string at, Func<JsonElement, T> read)
+    {
+        try
+        {
+            return read(value);
+        }
+        catch (FieldException e)
+        {
+            throw RequestRejectedException.At(at, e.Message);
+        }
+    }
+
     public static IReadOnlyList<T> List<T>(JsonElement value, Func<JsonElement, T> entry) =>
         value.ValueKind == JsonValueKind.Array ? [.. value.EnumerateArray().Select(entry)] : throw Expected(value, "an array");
 

@@ -12,6 +12,12 @@ internal static class Generations
     public static async IAsyncEnumerable<(int Index, TokenEvent Event)> RunAsync(InferenceService service,
         IReadOnlyList<GenerationRequest> requests, [EnumeratorCancellation] CancellationToken cancellation)
     {
+        if (requests is [var only])
+        {
+            await foreach (var e in service.Generate(only, cancellation)) yield return (0, e);
+            yield break;
+        }
+
         using var all = CancellationTokenSource.CreateLinkedTokenSource(cancellation);
         var events = Channel.CreateBounded<(int, TokenEvent)>(requests.Count);
         var left = requests.Count;

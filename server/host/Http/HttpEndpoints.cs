@@ -1,38 +1,27 @@
 using System.Text.Json.Nodes;
 using Btx.Server.Http.Chat;
+using Btx.Server.Http.Messages;
+using Btx.Server.Http.Responses;
 using Microsoft.AspNetCore.Mvc;
 
 namespace Btx.Server.Http;
 
-/// <summary>Everything under <c>/v1</c>, in OpenAI's form but for <c>/v1/forest</c>.</summary>
+/// <summary>Everything under <c>/v1</c>, in OpenAI's form but for <c>/v1/messages</c> (Anthropic's) and <c>/v1/forest</c>.</summary>
 internal static class HttpEndpoints
 {
     private const int ShownChanges = 100;
-
-    /// <summary>HEAD is answered as GET is, without the body, which the HTTP layer leaves out.</summary>
-    public static void UseHeadAsGet(this IApplicationBuilder app) => app.Use((http, next) =>
-    {
-        if (HttpMethods.IsHead(http.Request.Method)) http.Request.Method = HttpMethods.Get;
-        return next(http);
-    });
-
-    /// <summary>A body that its client compressed is decompressed, within the limit of its endpoint; after routing.</summary>
-    public static void UseEncodedBodies(this IApplicationBuilder app)
-    {
-        app.UseRequestDecompression(); // takes the header away with the encoding, and leaves what it does not know as it is
-        app.Use((http, next) => http.Request.Headers.ContentEncoding is [] or ["identity"]
-            ? next(http)
-            : OpenAiError.Invalid("the body's content-encoding is not taken; send it plain, or as gzip, br or deflate",
-                status: StatusCodes.Status415UnsupportedMediaType).WriteAsync(http));
-    }
 
     public static void MapHttpEndpoints(this IEndpointRouteBuilder endpoints, RequestLimits limits)
     {
         var v1 = endpoints.MapGroup("/v1").WithMetadata(new RequestSizeLimitAttribute(limits.BodyBytes));
         v1.MapPost("/completions", CompletionEndpoints.CompleteAsync);
         v1.MapPost("/chat/completions", ChatEndpoints.CompleteAsync);
+        v1.MapPost("/responses", ResponseEndpoints.CreateAsync);
+        v1.MapPost("/messages", MessagesEndpoints.CreateAsync);
+        v1.MapPost("/messages/count_tokens", MessagesEndpoints.CountAsync);
         v1.MapPost("/embeddings", [Needs(Scope.Generate)] IResult () => throw RequestRejectedException.For("model",
-            "no model here makes embeddings; the models generate text: POST /v1/completions or /v1/chat/completions"));
+            "no model here makes embeddings: the exported graphs give the next token's logits and no hidden state; the models generate "
+            + "text: POST /v1/completions or /v1/chat/completions"));
         v1.MapGet("/models", [Needs(Scope.Generate | Scope.Observe)] (InferenceService service, ForestChanges changes, Caller caller) =>
         {
             var forest = service.Forest;

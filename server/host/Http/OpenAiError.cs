@@ -1,3 +1,5 @@
+using Btx.Server.Http.Messages;
+
 namespace Btx.Server.Http;
 
 /// <summary>An error in OpenAI's form: <c>{"error": {"message", "type", "param", "code"}}</c>.</summary>
@@ -48,6 +50,9 @@ internal sealed record OpenAiError(int Status, string Message, string Type, stri
     public byte[] ToJson() =>
         JsonSerializer.SerializeToUtf8Bytes(new(new(Message, Type, Parameter, Code)), BodyJson.Answers.OpenAiErrorBody);
 
+    /// <summary>In the form that the clients of a path understand.</summary>
+    private byte[] ToJson(HttpContext http) => MessagesEndpoints.Serves(http) ? MessageError.Of(this, http) : ToJson();
+
     public async Task WriteAsync(HttpContext context)
     {
         Record(context);
@@ -55,7 +60,9 @@ internal sealed record OpenAiError(int Status, string Message, string Type, stri
         context.Response.ContentType = "application/json";
         if (Status is StatusCodes.Status429TooManyRequests or StatusCodes.Status503ServiceUnavailable)
             context.Response.Headers.RetryAfter = "1";
-        await context.Response.Body.WriteAsync(ToJson(), context.RequestAborted);
+        var body = ToJson(context);
+        context.Response.ContentLength = body.Length;
+        await context.Response.Body.WriteAsync(body, context.RequestAborted);
     }
 
     /// <summary>Says to the counter and the log what the request was refused with, where no status does: within a stream.</summary>

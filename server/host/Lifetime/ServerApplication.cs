@@ -36,7 +36,7 @@ internal static class ServerApplication
             .AddSingleton(changes)
             .AddAccess(options.Access, hosts)
             .AddSingleton(services => new Refusals(metrics.Registry, services.GetRequiredService<ILogger<Refusals>>(), TimeProvider.System))
-            .AddRequestDecompression()
+            .AddClientDetails(options.Access)
             .AddSingleton(BodyBudget.Of(options.Limits.BodyBytes))
             .AddSingleton(services => new ConnectionLimit(ActivatorUtilities.CreateInstance<SocketTransportFactory>(services),
                 options.Connections, options.Http.EndPoint, services.GetRequiredService<Refusals>()))
@@ -58,14 +58,16 @@ internal static class ServerApplication
         app.Use(app.Services.GetRequiredService<ConnectionLimit>().ServeAsync);
         app.UseRequestIds();
         app.Use(refusals.RecordAsync);
+        app.UseForHttp(ClientDetails.UseProcessingTime);
         app.UseForHttp(OpenAiError.AnswerFailures);
         app.Use(hosts.CheckAsync);
-        app.UseForHttp(HttpEndpoints.UseHeadAsGet);
+        app.UseForHttp(ClientDetails.UseHeadAsGet);
         app.UseForHttp(OpenAiError.AnswerStatuses);
         app.UseRouting();
+        app.UseForHttp(ClientDetails.UseOtherSites);
         app.UseAccess();
         app.UseOwnEndpoints();
-        app.UseForHttp(HttpEndpoints.UseEncodedBodies);
+        app.UseForHttp(ClientDetails.UseEncodedBodies);
         app.Use(RpcStatus.BlameAsync);
         app.Use((http, next) => RequestBody.BoundAsync(http, next, bodies, options.BodyTime, app.Lifetime.ApplicationStopping));
         app.MapGrpcEndpoints();

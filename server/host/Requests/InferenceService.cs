@@ -54,7 +54,7 @@ internal sealed class InferenceService(IForestEngine engine, TextTokenizer token
         ReadAsync(engine.Generate(request with
         {
             Stop = [.. request.Stop.Select(tokenizer.Normalize).Where(stop => stop.Length > 0)], // a model writes normalised text only
-        }, cancellation), request.Prompt.Length, cancellation);
+        }, cancellation), request, cancellation);
 
     /// <param name="request">Its own tokens do not count.</param>
     /// <param name="stride">A text longer than the context is scored in windows, see <see cref="ScoreWindow"/>; 0: of half a context each.
@@ -125,11 +125,11 @@ internal sealed class InferenceService(IForestEngine engine, TextTokenizer token
         return begin && tokenizer.AddBos && tokenizer.BosId is { } bos ? [bos, .. ids] : ids;
     }
 
-    private async IAsyncEnumerable<TokenEvent> ReadAsync(ChannelReader<TokenEvent> events, int prompt,
+    private async IAsyncEnumerable<TokenEvent> ReadAsync(ChannelReader<TokenEvent> events, GenerationRequest request,
         [EnumeratorCancellation] CancellationToken cancellation)
     {
         var begun = false;
-        caller.Use(prompt);
+        caller.Use(request.Prompt.Length);
         await foreach (var e in events.ReadAllAsync(cancellation))
         {
             if (e.Finish == FinishReason.Cancelled)
@@ -145,7 +145,8 @@ internal sealed class InferenceService(IForestEngine engine, TextTokenizer token
             if (e.Finish == FinishReason.Failed) throw new InvalidOperationException("the engine could not finish the request");
             if (e.Token is not null) caller.Use(1);
             begun |= e.Token is not null;
-            yield return e;
+            yield return e.StoppedBy is null ? e
+                : e with { StoppedBy = request.Stop.First(stop => tokenizer.Normalize(stop) == e.StoppedBy) }; // as the client wrote it
         }
     }
 

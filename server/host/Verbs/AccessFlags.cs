@@ -36,6 +36,9 @@ internal sealed class AccessFlags
         { new Flag<string>("--allowed-hosts NAME,NAME", "names that clients may call this server by, besides localhost and the addresses "
             + "it listens on: api.example.com,*.internal; * for any", ""),
             (access, names) => access with { HostNames = Flags.Split(names) } },
+        { new Flag<string>("--cors-origins ORIGIN,ORIGIN", "sites whose pages may call this server from a browser (CORS): "
+            + "https://app.example.com; * for any; none: no page of another site", ""),
+            (access, origins) => access with { CorsOrigins = Flags.Split(origins) } },
     };
 
     private readonly FlagTable<RegistryOptions> _changes = new()

@@ -8,7 +8,7 @@ public sealed class StopMatcherTests
     {
         var matcher = new StopMatcher(stops);
         var text = string.Concat(pieces.Select(matcher.Push)) + matcher.Flush();
-        return (text, matcher.Matched);
+        return (text, matcher.Matched is not null);
     }
 
     [Theory]
@@ -25,7 +25,14 @@ public sealed class StopMatcherTests
     }
 
     [Fact]
-    public void The_earliest_of_several_stops_counts() => Assert.Equal(("ab", true), Feed(["ef", "cd"], ["abcdef"]));
+    public void The_earliest_of_several_stops_counts_and_is_named()
+    {
+        Assert.Equal(("ab", true), Feed(["ef", "cd"], ["abcdef"]));
+        var matcher = new StopMatcher(["ef", "cd", "d"]);
+        matcher.Push("abc");
+        matcher.Push("def");
+        Assert.Equal("cd", matcher.Matched);
+    }
 
     [Fact]
     public void Holds_back_only_what_could_start_a_stop()
@@ -34,6 +41,6 @@ public sealed class StopMatcherTests
         Assert.Equal("a ", matcher.Push("a ST"));
         Assert.Equal("", matcher.Push("O"));
         Assert.Equal("STOx", matcher.Push("x"));
-        Assert.False(matcher.Matched);
+        Assert.Null(matcher.Matched);
     }
 }

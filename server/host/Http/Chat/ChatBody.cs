@@ -25,8 +25,9 @@ internal sealed record ChatBody : GenerationBody
 
     /// <param name="forest">What is served.</param>
     /// <param name="stops">What ends an answer besides the client's own stop strings.</param>
+    /// <param name="messages">Null: the body's own.</param>
     /// <exception cref="RequestRejectedException">The body asks for something that there is not, or contradicts itself.</exception>
-    public ChatRequest ToRequest(ForestDescription forest, IReadOnlyList<string> stops)
+    public ChatRequest ToRequest(ForestDescription forest, IReadOnlyList<string> stops, IReadOnlyList<ChatMessage>? messages = null)
     {
         if (ChatTemplate is not null || ChatTemplateKwargs is not null)
             throw Invalid(ChatTemplate is null ? "chat_template_kwargs" : "chat_template",
@@ -37,7 +38,7 @@ internal sealed record ChatBody : GenerationBody
         var asked = Read(forest, MaxCompletionTokens ?? forest.ContextLength, Logprobs == true ? TopLogprobs ?? 0 : null);
         asked.RequireBounded(asked.Choices, "n");
         var tools = ChatTools.Of(Tools ?? [], ToolChoice ?? ToolChoice.Auto, ParallelToolCalls ?? true);
-        var messages = ChatMessage.All(Messages ?? throw Invalid("messages", "messages is missing; give at least one"));
+        messages ??= ChatMessage.All(Messages ?? throw Invalid("messages", "messages is missing; give at least one"));
         var generation = asked.Generation;
         if (tools.IsForced && generation.Grammar is not null)
             throw Invalid("response_format", "response_format does not go with a tool that is required; leave out one of the two");
@@ -78,12 +79,18 @@ internal sealed record ChatMessage(string Role, string Content, string? Name, IR
     private const int MaxMessages = 2048;
     private static readonly string[] s_roles = ["system", "developer", "user", "assistant", "tool"];
 
-    public static IReadOnlyList<ChatMessage> All(IReadOnlyList<MessageBody> messages) => messages.Count switch
+    public static IReadOnlyList<ChatMessage> All(IReadOnlyList<MessageBody> messages)
     {
-        0 => throw RequestRejectedException.At("messages", "is empty; give at least one"),
-        > MaxMessages => throw RequestRejectedException.At("messages", $"has {messages.Count} messages; at most {MaxMessages} are taken"),
-        _ => [.. messages.Select((message, i) => Of(message, $"messages[{i}]"))],
-    };
+        RequireSome(messages.Count, "messages");
+        return [.. messages.Select((message, i) => Of(message, $"messages[{i}]"))];
+    }
+
+    /// <exception cref="RequestRejectedException">There is none, or there are too many.</exception>
+    public static void RequireSome(int count, string field)
+    {
+        if (count == 0) throw RequestRejectedException.At(field, "is empty; give at least one");
+        if (count > MaxMessages) throw RequestRejectedException.At(field, $"has {count} messages; at most {MaxMessages} are taken");
+    }
 
     private static ChatMessage Of(MessageBody? message, string at)
     {
@@ -105,32 +112,22 @@ internal sealed record ChatMessage(string Role, string Content, string? Name, IR
     }
 
     /// <summary>A text, or the texts of all parts one after the other.</summary>
-    private static string Text(JsonElement content, string at)
+    /// <param name="types">Of parts that are text; none: <c>text</c> alone.</param>
+    public static string Text(JsonElement content, string at, params string[] types)
     {
-        if (content.ValueKind == JsonValueKind.String) return Read(content, at, Field.Text);
+        if (types.Length == 0) types = ["text"];
+        if (content.ValueKind == JsonValueKind.String) return Field.Read(content, at, Field.Text);
         if (content.ValueKind != JsonValueKind.Array)
             throw RequestRejectedException.At(at, "is neither a string nor an array of parts");
         return string.Concat(content.EnumerateArray().Select((part, i) =>
         {
-            Read(part, $"{at}[{i}]", Field.Object);
+            Field.Read(part, $"{at}[{i}]", Field.Object);
             var type = part.TryGetProperty("type", out var named) && named.ValueKind == JsonValueKind.String ? named.GetString() : null;
-            if (type != "text")
+            if (!types.Contains(type))
                 throw RequestRejectedException.At($"{at}[{i}]", $"is a part of type {Quoted.Of(type)}; the models read text only");
-            return part.TryGetProperty("text", out var text) ? Read(text, $"{at}[{i}].text", Field.Text)
+            return part.TryGetProperty("text", out var text) ? Field.Read(text, $"{at}[{i}].text", Field.Text)
                 : throw RequestRejectedException.At($"{at}[{i}]", "has no text");
         }));
-    }
-
-    private static T Read<T>(JsonElement value, string at, Func<JsonElement, T> read)
-    {
-        try
-        {
-            return read(value);
-        }
-        catch (FieldException e)
-        {
-            throw RequestRejectedException.At(at, e.Message);
-        }
     }
 
     private static ToolCall Call(ToolCallBody? call, string at)

@@ -16,6 +16,10 @@ internal sealed record ChatChoice(int Index,
     [JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingNull)]
     public string? FinishMessage { get; init; }
 
+    /// <summary>With the finish reason: the stop string that ended the text; null: none did.</summary>
+    [JsonIgnore]
+    public string? StoppedBy { get; init; }
+
     /// <summary>Says nothing, and is not sent.</summary>
     [JsonIgnore]
     public bool IsEmpty =>
@@ -101,7 +105,12 @@ internal sealed class ChatChoices(InferenceService service, ChatRequest request,
             yield return Piece(new(ToolCalls: [new(i, null, null, new(null, call.Arguments))]));
         }
 
-        yield return Piece(new()) with { FinishReason = calls.Count > 0 ? "tool_calls" : finish, FinishMessage = e.Message };
+        yield return Piece(new()) with
+        {
+            FinishReason = calls.Count > 0 ? "tool_calls" : finish,
+            FinishMessage = e.Message,
+            StoppedBy = e.StoppedBy,
+        };
     }
 
     private ChatChoice Piece(ChatDelta delta) => new(index, delta, null, null, null);

@@ -1,0 +1,67 @@
+using System.Runtime.CompilerServices;
+
+namespace Btx.Server.Http.Chat;
+
+/// <summary>A chat that was checked and reserved: what every form of chat (OpenAI's chats and responses, Anthropic's messages) makes its
+/// answer from.</summary>
+internal sealed class ChatRun
+{
+    private static readonly (string Field, string Name)[] s_ownNames = [("prompt", "messages")];
+    private readonly InferenceService _service;
+    private readonly int[] _prompt;
+    private readonly UsageCount _usage;
+
+    private ChatRun(InferenceService service, ChatRequest request, int[] prompt) =>
+        (_service, Request, _prompt, _usage) = (service, request, prompt, new(prompt.Length));
+
+    public ChatRequest Request { get; }
+
+    /// <summary>So far; whole once the pieces were read.</summary>
+    public AnswerUsage Usage => _usage.Total;
+
+    /// <param name="messages">Null: the body's own.</param>
+    /// <param name="names">What the fields of a chat's body are called in the form that the client spoke: they are in the refusals.</param>
+    /// <exception cref="RequestRejectedException">The chat breaks a rule.</exception>
+    public static async Task<ChatRun> BeginAsync(InferenceService service, ChatPrompt template, ChatBody body,
+        IReadOnlyList<ChatMessage>? messages, IEnumerable<(string Field, string Name)> names, CancellationToken cancellation)
+    {
+        try
+        {
+            var request = body.ToRequest(service.Forest, template.Stops, messages);
+            service.RequireOptions(request.Asked.Generation);
+            var prompt = service.Checked(await template.OfAsync(request.Messages, request.Tools, answer: true, cancellation),
+                request.Asked.Generation);
+            service.Reserve(request.Asked.For([prompt], request.Asked.Choices));
+            return new(service, request, prompt);
+        }
+        catch (RequestRejectedException e)
+        {
+            throw new RequestRejectedException(Named(Named(e.Problem, s_ownNames), names));
+        }
+    }
+
+    /// <summary>What each token adds to each choice; all choices begin together.</summary>
+    public async IAsyncEnumerable<ChatChoice> PiecesAsync([EnumeratorCancellation] CancellationToken cancellation)
+    {
+        var served = _service.Forest;
+        var generations = Request.Asked.For([_prompt], Request.Asked.Choices);
+        ChatChoices[] choices = [.. generations.Select((_, index) => new ChatChoices(_service, Request, index))];
+        await foreach (var (index, e) in Generations.RunAsync(_service, generations, cancellation))
+        {
+            if (e.Usage is { } used) _usage.Add(used, e.Forest ?? served);
+            foreach (var piece in choices[index].Of(e, e.Forest ?? served))
+                if (!piece.IsEmpty) yield return piece;
+        }
+    }
+
+    /// <summary>A refusal with the names of another form; a message begins with its field's name, or does not name it.</summary>
+    private static RequestProblem Named(RequestProblem problem, IEnumerable<(string Field, string Name)> names)
+    {
+        if (problem.Parameter is not { } parameter) return problem;
+        var (field, name) = names.FirstOrDefault(one => parameter.StartsWith(one.Field, StringComparison.Ordinal)
+            && (parameter.Length == one.Field.Length || parameter[one.Field.Length] is '.' or '['));
+        if (field is null) return problem;
+        var message = problem.Message.StartsWith(field, StringComparison.Ordinal) ? name + problem.Message[field.Length..] : problem.Message;
+        return problem with { Parameter = name + parameter[field.Length..], Message = message };
+    }
+}
