@@ -114,8 +114,21 @@ public static class Flags
     {
         flag.Validators.Add(result =>
         {
+            if (result.Tokens is [var given] && !int.TryParse(given.Value, out _)) return; // the parser says so
             var n = result.GetValueOrDefault<int>();
             if (n < least || n > most) result.AddError($"{flag.Name} {n}: expected {least} to {most}");
+        });
+        return flag;
+    }
+
+    /// <summary>Refuses other values.</summary>
+    public static Flag<double> Between(this Flag<double> flag, double least, double most)
+    {
+        flag.Validators.Add(result =>
+        {
+            if (result.Tokens is [var given] && !double.TryParse(given.Value, out _)) return;
+            var value = result.GetValueOrDefault<double>();
+            if (!(value >= least && value <= most)) result.AddError($"{flag.Name} {value}: expected {least} to {most}");
         });
         return flag;
     }

@@ -7,11 +7,13 @@ if (args is ["serve", ..] && OpenFiles.Problem is { } tooFew)
     return 1;
 }
 
+var serve = ServeVerb.Create(out var configuration);
+if (args is ["serve", .. var given]) args = ["serve", .. configuration.Complete(given, Environment.GetEnvironmentVariables())];
 return await new ProgramFrame
 {
     Name = "btx",
     Description = "Serve a forest of expert language models, generate with it, score text with it, change it while it serves.",
-    Verbs = [ServeVerb.Create(), GenerateVerb.Create(), ScoreVerb.Create(), ExpertsVerb.Create(), KeysVerb.Create()],
+    Verbs = [serve, GenerateVerb.Create(), ScoreVerb.Create(), ExpertsVerb.Create(), KeysVerb.Create()],
     IsForTheUser = e => e is BtxException || Rejection.Of(e) is not null,
     TerminationTimeout = TimeSpan.FromHours(1), // longer than any shutdown limit
 }.RunAsync(args);

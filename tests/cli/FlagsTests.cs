@@ -27,13 +27,18 @@ public sealed class FlagsTests
     [InlineData("--one b")]
     [InlineData("--threads -1")]
     [InlineData("--threads 1025")]
+    [InlineData("--threads many")]
+    [InlineData("--seconds 0.5")]
+    [InlineData("--seconds NaN")]
+    [InlineData("--seconds soon")]
     [InlineData("--out ''")]
     [InlineData("--model=")]
     [InlineData("--model a=b ''")]
     public void What_a_flag_does_not_take_is_an_error(string line) => Assert.NotEmpty(
         new Command("x")
         {
-            new Choice("--one", ["a"], "one"), Flags.Threads("how many", 0, least: 0), new Flag<string?>("--out FILE.svg", "where"),
+            new Choice("--one", ["a"], "one"), Flags.Threads("how many", 0, least: 0),
+            new Flag<double>("--seconds S", "how long", 1).Between(1, 2), new Flag<string?>("--out FILE.svg", "where"),
             new Flag<string[]>("--model NAME=DIR", "which", []) { AllowMultipleArgumentsPerToken = true },
         }.Parse([.. line.Split(' ').Select(word => word.Trim('\''))]).Errors);
 

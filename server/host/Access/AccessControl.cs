@@ -79,9 +79,8 @@ internal sealed class AccessControl(AccessOptions options, AllowedHosts hosts, K
     {
         if (headers.Keys.Any(name => name.StartsWith("x-forwarded", StringComparison.OrdinalIgnoreCase) || s_forwarded.Contains(name)))
             return $"this call came through a proxy, and the server has no admin key to know its sender by; {ToHaveOne}";
-        var isOwn = headers.Origin.All(origin =>
-            Uri.TryCreate(origin, UriKind.Absolute, out var page) && page.Host.Length > 0 && hosts.Contains(page.Host));
-        return isOwn ? null : $"this call came from a page of another site, and the server has no admin key; {ToHaveOne}";
+        return CrossSite.IsOwn(headers, hosts) ? null
+            : $"this call came from a page of another site, and the server has no admin key; {ToHaveOne}";
     }
 }
 
@@ -92,8 +91,8 @@ internal sealed record Denial(int Status, StatusCode Rpc, string Message, string
     public static Denial Unknown(string message) =>
         new(StatusCodes.Status401Unauthorized, StatusCode.Unauthenticated, message, "invalid_api_key");
 
-    public static Denial Forbidden(string message) =>
-        new(StatusCodes.Status403Forbidden, StatusCode.PermissionDenied, message, "insufficient_scope");
+    public static Denial Forbidden(string message, string code = "insufficient_scope") =>
+        new(StatusCodes.Status403Forbidden, StatusCode.PermissionDenied, message, code);
 
     public Task WriteAsync(HttpContext http)
     {

@@ -37,15 +37,18 @@ internal sealed record AccessOptions
     /// <summary>Checks all of it.</summary>
     /// <exception cref="BtxException">What was told contradicts itself, leaves the server open to other machines, or names a file that
     /// cannot be used.</exception>
-    public AllowedHosts Open(ListenAddress http, ListenAddress grpc)
+    /// <param name="admin">Null: administration is at the two others.</param>
+    public AllowedHosts Open(ListenAddress http, ListenAddress grpc, ListenAddress? admin = null)
     {
+        var changes = admin ?? grpc;
+        ListenAddress[] all = [http, grpc, .. admin is null ? [] : new[] { admin }];
         if (UnauthenticatedAdmin && (AdminKeyHash is not null || NeedsKey))
             throw new BtxException($"{AnyProgram} is given beside keys (--admin-key-file, --keys or --jwt-*); choose one");
         if (Insecure && NeedsKey) throw new BtxException("--insecure is given beside --keys or --jwt-*; choose one");
-        if (UnauthenticatedAdmin && !IPAddress.IsLoopback(grpc.EndPoint.Address))
-            throw new BtxException($"{AnyProgram} and --grpc {grpc}: whoever reaches that address could change the forest; use "
+        if (UnauthenticatedAdmin && !IPAddress.IsLoopback(changes.EndPoint.Address))
+            throw new BtxException($"{AnyProgram} and {changes.Option} {changes}: whoever reaches that address could change the forest; use "
                 + "--admin-key-file FILE, or listen on loopback");
-        if (!NeedsKey && !Insecure && OtherThanLoopback(http, grpc) is { } open)
+        if (!NeedsKey && !Insecure && OtherThanLoopback(all) is { } open)
             throw new BtxException($"{open.Option} {open}: whoever reaches that address could use this server; give it keys (--keys FILE, "
                 + "which `btx keys create` makes), listen on loopback, or say --insecure");
         if (CorsOrigins.FirstOrDefault(origin => !IsOrigin(origin)) is { } wrong)
@@ -54,7 +57,7 @@ internal sealed record AccessOptions
         if (Tokens.IsGiven) Tokens.Check();
         if (KeyFile is not null) _ = ApiKeyFile.Read("--keys", KeyFile);
         if (AuditFile is not null) AuditLog.RequireWritable(AuditFile);
-        return new(HostNames, http, grpc);
+        return new(HostNames, all);
     }
 
     /// <summary>What <c>serve</c> says of it when it starts.</summary>
@@ -69,14 +72,21 @@ internal sealed record AccessOptions
         _ => "no changes: there is no --admin-key-file",
     };
 
-    /// <summary>What <c>serve</c> warns of when it starts; null: of nothing.</summary>
-    public string? Warning(ListenAddress http, ListenAddress grpc) => Insecure && OtherThanLoopback(http, grpc) is { } open
-        ? $"warning: --insecure: whoever reaches {open.Option} {open} may generate, and see the forest and the metrics" : null;
+    /// <summary>What <c>serve</c> warns of when it starts.</summary>
+    public IEnumerable<string> Warnings(bool hasTls, params IEnumerable<ListenAddress> addresses)
+    {
+        if (OtherThanLoopback(addresses) is not { } open) yield break;
+        if (Insecure)
+            yield return $"warning: --insecure: whoever reaches {open.Option} {open} may generate, and see the forest and the metrics";
+        if (!hasTls && (NeedsKey || AdminKeyHash is not null))
+            yield return $"warning: {open.Option} {open} has no TLS: keys, prompts and answers travel in clear text; give --tls-cert and "
+                + "--tls-key, or put a proxy with TLS in front of it";
+    }
 
     // As browsers write it: nothing else is ever equal to what they send.
     private static bool IsOrigin(string text) => text == "*" || (Uri.TryCreate(text, UriKind.Absolute, out var origin)
         && origin.Scheme is "http" or "https" && origin.GetLeftPart(UriPartial.Authority) == text && origin.UserInfo.Length == 0);
 
-    private static ListenAddress? OtherThanLoopback(params ListenAddress[] addresses) =>
-        Array.Find(addresses, address => !IPAddress.IsLoopback(address.EndPoint.Address));
+    private static ListenAddress? OtherThanLoopback(IEnumerable<ListenAddress> addresses) =>
+        addresses.FirstOrDefault(address => !IPAddress.IsLoopback(address.EndPoint.Address));
 }

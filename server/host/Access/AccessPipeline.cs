@@ -7,7 +7,7 @@ using Microsoft.Extensions.Options;
 
 namespace Btx.Server.Access;
 
-/// <summary>ASP.NET Core's authentication and authorization, in front of every route of both listeners.</summary>
+/// <summary>ASP.NET Core's authentication and authorization, in front of every route of all listeners.</summary>
 internal static class AccessPipeline
 {
     public static IServiceCollection AddAccess(this IServiceCollection services, AccessOptions options, AllowedHosts hosts)
@@ -17,6 +17,8 @@ internal static class AccessPipeline
             .AddSingleton(services => new KeyRing(options, services.GetRequiredService<ILogger<KeyRing>>()))
             .AddSingleton<AccessControl>()
             .AddSingleton<AuditLog>()
+            .AddSingleton<CrossSite>()
+            .AddSingleton<LongCalls>()
             .AddSingleton<Quotas>()
             .AddScoped<Caller>()
             .AddSingleton<IAuthorizationHandler, ScopeHandler>()
@@ -39,7 +41,8 @@ internal static class AccessPipeline
         app.Use(app.Services.GetRequiredService<AuditLog>().RecordAsync);
         app.UseAuthentication();
         app.UseAuthorization();
-        app.Use(app.Services.GetRequiredService<Quotas>().LimitAsync);
+        app.Use(app.Services.GetRequiredService<CrossSite>().RefuseAsync);
+        app.Use(app.Services.GetRequiredService<LongCalls>().FollowAsync);
     }
 }
 

@@ -6,18 +6,33 @@ using Grpc.Core.Interceptors;
 namespace Btx.Server.Access;
 
 /// <summary>
-/// Every administrative call, refused ones among them: a line of JSON each, appended to a file and flushed to the disk when the call has
-/// ended. Thread-safe.
+/// Every administrative call: a line of JSON each, appended to a file and flushed to the disk when the call has ended. Of calls that were
+/// refused before they were read, the first <see cref="RefusedPerMinute"/> of each caller in a minute are lines, and the rest are one line
+/// that counts them, so that nobody fills the disk. Thread-safe.
 /// </summary>
-internal sealed partial class AuditLog(AccessOptions options, TimeProvider time, ILogger<AuditLog> log)
+internal sealed partial class AuditLog : IDisposable
 {
+    public const int RefusedPerMinute = 10;
+    private const int MostCallers = 1000; // those of tokens are as many as their issuer likes
+    private static readonly TimeSpan s_minute = TimeSpan.FromMinutes(1);
     private static readonly JsonSerializerOptions s_json = new()
     {
         PropertyNamingPolicy = JsonNamingPolicy.SnakeCaseLower,
         Encoder = JavaScriptEncoder.UnsafeRelaxedJsonEscaping,
     };
 
+    private readonly AccessOptions _options;
+    private readonly TimeProvider _time;
+    private readonly ILogger _log;
     private readonly Lock _gate = new();
+    private readonly Dictionary<string, int> _refused = new(StringComparer.Ordinal); // since the minute began, by caller
+    private readonly ITimer? _minutes;
+
+    public AuditLog(AccessOptions options, TimeProvider time, ILogger<AuditLog> log)
+    {
+        (_options, _time, _log) = (options, time, log);
+        if (options.AuditFile is not null) _minutes = time.CreateTimer(_ => Summarise(), null, s_minute, s_minute);
+    }
 
     /// <exception cref="BtxException">It is not.</exception>
     public static void RequireWritable(string file)
@@ -35,7 +50,7 @@ internal sealed partial class AuditLog(AccessOptions options, TimeProvider time,
     /// <summary>Middleware, around whatever may refuse the call.</summary>
     public async Task RecordAsync(HttpContext http, RequestDelegate next)
     {
-        if (options.AuditFile is not { } file || !NeedsAttribute.Of(http).HasFlag(Scope.Admin))
+        if (_options.AuditFile is not { } file || !NeedsAttribute.Of(http).HasFlag(Scope.Admin))
         {
             await next(http);
             return;
@@ -51,27 +66,69 @@ internal sealed partial class AuditLog(AccessOptions options, TimeProvider time,
         }
     }
 
+    /// <summary>What was refused since the last minute began is written.</summary>
+    public void Dispose()
+    {
+        _minutes?.Dispose();
+        Summarise();
+    }
+
     private void Write(string file, HttpContext http)
     {
         var (status, message) = RpcStatus.Of(http);
-        var line = JsonSerializer.SerializeToUtf8Bytes(new
+        var (caller, request) = (AccessControl.IdOf(http.User), http.Features.Get<AuditedRequest>()?.Json);
+        var isRefused = Listener.IsGrpc(http)
+            ? status is StatusCode.Unauthenticated or StatusCode.PermissionDenied or StatusCode.Unavailable or StatusCode.ResourceExhausted
+            : http.Response.StatusCode is StatusCodes.Status401Unauthorized or StatusCodes.Status403Forbidden
+                or StatusCodes.Status415UnsupportedMediaType or StatusCodes.Status503ServiceUnavailable;
+        if (request is null && isRefused && !IsAmongTheFirst(caller)) return;
+        Write(file, new
         {
-            Time = time.GetUtcNow(),
-            Caller = AccessControl.IdOf(http.User),
+            Time = _time.GetUtcNow(),
+            Caller = caller,
+            Certificate = http.Connection.ClientCertificate is { } own ? BtxException.OneLine(own.Subject, 200) : null,
             Remote = http.Connection.RemoteIpAddress?.ToString(),
             Call = http.Request.Path.Value,
             RequestId = http.TraceIdentifier,
-            Request = http.Features.Get<AuditedRequest>()?.Json,
+            Request = request,
             Outcome = Listener.IsGrpc(http) ? $"{status ?? StatusCode.Cancelled}" : $"{http.Response.StatusCode}",
             Message = message,
-        }, s_json);
+        });
+    }
+
+    private bool IsAmongTheFirst(string caller)
+    {
+        lock (_refused)
+        {
+            if (_refused.Count >= MostCallers && !_refused.ContainsKey(caller)) caller = "others";
+            return (_refused[caller] = _refused.GetValueOrDefault(caller) + 1) <= RefusedPerMinute;
+        }
+    }
+
+    private void Summarise()
+    {
+        if (_options.AuditFile is not { } file) return;
+        KeyValuePair<string, int>[] counts;
+        lock (_refused)
+        {
+            counts = [.. _refused.Where(one => one.Value > RefusedPerMinute)];
+            _refused.Clear();
+        }
+
+        foreach (var (caller, count) in counts)
+            Write(file, new { Time = _time.GetUtcNow(), Caller = caller, Outcome = "refused", MoreInTheLastMinute = count - RefusedPerMinute });
+    }
+
+    private void Write<T>(string file, T entry)
+    {
+        var line = JsonSerializer.SerializeToUtf8Bytes(entry, s_json);
         try
         {
             lock (_gate) Append(file, [.. line, (byte)'\n']);
         }
         catch (Exception e) when (e is IOException or UnauthorizedAccessException)
         {
-            LogProblem(log, file, Encoding.UTF8.GetString(line), e.Message);
+            LogProblem(_log, file, Encoding.UTF8.GetString(line), e.Message);
         }
     }
 

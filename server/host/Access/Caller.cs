@@ -17,6 +17,10 @@ internal sealed class Caller
     /// <summary>After a refusal by a quota: when it may be tried again.</summary>
     public TimeSpan? RetryAfter { get; private set; }
 
+    /// <summary>Fires when the key or the token counts no more: a call without an end of its own ends then. See
+    /// <see cref="LongCalls"/>.</summary>
+    public CancellationToken Ended { get; set; }
+
     /// <param name="key">Null: a caller that no key binds.</param>
     /// <param name="quota">Null: it has none.</param>
     public void Is(ApiKey? key, KeyQuota? quota) => (_isKnown, _key, _quota) = (true, key, quota);

@@ -38,6 +38,9 @@ internal sealed partial class KeyRing(AccessOptions options, ILogger<KeyRing> lo
         return _equal(ApiKey.Hash(secret), key is null ? s_nobody : Convert.FromHexString(key.Sha256)) ? key : null;
     }
 
+    /// <summary>False: it was revoked since it was found.</summary>
+    public bool Has(ApiKey key) => key == _admin || (Now().TryGetValue(key.Id, out var now) && now.Sha256 == key.Sha256);
+
     private Dictionary<string, ApiKey> Now()
     {
         if (options.KeyFile is not { } file) return _keys;
@@ -63,7 +66,7 @@ internal sealed partial class KeyRing(AccessOptions options, ILogger<KeyRing> lo
         ApiKeyFile.Read(Option, file).ToDictionary(key => key.Id, StringComparer.Ordinal);
 
     /// <summary>Links followed, as a mounted secret has them; null: it cannot be opened.</summary>
-    private static FileStat? StatOf(string file)
+    public static FileStat? StatOf(string file)
     {
         try
         {

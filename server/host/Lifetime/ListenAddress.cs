@@ -3,10 +3,13 @@ using System.Net.Sockets;
 
 namespace Btx.Server.Lifetime;
 
-/// <summary>Where the server listens for one protocol.</summary>
+/// <summary>Where the server listens.</summary>
 /// <param name="Option">The flag that names it, for messages.</param>
 internal sealed record ListenAddress(string Option, IPEndPoint EndPoint)
 {
+    /// <summary>Its name in metrics and in the log: <c>http</c>, <c>grpc</c>, <c>admin</c>.</summary>
+    public string Listener => Option.TrimStart('-');
+
     /// <summary>Reads <c>127.0.0.1:8080</c>, <c>[::1]:8080</c> or <c>localhost:8080</c>; port 0 lets the system choose.</summary>
     /// <exception cref="BtxException">The text is none of these.</exception>
     public static ListenAddress Parse(string option, string text)
@@ -17,23 +20,6 @@ internal sealed record ListenAddress(string Option, IPEndPoint EndPoint)
             && !(endPoint.Address.AddressFamily == AddressFamily.InterNetworkV6 && literal[0] != '['))
             return new(option, endPoint);
         throw new BtxException($"{option} is \"{text}\"; expected ADDRESS:PORT, for example 127.0.0.1:8080");
-    }
-
-    /// <summary>Finds out before a forest is loaded, which takes long, that nothing could listen there.</summary>
-    /// <exception cref="BtxException">The port is in use or may not be used.</exception>
-    public void RequireFree()
-    {
-        if (EndPoint.Port == 0) return;
-        using var socket = new Socket(EndPoint.AddressFamily, SocketType.Stream, ProtocolType.Tcp);
-        try
-        {
-            socket.Bind(EndPoint);
-            socket.Listen(1);
-        }
-        catch (SocketException e)
-        {
-            throw Refused(e);
-        }
     }
 
     public BtxException Refused(Exception cause)

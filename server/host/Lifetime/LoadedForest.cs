@@ -1,5 +1,6 @@
 using Btx.Forest;
 using Btx.Model.Tokens;
+using Microsoft.AspNetCore.Authorization;
 
 namespace Btx.Server.Lifetime;
 
@@ -20,6 +21,35 @@ internal sealed record LoadedForest(IForestEngine Engine, TextTokenizer Tokenize
         cancellation);
 
     public ValueTask DisposeAsync() => Registry is IAsyncDisposable owner ? owner.DisposeAsync() : Engine.DisposeAsync();
+}
+
+/// <summary>What is served: nothing while it is being loaded, then one forest until the end. It owns the forest. Thread-safe.</summary>
+/// <param name="forest">Null: it is being loaded.</param>
+internal sealed class ServedForest(LoadedForest? forest = null) : IAsyncDisposable
+{
+    private const string Loading = "what this server serves is being loaded; try again soon";
+    private volatile LoadedForest? _forest = forest;
+
+    /// <summary>Null while it is being loaded.</summary>
+    public LoadedForest? Now => _forest;
+
+    /// <exception cref="RequestRejectedException">It is being loaded.</exception>
+    public LoadedForest Forest =>
+        _forest ?? throw new RequestRejectedException(new RequestProblem(null, Loading, ErrorKind.Unavailable, "loading"));
+
+    /// <summary>It is loaded; once.</summary>
+    public void Complete(LoadedForest loaded) => _forest = loaded;
+
+    /// <summary>Middleware: while it is being loaded, whoever is known is told so, and health is answered as always.</summary>
+    public Task AnswerLoadingAsync(HttpContext http, RequestDelegate next)
+    {
+        if (_forest is not null || http.GetEndpoint()?.Metadata.GetMetadata<IAllowAnonymous>() is not null) return next(http);
+        return Listener.IsGrpc(http)
+            ? RpcStatus.WriteAsync(http, StatusCode.Unavailable, Loading)
+            : OpenAiError.Of(new RequestProblem(null, Loading, ErrorKind.Unavailable, "loading")).WriteAsync(http);
+    }
+
+    public ValueTask DisposeAsync() => _forest?.DisposeAsync() ?? ValueTask.CompletedTask;
 }
 
 /// <summary>What the models and the options may take of the machine's memory, stated at start with the options that bound it.</summary>

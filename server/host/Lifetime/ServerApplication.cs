@@ -1,5 +1,4 @@
-using Btx.Forest;
-using Btx.Model.Tokens;
+using System.Net.Security;
 using Btx.Server.Http.Chat;
 using Microsoft.AspNetCore.Hosting.Server;
 using Microsoft.AspNetCore.Hosting.Server.Features;
@@ -14,13 +13,12 @@ namespace Btx.Server.Lifetime;
 /// <summary>Puts HTTP and gRPC in front of an engine.</summary>
 internal static class ServerApplication
 {
-    /// <param name="registry">What changes the forest; null: no forest is served.</param>
-    public static WebApplication Build(ServerOptions options, IForestEngine engine, TextTokenizer tokenizer, EngineMetrics metrics,
-        IForestRegistry? registry = null)
+    /// <param name="served">What requests get; they are told that it is being loaded until <see cref="Serve"/> is called.</param>
+    /// <exception cref="Model.BtxException">The options contradict themselves, or name a file that cannot be used.</exception>
+    public static WebApplication Build(ServerOptions options, ServedForest served, EngineMetrics metrics)
     {
-        var changes = new ForestChanges(registry, new(metrics.Registry, registry, () => engine.LiveSnapshots), TimeProvider.System);
         EngineMetrics.AddProcess(metrics.Registry);
-        var hosts = options.Access.Open(options.Http, options.Grpc);
+        var hosts = options.Access.Open(options.Http, options.Grpc, options.Admin);
         var builder = WebApplication.CreateSlimBuilder();
         builder.Logging.SetMinimumLevel(LogLevel.Warning)
             .AddFilter("Microsoft.Extensions.Hosting.Internal.Host", LogLevel.None) // its failures are thrown, too
@@ -30,24 +28,30 @@ internal static class ServerApplication
         builder.Services.Configure<ConsoleLoggerOptions>(console => console.LogToStandardErrorThreshold = LogLevel.Trace);
         builder.WebHost.ConfigureKestrel(kestrel => Listen(kestrel, options));
         builder.Services.AddSingleton(TimeProvider.System)
-            .AddSingleton(engine)
-            .AddSingleton(tokenizer)
+            .AddSingleton(options)
             .AddSingleton(options.Limits)
-            .AddSingleton(changes)
+            .AddSingleton(options.Tls)
+            .AddSingleton(served)
+            .AddSingleton(_ => served.Forest.Tokenizer)
+            .AddSingleton(_ => new ForestChanges(served.Forest.Registry, new(metrics.Registry, served.Forest.Registry,
+                () => served.Forest.Engine.LiveSnapshots), TimeProvider.System))
             .AddAccess(options.Access, hosts)
             .AddSingleton(services => new Refusals(metrics.Registry, services.GetRequiredService<ILogger<Refusals>>(), TimeProvider.System))
             .AddClientDetails(options.Access)
             .AddSingleton(BodyBudget.Of(options.Limits.BodyBytes))
-            .AddSingleton(services => new ConnectionLimit(ActivatorUtilities.CreateInstance<SocketTransportFactory>(services),
-                options.Connections, options.Http.EndPoint, services.GetRequiredService<Refusals>()))
+            .AddSingleton<ServerCertificates>()
+            .AddSingleton(services => new ConnectionLimit(ActivatorUtilities.CreateInstance<SocketTransportFactory>(services), options,
+                services.GetRequiredService<Refusals>()))
             .Replace(ServiceDescriptor.Singleton<IConnectionListenerFactory>(services => services.GetRequiredService<ConnectionLimit>()))
-            .AddScoped<InferenceService>()
+            .AddScoped(services => new InferenceService(served.Forest.Engine, served.Forest.Tokenizer, options.Limits,
+                services.GetRequiredService<Caller>()))
             .AddSingleton<ChatRenderer>()
             .AddSingleton<ChatPrompt>()
             .AddSingleton<ServingState>()
             .AddServingHealth()
-            .AddHostedService(services => new DrainService(engine, changes, services.GetRequiredService<ServingState>(),
-                services.GetRequiredService<IHostApplicationLifetime>(), options.ShutdownLimit, TimeProvider.System))
+            .AddHostedService(services => new DrainService(served, services.GetRequiredService<ForestChanges>,
+                services.GetRequiredService<ServingState>(), services.GetRequiredService<IHostApplicationLifetime>(), options.ShutdownLimit,
+                TimeProvider.System))
             .AddGrpcEndpoints(options.Limits)
             .Configure<HostOptions>(host => host.ShutdownTimeout = options.ShutdownLimit + (HardEnd.Grace * 0.8));
 
@@ -65,8 +69,11 @@ internal static class ServerApplication
         app.UseForHttp(OpenAiError.AnswerStatuses);
         app.UseRouting();
         app.UseForHttp(ClientDetails.UseOtherSites);
+        app.UseOwnEndpoints(hasAdmin: options.Admin is not null);
         app.UseAccess();
-        app.UseOwnEndpoints();
+        app.UseUnimplemented();
+        app.Use(served.AnswerLoadingAsync);
+        app.Use(app.Services.GetRequiredService<Quotas>().LimitAsync);
         app.UseForHttp(ClientDetails.UseEncodedBodies);
         app.Use(RpcStatus.BlameAsync);
         app.Use((http, next) => RequestBody.BoundAsync(http, next, bodies, options.BodyTime, app.Lifetime.ApplicationStopping));
@@ -74,34 +81,58 @@ internal static class ServerApplication
         app.MapHttpEndpoints(options.Limits);
         app.MapHealth();
         app.MapMetrics("/metrics", metrics.Registry).WithMetadata(new NeedsAttribute(Scope.Observe));
+        if (served.Now is { } forest) app.Serve(forest);
         return app;
+    }
+
+    /// <summary>What is to be served is loaded: from now on requests get it.</summary>
+    /// <exception cref="Model.BtxException">It needs so many open files that too few are left for connections.</exception>
+    public static void Serve(this WebApplication app, LoadedForest forest)
+    {
+        var served = app.Services.GetRequiredService<ServedForest>();
+        served.Complete(forest);
+        app.Services.GetRequiredService<ConnectionLimit>().Settle();
+        app.Services.GetRequiredService<ForestChanges>(); // its metrics are on the page
     }
 
     private static void Listen(KestrelServerOptions kestrel, ServerOptions options)
     {
         kestrel.AddServerHeader = false;
         kestrel.RequestHeaderEncodingSelector = _ => Encoding.Latin1; // any byte: UTF-8 that is none would end a whole connection
-        kestrel.Limits.MaxRequestBodySize = null; // HTTP and gRPC have each its own limit, and its own way to say so
-        kestrel.Limits.KeepAliveTimeout = TimeSpan.FromSeconds(75);
-        kestrel.Limits.RequestHeadersTimeout = TimeSpan.FromSeconds(15);
-        kestrel.Listen(options.Http.EndPoint, listen =>
+        options.Transport.ApplyTo(kestrel.Limits);
+        Listen(options.Http, HttpProtocols.Http1, [SslApplicationProtocol.Http11], HalfClose);
+        Listen(options.Grpc, HttpProtocols.Http2, [SslApplicationProtocol.Http2]);
+        if (options.Admin is not { } admin) return;
+        if (options.Tls.IsGiven)
         {
-            listen.Protocols = HttpProtocols.Http1;
-            listen.Use(next => connection => ConnectionLimit.LeaveAsync(connection, next));
-            listen.Use(next => connection => HalfClosed.ServeAsync(connection, next, options.HalfClosedPatience));
-        });
-        kestrel.Listen(options.Grpc.EndPoint, listen =>
-        {
-            listen.Protocols = HttpProtocols.Http2;
-            listen.Use(next => connection => ConnectionLimit.LeaveAsync(connection, next));
-        });
+            // A client that speaks both and calls no method of gRPC is one of HTTP: Prometheus, or a browser.
+            Listen(admin, HttpProtocols.Http1AndHttp2, [SslApplicationProtocol.Http11, SslApplicationProtocol.Http2]);
+            return;
+        }
+
+        var shared = new SharedPort(kestrel.Limits.RequestHeadersTimeout);
+        Listen(admin, HttpProtocols.Http1, [], next => connection => shared.ServeAsync(connection, next), HalfClose);
+        kestrel.Listen(shared, listen => listen.Protocols = HttpProtocols.Http2);
+
+        ConnectionDelegate HalfClose(ConnectionDelegate next) =>
+            connection => HalfClosed.ServeAsync(connection, next, options.HalfClosedPatience);
+
+        void Listen(ListenAddress address, HttpProtocols protocols, SslApplicationProtocol[] spoken,
+            params Func<ConnectionDelegate, ConnectionDelegate>[] then) => kestrel.Listen(address.EndPoint, listen =>
+            {
+                listen.Protocols = protocols;
+                listen.Use(next => connection => ConnectionLimit.LeaveAsync(connection, next));
+                if (options.Tls.IsGiven)
+                    listen.UseHttps(kestrel.ApplicationServices.GetRequiredService<ServerCertificates>()
+                        .Handshakes(kestrel.Limits.RequestHeadersTimeout, spoken));
+                foreach (var middleware in then) listen.Use(middleware);
+            });
     }
 
     /// <summary>Begins to listen.</summary>
-    /// <returns>The addresses of HTTP and of gRPC, ports as the system gave them.</returns>
+    /// <returns>The addresses as URLs, ports as the system gave them.</returns>
     /// <exception cref="Model.BtxException">A port is in use or may not be used.</exception>
-    public static async Task<(string Http, string Grpc)> OpenAsync(this WebApplication app, ServerOptions options,
-        CancellationToken cancellation)
+    public static async Task<ServerUrls> OpenAsync(this WebApplication app, ServerOptions options, CancellationToken cancellation)
     {
         try
         {
@@ -109,11 +140,16 @@ internal static class ServerApplication
         }
         catch (Exception e) when (e is IOException or System.Net.Sockets.SocketException)
         {
-            var grpc = e.Message.Contains($":{options.Grpc.EndPoint.Port}:", StringComparison.Ordinal);
-            throw (grpc ? options.Grpc : options.Http).Refused(e);
+            var named = options.Addresses.FirstOrDefault(address =>
+                e.Message.Contains($":{address.EndPoint.Port}:", StringComparison.Ordinal));
+            throw (named ?? options.Http).Refused(e);
         }
 
-        var addresses = app.Services.GetRequiredService<IServer>().Features.Get<IServerAddressesFeature>()!.Addresses.ToArray();
-        return (addresses[0], addresses[1]);
+        var urls = app.Services.GetRequiredService<IServer>().Features.Get<IServerAddressesFeature>()!.Addresses.ToArray();
+        return new(urls[0], urls[1], options.Admin is null ? null : urls[2]);
     }
 }
+
+/// <summary>Where a server listens, as URLs.</summary>
+/// <param name="Admin">Null: administration is at the two others.</param>
+internal sealed record ServerUrls(string Http, string Grpc, string? Admin);

@@ -4,7 +4,8 @@ namespace Btx.Server.Lifetime;
 
 /// <summary>Graceful shutdown, before the listeners close: health turns to not serving, changes and running requests get
 /// <paramref name="limit"/> in all to finish, the rest is cancelled.</summary>
-internal sealed class DrainService(IForestEngine engine, ForestChanges changes, ServingState state, IHostApplicationLifetime lifetime,
+/// <param name="changes">Asked for once a forest is loaded.</param>
+internal sealed class DrainService(ServedForest served, Func<ForestChanges> changes, ServingState state, IHostApplicationLifetime lifetime,
     TimeSpan limit, TimeProvider time) : IHostedLifecycleService
 {
     public async Task StoppingAsync(CancellationToken cancellationToken)
@@ -13,7 +14,8 @@ internal sealed class DrainService(IForestEngine engine, ForestChanges changes, 
         lifetime.StopApplication(); // whoever watches health is told now, not after the listeners have closed
         using var deadline = new CancellationTokenSource(limit, time);
         using var either = CancellationTokenSource.CreateLinkedTokenSource(deadline.Token, cancellationToken);
-        await changes.StopAsync(either.Token);
+        if (served.Now is not { Engine: var engine }) return;
+        await changes().StopAsync(either.Token);
         await engine.DrainAsync(either.Token);
     }
 

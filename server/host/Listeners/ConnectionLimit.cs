@@ -7,29 +7,39 @@ namespace Btx.Server.Listeners;
 
 /// <summary>Sockets of which each listener has at most so many. One more takes the place of one that has long been idle, or is told that
 /// there is none, from a reserve of a few; one of the reserve that asks for health is answered.</summary>
-/// <param name="connections">At each listener; null: as many as the process may open files beyond its own.</param>
-/// <param name="http">Where HTTP is listened for; the other listener is for gRPC.</param>
-internal sealed class ConnectionLimit(IConnectionListenerFactory sockets, int? connections, EndPoint http, Refusals refusals)
+internal sealed class ConnectionLimit(IConnectionListenerFactory sockets, ServerOptions options, Refusals refusals)
     : IConnectionListenerFactory
 {
     private const int Most = 8192, Fewest = 4;
+    private const int WhileLoading = 64; // where the process may open many files
     private const int Reserve = 3; // of a listener, open until it is seen what they ask for
     private const int Later = 64; // files for libraries that are loaded when first needed, and for changes; or an eighth of all
 
     private static readonly byte[] s_full =
         "HTTP/1.1 503 Service Unavailable\r\nretry-after: 1\r\ncontent-length: 0\r\nconnection: close\r\n\r\n"u8.ToArray();
 
-    /// <summary>Known once the forest is loaded, before anything is listened for.</summary>
-    /// <exception cref="BtxException">There are too few files for any.</exception>
-    public int PerListener { get; } = connections ?? Of(OpenFiles.Limit, OpenFiles.Count);
+    private readonly ConcurrentBag<LimitedListener> _listeners = [];
+
+    /// <summary>At each listener: as told, or as many as the process may open files beyond its own. Until the forest is loaded nobody knows
+    /// how many these are, and a few must do.</summary>
+    public int PerListener { get; private set; } = options.Connections ?? (OpenFiles.Limit >= 16 * WhileLoading ? WhileLoading : Fewest);
+
+    /// <summary>The forest is loaded: no more files are opened for it.</summary>
+    /// <exception cref="BtxException">There are too few files for any connection.</exception>
+    public void Settle()
+    {
+        var own = OpenFiles.Count - _listeners.Sum(listener => listener.Open);
+        PerListener = options.Connections ?? Of(OpenFiles.Limit, own, options.Addresses.Count);
+        foreach (var listener in _listeners) listener.Widen(PerListener);
+    }
 
     /// <param name="limit">How many files the process may open.</param>
     /// <param name="open">How many it has.</param>
-    public static int Of(ulong limit, int open)
+    public static int Of(ulong limit, int open, int listeners)
     {
-        var left = limit - Math.Min(limit, (ulong)open + Math.Max(Later, limit / 8) + (2 * Reserve));
-        return left / 2 >= Fewest
-            ? (int)Math.Min(Most, left / 2)
+        var left = limit - Math.Min(limit, (ulong)open + Math.Max(Later, limit / 8) + (ulong)(listeners * Reserve));
+        return left / (ulong)listeners >= Fewest
+            ? (int)Math.Min(Most, left / (ulong)listeners)
             : throw new BtxException($"this process may open {limit} files and has {open} open: too few are left for connections; raise "
                 + "the limit (`ulimit -n 4096`)");
     }
@@ -50,8 +60,7 @@ internal sealed class ConnectionLimit(IConnectionListenerFactory sockets, int? c
     /// <summary>Middleware: a connection with a request under way is not idle; one of the reserve gets one answer, about health.</summary>
     public async Task ServeAsync(HttpContext http, RequestDelegate next)
     {
-        var connection = http.Features.Get<IConnectionItemsFeature>()?.Items.TryGetValue(typeof(CountedConnection), out var item) == true
-            ? (CountedConnection)item! : null;
+        var connection = CountedConnection.Of(http);
         if (connection?.Begin() == false)
         {
             http.Abort();
@@ -67,6 +76,12 @@ internal sealed class ConnectionLimit(IConnectionListenerFactory sockets, int? c
         finally
         {
             connection?.End();
+            if (Listener.IsGrpc(http) && http.RequestAborted.IsCancellationRequested && connection?.TakeReset(options.Transport.Resets) == false)
+            {
+                refusals.Add(connection.Listener, new(Refusal.Connections, "its client cancels too many calls a second"), "connections",
+                    null, http.Connection.RemoteIpAddress?.ToString());
+                connection.Connection.Abort(new ConnectionAbortedException("its client cancels too many calls a second"));
+            }
         }
     }
 
@@ -87,15 +102,20 @@ internal sealed class ConnectionLimit(IConnectionListenerFactory sockets, int? c
 
     public async ValueTask<IConnectionListener> BindAsync(EndPoint endpoint, CancellationToken cancellationToken = default)
     {
+        if (endpoint is SharedPort shared) return shared; // its connections are counted where they came in
         var bound = await sockets.BindAsync(endpoint, cancellationToken);
-        var name = ReferenceEquals(endpoint, http) ? Listener.Http : Listener.Grpc; // both may name port 0
-        return new LimitedListener(bound, PerListener, name, refusals);
+        var name = options.Addresses.First(address => ReferenceEquals(address.EndPoint, endpoint)).Listener; // several may name port 0
+        var listener = new LimitedListener(bound, PerListener, name, options.Tls.IsGiven, refusals);
+        _listeners.Add(listener);
+        return listener;
     }
 
-    private sealed class LimitedListener(IConnectionListener inner, int limit, string name, Refusals refusals) : IConnectionListener
+    private sealed class LimitedListener(IConnectionListener inner, int limit, string name, bool hasTls, Refusals refusals)
+        : IConnectionListener
     {
         private static readonly TimeSpan s_patience = TimeSpan.FromMilliseconds(500);
         private readonly SemaphoreSlim _room = new(limit + Reserve);
+        private volatile int _limit = limit;
         private readonly ConcurrentDictionary<CountedConnection, byte> _open = new();
         private readonly Channel<ConnectionContext> _taken = Channel.CreateUnbounded<ConnectionContext>();
         private readonly CancellationTokenSource _unbound = new();
@@ -103,6 +123,16 @@ internal sealed class ConnectionLimit(IConnectionListenerFactory sockets, int? c
         private Task? _accepting;
 
         public EndPoint EndPoint => inner.EndPoint;
+
+        public int Open => _open.Count;
+
+        /// <summary>Fewer than before are not: those that there are have their files.</summary>
+        public void Widen(int to)
+        {
+            if (to <= _limit) return;
+            _room.Release(to - _limit);
+            _limit = to;
+        }
 
         public async ValueTask<ConnectionContext?> AcceptAsync(CancellationToken cancellationToken = default)
         {
@@ -132,8 +162,8 @@ internal sealed class ConnectionLimit(IConnectionListenerFactory sockets, int? c
                 {
                     await _room.WaitAsync(_unbound.Token);
                     if (await inner.AcceptAsync(CancellationToken.None) is not { } connection) break;
-                    var counted = new CountedConnection(connection, Leave);
-                    counted.IsReserve = _open.Count >= limit && !MakesRoom();
+                    var counted = new CountedConnection(name, connection, Leave);
+                    counted.IsReserve = _open.Count >= _limit && !MakesRoom();
                     if (!counted.IsReserve) _open[counted] = 0;
                     _taken.Writer.TryWrite(connection);
                     if (counted.IsReserve) _ = GiveUpAsync(counted);
@@ -186,6 +216,12 @@ internal sealed class ConnectionLimit(IConnectionListenerFactory sockets, int? c
             }
 
             Count("one more was refused", connection);
+            if (hasTls)
+            {
+                connection.Connection.Abort(new ConnectionAbortedException("all places are taken")); // it understands no clear text
+                return;
+            }
+
             var output = connection.Connection.Transport.Output;
             if (name == Listener.Http) await output.WriteAsync(s_full);
             await output.CompleteAsync(); // closes it once that is sent
@@ -193,7 +229,7 @@ internal sealed class ConnectionLimit(IConnectionListenerFactory sockets, int? c
 
         private void Count(string what, CountedConnection connection)
         {
-            var refusal = new Refusal(Refusal.Connections, $"{limit} connections are open, as many as this port takes; {what}");
+            var refusal = new Refusal(Refusal.Connections, $"{_limit} connections are open, as many as this port takes; {what}");
             refusals.Add(name, refusal, "connections", null, connection.Connection.RemoteEndPoint?.ToString());
         }
     }

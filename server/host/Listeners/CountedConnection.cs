@@ -1,3 +1,5 @@
+using Microsoft.AspNetCore.Connections.Features;
+
 namespace Btx.Server.Listeners;
 
 /// <summary>A connection that is counted, and how long it has been idle.</summary>
@@ -8,12 +10,25 @@ internal sealed class CountedConnection
     private Action<CountedConnection>? _left;
     private int _requests;
     private bool _isRefused;
+    private long _second;
+    private int _resets;
 
-    public CountedConnection(ConnectionContext connection, Action<CountedConnection> left)
+    public CountedConnection(string listener, ConnectionContext connection, Action<CountedConnection> left)
     {
-        (Connection, _left, Since) = (connection, left, Environment.TickCount64);
+        (Listener, Connection, _left, Since) = (listener, connection, left, Environment.TickCount64);
         connection.Items[typeof(CountedConnection)] = this;
     }
+
+    /// <summary>Null: the request came by no connection that is counted.</summary>
+    public static CountedConnection? Of(HttpContext http) => Of(http.Features);
+
+    /// <inheritdoc cref="Of(HttpContext)"/>
+    public static CountedConnection? Of(IFeatureCollection request) =>
+        request.Get<IConnectionItemsFeature>()?.Items.TryGetValue(typeof(CountedConnection), out var item) == true
+            ? (CountedConnection)item! : null;
+
+    /// <summary>The name of the listener that it came in by.</summary>
+    public string Listener { get; }
 
     public ConnectionContext Connection { get; }
 
@@ -47,6 +62,15 @@ internal sealed class CountedConnection
     public void End()
     {
         lock (_gate) (_requests, Since) = (_requests - 1, Environment.TickCount64);
+    }
+
+    /// <summary>Its client gave a call up.</summary>
+    /// <returns>False: that was one too many within a second.</returns>
+    public bool TakeReset(int most)
+    {
+        var second = Environment.TickCount64 / 1000;
+        lock (_gate) (_second, _resets) = (second, second == _second ? _resets + 1 : 1);
+        return _resets <= most;
     }
 
     /// <returns>False: a request came first.</returns>

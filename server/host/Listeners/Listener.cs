@@ -1,15 +1,18 @@
 using Grpc.AspNetCore.Server;
+using Microsoft.AspNetCore.Authorization;
 
 namespace Btx.Server.Listeners;
 
-/// <summary>The two listeners. Each speaks one protocol, so the protocol of a request says which one it came by.</summary>
+/// <summary>The listeners: one for HTTP/1.1, one for gRPC, and where the operator wants one, one of both for administration. HTTP/2 is always
+/// gRPC's.</summary>
 internal static class Listener
 {
-    public const string Http = "http", Grpc = "grpc";
+    public const string Http = "http", Grpc = "grpc", Admin = "admin";
     private const string RequestIdHeader = "x-request-id";
     private const int LongestRequestId = 128;
 
-    public static string Of(HttpContext http) => IsGrpc(http) ? Grpc : Http;
+    /// <summary>The one that a request came in by.</summary>
+    public static string Of(HttpContext http) => CountedConnection.Of(http)?.Listener ?? (IsGrpc(http) ? Grpc : Http);
 
     public static bool IsGrpc(HttpContext http) => HttpProtocol.IsHttp2(http.Request.Protocol);
 
@@ -27,17 +30,29 @@ internal static class Listener
         return next(http);
     });
 
-    /// <summary>What one listener serves is not there at the other; after routing.</summary>
-    public static void UseOwnEndpoints(this IApplicationBuilder app) => app.Use((http, next) =>
+    /// <summary>What one protocol serves is not there in the other; and what is not for who generates, health aside, is served by the
+    /// listener of administration alone, where there is one. After routing, before anything is known of the caller.</summary>
+    public static void UseOwnEndpoints(this IApplicationBuilder app, bool hasAdmin) => app.Use((http, next) =>
     {
-        var served = http.GetEndpoint();
-        if (served is not null && IsGrpc(http) != (served.Metadata.GetMetadata<GrpcMethodMetadata>() is not null))
-            http.SetEndpoint(served = null);
-        if (served is not null || !IsGrpc(http)) return next(http);
+        if (http.GetEndpoint() is { } served && (IsGrpc(http) != (served.Metadata.GetMetadata<GrpcMethodMetadata>() is not null)
+            || (hasAdmin && served is RouteEndpoint && !IsOpen(served) && IsAdministrative(served) != (Of(http) == Admin))))
+            http.SetEndpoint(null);
+        return next(http);
+    });
+
+    /// <summary>Says over gRPC what is not there; HTTP has a status for it.</summary>
+    public static void UseUnimplemented(this IApplicationBuilder app) => app.Use((http, next) =>
+    {
+        if (http.GetEndpoint() is not null || !IsGrpc(http)) return next(http);
         if (http.Request.ContentType?.StartsWith("application/grpc", StringComparison.Ordinal) == true)
             return RpcStatus.WriteAsync(http, StatusCode.Unimplemented,
                 "there is no such service or method here; reflection lists them, and HTTP is at another port");
         http.Response.StatusCode = StatusCodes.Status404NotFound;
         return http.Response.WriteAsync("this port speaks gRPC; /v1, /metrics and /health are at the HTTP port\n");
     });
+
+    private static bool IsOpen(Endpoint endpoint) => endpoint.Metadata.GetMetadata<IAllowAnonymous>() is not null;
+
+    private static bool IsAdministrative(Endpoint endpoint) =>
+        endpoint.Metadata.GetMetadata<NeedsAttribute>()?.Any.HasFlag(Scope.Generate) != true;
 }

@@ -71,7 +71,8 @@ internal sealed class ForestRpc(ForestChanges changes) : V1.Forest.ForestBase
 
     public override async Task Watch(V1.WatchRequest request, IServerStreamWriter<V1.ForestEvent> responseStream, ServerCallContext context)
     {
-        using var either = CancellationTokenSource.CreateLinkedTokenSource(context.CancellationToken, changes.Stopping);
+        var ended = context.GetHttpContext().RequestServices.GetRequiredService<Caller>().Ended;
+        using var either = CancellationTokenSource.CreateLinkedTokenSource(context.CancellationToken, changes.Stopping, ended);
         var events = Registry.WatchAsync(either.Token).GetAsyncEnumerator(either.Token);
         await using (events)
         {
@@ -85,6 +86,10 @@ internal sealed class ForestRpc(ForestChanges changes) : V1.Forest.ForestBase
             catch (OperationCanceledException) when (changes.Stopping.IsCancellationRequested
                 && !context.CancellationToken.IsCancellationRequested)
             {
+            }
+            catch (OperationCanceledException) when (ended.IsCancellationRequested && !context.CancellationToken.IsCancellationRequested)
+            {
+                throw new RpcException(new(StatusCode.Unauthenticated, "the key was revoked, or it has expired, since the call began"));
             }
         }
     }

@@ -1,5 +1,6 @@
 using System.Net.Sockets;
 using System.Runtime.CompilerServices;
+using System.Security.Authentication;
 using Grpc.Core.Interceptors;
 using Grpc.Net.Client;
 
@@ -12,20 +13,22 @@ internal sealed class RemoteServer : Interceptor, IInference, IDisposable
     private readonly string _option, _remedy;
     private readonly GrpcChannel _channel;
     private readonly Metadata _headers = [];
+    private readonly ClientTls _tls;
 
     /// <param name="option">What named the address, for messages.</param>
     /// <param name="address">ADDRESS:PORT, or an http or https URL.</param>
     /// <param name="remedy">What to do where no server listens.</param>
     /// <param name="key">Of the server; null: none is sent.</param>
     /// <param name="patience">See <see cref="Patience"/>.</param>
-    /// <exception cref="BtxException">The address cannot be read.</exception>
-    public RemoteServer(string option, string address, string remedy, string? key = null, TimeSpan? patience = null)
+    /// <param name="tls">How the two know each other, at an https URL.</param>
+    /// <exception cref="BtxException">The address or a file cannot be read.</exception>
+    public RemoteServer(string option, string address, string remedy, string? key = null, TimeSpan? patience = null, ClientTls? tls = null)
     {
-        (_option, _remedy, Patience) = (option, remedy, patience ?? TimeSpan.FromSeconds(30));
+        (_option, _remedy, _tls, Patience) = (option, remedy, tls ?? new(), patience ?? TimeSpan.FromSeconds(30));
         _address = Read(address) ?? throw new BtxException($"{option} {BtxException.OneLine(address, 100)}: not a server's address; "
             + $"expected ADDRESS:PORT, for example {ServerFlag.Usual}, or a URL");
         if (key is not null) _headers.Add("authorization", $"Bearer {key}");
-        _channel = GrpcChannel.ForAddress(_address, new() { MaxReceiveMessageSize = null });
+        _channel = GrpcChannel.ForAddress(_address, new() { MaxReceiveMessageSize = null, HttpHandler = _tls.Handler(), DisposeHttpClient = true });
         var invoker = _channel.Intercept(this);
         (Inference, Forest) = (new(invoker), new(invoker));
     }
@@ -122,6 +125,9 @@ internal sealed class RemoteServer : Interceptor, IInference, IDisposable
         if (mayBeHttp && await IsHttpAsync())
             return $"{Name} speaks HTTP/1.1, so it is the HTTP port of a server and not its gRPC port; name that with {_option} "
                 + $"(`serve` prints both; {ServerFlag.Usual} unless told otherwise)";
+        if (Causes(e).OfType<AuthenticationException>().FirstOrDefault() is { } untrusted)
+            return $"{Name} has no TLS that this client and it agree on: {BtxException.OneLine(untrusted.Message)}; --server-ca FILE names "
+                + "the CA of its certificate";
         if (e.StatusCode == StatusCode.Unavailable && HasSocketError(e)) return $"no server listens at {Name}; {_remedy}";
         if (HasBrokenStream(e)) return $"the server at {Name} went away before its answer ended; {_remedy}";
         return e.Status.Detail.Length > 0 ? e.Status.Detail : $"the server answered {e.StatusCode}";
@@ -132,7 +138,7 @@ internal sealed class RemoteServer : Interceptor, IInference, IDisposable
     {
         try
         {
-            using var http = new HttpClient { Timeout = Patience };
+            using var http = new HttpClient(_tls.Handler()) { Timeout = Patience };
             using var response = await http.GetAsync(new Uri(_address, "/health"));
             return response.StatusCode != System.Net.HttpStatusCode.BadRequest;
         }

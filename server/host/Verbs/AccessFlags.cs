@@ -31,14 +31,14 @@ internal sealed class AccessFlags
                 AdminKeyHash = file is null ? null : ApiKey.Hash(SecretFile.ReadKey("--admin-key-file", file)),
             } },
         { new Flag<bool>("--allow-unauthenticated-admin",
-            "take changes without a key from every program of this machine (--grpc on loopback only); for experiments"),
+            "take changes without a key from every program of this machine (on loopback only); for experiments"),
             (access, given) => access with { UnauthenticatedAdmin = given } },
-        { new Flag<string>("--allowed-hosts NAME,NAME", "names that clients may call this server by, besides localhost and the addresses "
-            + "it listens on: api.example.com,*.internal; * for any", ""),
-            (access, names) => access with { HostNames = Flags.Split(names) } },
-        { new Flag<string>("--cors-origins ORIGIN,ORIGIN", "sites whose pages may call this server from a browser (CORS): "
-            + "https://app.example.com; * for any; none: no page of another site", ""),
-            (access, origins) => access with { CorsOrigins = Flags.Split(origins) } },
+        { Flags.Names("--allowed-hosts NAME,NAME", "names that clients may call this server by, besides localhost and the addresses "
+            + "it listens on: api.example.com,*.internal; * for any"),
+            (access, names) => access with { HostNames = names } },
+        { Flags.Names("--cors-origins ORIGIN,ORIGIN", "sites whose pages may call this server from a browser (CORS): "
+            + "https://app.example.com; * for any; none: no page of another site"),
+            (access, origins) => access with { CorsOrigins = origins } },
     };
 
     private readonly FlagTable<RegistryOptions> _changes = new()
@@ -54,8 +54,8 @@ internal sealed class AccessFlags
 
     public IEnumerable<Option> All => [.. _changes, .. _access, _readOnly];
 
-    /// <exception cref="BtxException">The key's file cannot be read, can be read by others, or holds no key.</exception>
-    public AccessOptions ReadAccess(ParseResult parsed) => _access.Read(parsed, new());
+    /// <summary>What cannot be read is added to <paramref name="problems"/>.</summary>
+    public AccessOptions ReadAccess(ParseResult parsed, Problems problems) => _access.Read(parsed, new(), problems);
 
     /// <returns>Null: the forest is not to be changed.</returns>
     /// <exception cref="BtxException">A root is not there, or a fault point is not one.</exception>

@@ -27,5 +27,11 @@ internal sealed class FlagTable<T> : List<Option>
     });
 
     /// <returns><paramref name="settings"/> with what the flags say.</returns>
+    /// <exception cref="BtxException">A value is refused.</exception>
     public T Read(ParseResult parsed, T settings) => _set.Aggregate(settings, (now, set) => set(now, parsed));
+
+    /// <summary>A value that is refused is added to <paramref name="problems"/>, and sets nothing.</summary>
+    /// <inheritdoc cref="Read(ParseResult, T)"/>
+    public T Read(ParseResult parsed, T settings, Problems problems) =>
+        _set.Aggregate(settings, (now, set) => problems.Of(() => set(now, parsed)) ?? now);
 }

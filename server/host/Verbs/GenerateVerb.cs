@@ -31,7 +31,7 @@ internal static class GenerateVerb
         var prompt = new Argument<string>("prompt") { Description = "the text to continue; -: standard input" };
         var routing = RoutingFlags.Create();
         var engine = new EngineFlags(required: false);
-        var (server, key) = (new ServerFlag(), new ApiKeyFlag());
+        var (server, key, tls) = (new ServerFlag(), new ApiKeyFlag(), new TlsFlags());
         var maxTokens = new Flag<int>("--max-tokens N", "tokens to generate at most", 128);
         var sampling = new FlagTable<Sampling>
         {
@@ -57,7 +57,7 @@ internal static class GenerateVerb
         var colour = new Choice("--color", ["auto", "always", "never"], "auto: on a terminal only", "auto");
         var command = new Command("generate", Text)
         {
-            prompt, server, key, maxTokens, sampling, stop, schema, ignoreEos, showExperts, colour,
+            prompt, server, key, tls.All, maxTokens, sampling, stop, schema, ignoreEos, showExperts, colour,
             routing,
         };
         engine.AddTo(command);
@@ -79,7 +79,7 @@ internal static class GenerateVerb
                 ResponseFormat = parsed.GetValue(schema) is { } file ? new() { JsonSchema = TextFile.Read("schema", file) } : null,
             };
             var here = engine.Read(parsed, null);
-            await using var target = await InferenceTarget.OpenAsync(parsed, server, key, here, cancellation);
+            await using var target = await InferenceTarget.OpenAsync(parsed, server, key, tls, here, cancellation);
             return await RunAsync(target.Inference, request, ColourChoice.Enabled(parsed.GetValue(colour)!), Console.Out, Console.Error,
                 cancellation);
         });

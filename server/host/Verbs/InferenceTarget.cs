@@ -6,13 +6,13 @@ internal sealed record InferenceTarget(IInference Inference, IAsyncDisposable? L
     public const string Remedy = "start one with `btx serve --forest S`, or give --forest S to run it here";
 
     /// <exception cref="BtxException">Both a server and something to run here are named; that cannot be loaded.</exception>
-    public static async Task<InferenceTarget> OpenAsync(ParseResult parsed, ServerFlag server, ApiKeyFlag key, EngineOptions? here,
-        CancellationToken cancellation)
+    public static async Task<InferenceTarget> OpenAsync(ParseResult parsed, ServerFlag server, ApiKeyFlag key, TlsFlags tls,
+        EngineOptions? here, CancellationToken cancellation)
     {
         if (here is null)
         {
             var (source, address) = server.ReadGrpc(parsed);
-            return new(new RemoteServer(source, address, Remedy, key.ReadKey(parsed)), null);
+            return new(new RemoteServer(source, address, Remedy, key.ReadKey(parsed), tls: tls.Read(parsed)), null);
         }
 
         if (parsed.GetValue(server) is not null)

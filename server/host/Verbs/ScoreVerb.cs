@@ -38,15 +38,15 @@ internal static class ScoreVerb
         var stride = new Flag<int?>("--stride N", "tokens that each window of a long text scores (half the context)");
         var sample = new Flag<int?>("--sample BYTES", "score about so many bytes of a .jsonl: an equal part of each document");
         var showExperts = new Flag<bool>("--show-experts", "mode moe: report the router's gates");
-        var (server, key) = (new ServerFlag(), new ApiKeyFlag());
-        var command = new Command("score", Text) { file, stride, sample, showExperts, server, key, json, routing };
+        var (server, key, tls) = (new ServerFlag(), new ApiKeyFlag(), new TlsFlags());
+        var command = new Command("score", Text) { file, stride, sample, showExperts, server, key, tls.All, json, routing };
         engine.AddTo(command);
         command.SetAction(async (parsed, cancellation) =>
         {
             var texts = TextFile.Documents("--file", parsed.GetValue(file)!, parsed.GetValue(sample));
             var here = engine.Read(parsed, null);
             var scores = new List<ScoreResponse>();
-            await using var target = await InferenceTarget.OpenAsync(parsed, server, key, here, cancellation);
+            await using var target = await InferenceTarget.OpenAsync(parsed, server, key, tls, here, cancellation);
             foreach (var text in texts)
             {
                 scores.Add(await target.Inference.ScoreAsync(

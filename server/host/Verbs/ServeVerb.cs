@@ -33,37 +33,39 @@ internal static class ServeVerb
                -d '{"model": "forest:top_k=2", "prompt": "In the beginning", "max_tokens": 40}'
         """;
 
-    public static Command Create()
+    /// <param name="configuration">Where else its options may stand.</param>
+    public static Command Create(out Configuration configuration)
     {
-        var engine = new EngineFlags(required: true);
-        var living = new AccessFlags();
-        var http = new Flag<string>("--http ADDRESS:PORT", "where HTTP is listened for", "127.0.0.1:8080");
-        var grpc = new Flag<string>("--grpc ADDRESS:PORT", "where gRPC is listened for (HTTP/2 without TLS)", "127.0.0.1:8081");
-        var shutdown = new Flag<double>("--shutdown-limit SECONDS", "how long running requests may go on after the shutdown begins", 30);
-        var body = new Flag<double>("--max-body-mb MB", "largest request", 4);
-        var prompt = new Flag<int>("--max-prompt-chars N", "longest prompt in characters", 1_000_000);
+        var (engine, living, listening) = (new EngineFlags(required: true), new AccessFlags(), new ListenFlags());
         var averages = new Choice("--averages", ["load", "demand"],
             "load: make every average when the forest is loaded, each as large as an expert; demand: at the first request for it", "load");
         var command = new Command("serve", Text);
+        var configured = configuration = new Configuration(command, "BTX_SERVE_");
         engine.AddTo(command);
-        command.Add([averages, http, grpc, shutdown, body, prompt, .. living.All]);
-        command.SetAction((parsed, cancellation) =>
+        command.Add([averages, .. listening.All, .. living.All, configured.File]);
+        command.SetAction(async (parsed, cancellation) =>
         {
-            var metrics = new EngineMetrics(Prometheus.Metrics.NewCustomRegistry());
-            var problems = new Problems();
-            var engineOptions = problems.Of(() => (engine.Read(parsed, metrics)! with
+            try
             {
-                Report = Console.Error.WriteLine,
-                PrepareAverages = parsed.GetValue(averages) == "load",
-            }).Validate());
-            var changes = problems.Of(() => living.Read(parsed));
-            var access = problems.Of(() => living.ReadAccess(parsed)) ?? new() { Insecure = true }; // nothing more is said of it
-
-            var options = ServerOptions.Bind(parsed.GetValue(http)!, parsed.GetValue(grpc)!, parsed.GetValue(shutdown),
-                parsed.GetValue(body), parsed.GetValue(prompt), access, problems);
-            engineOptions = engineOptions! with { InjectFault = changes?.InjectFault };
-            if (changes is not null) changes = changes with { Remix = new MoeRemix(engineOptions) };
-            return RunAsync(options, engineOptions, changes, metrics, cancellation);
+                var metrics = new EngineMetrics(Prometheus.Metrics.NewCustomRegistry());
+                Problems problems = [.. configured.Problems];
+                var engineOptions = problems.Of(() => (engine.Read(parsed, metrics)! with
+                {
+                    Report = Console.Error.WriteLine,
+                    PrepareAverages = parsed.GetValue(averages) == "load",
+                }).Validate());
+                var changes = problems.Of(() => living.Read(parsed));
+                var options = listening.Read(parsed, problems) with { Access = living.ReadAccess(parsed, problems) };
+                options.Check(problems);
+                problems.Throw();
+                engineOptions = engineOptions! with { InjectFault = changes?.InjectFault };
+                if (changes is not null) changes = changes with { Remix = new MoeRemix(engineOptions) };
+                return await RunAsync(options, engineOptions, changes, metrics, cancellation);
+            }
+            catch (BtxException e)
+            {
+                throw new BtxException(configured.Explain(e.Message), e);
+            }
         });
         return command;
     }
@@ -73,13 +75,19 @@ internal static class ServeVerb
     {
         using var end = new HardEnd(options.ShutdownLimit);
         await using var begin = cancellation.UnsafeRegister(_ => end.Begin(), null);
-        options.Http.RequireFree();
-        options.Grpc.RequireFree();
-        var loaded = await LoadedForest.OpenAsync(engineOptions, changes, cancellation);
-        await using var owner = loaded;
-        await using var app = ServerApplication.Build(options, loaded.Engine, loaded.Tokenizer, metrics, loaded.Registry);
+        await using var served = new ServedForest();
+        await using var app = ServerApplication.Build(options, served, metrics);
         app.Lifetime.ApplicationStopping.Register(end.Begin);
-        var (http, grpc) = await app.OpenAsync(options, cancellation);
+        using var hangUp = PosixSignalRegistration.Create(PosixSignal.SIGHUP, signal =>
+        {
+            signal.Cancel = true; // the terminal is gone; running requests are not to go with it
+            app.Lifetime.StopApplication();
+        });
+        var urls = await app.OpenAsync(options, cancellation);
+        Console.WriteLine($"loading; {urls.Http}/health/ready tells when it is done");
+        var loaded = await LoadedForest.OpenAsync(engineOptions, changes, cancellation);
+        app.Serve(loaded);
+        cancellation.ThrowIfCancellationRequested();
         var forest = loaded.Engine.Describe();
         if (forest.Experts.Count > 0)
             Console.WriteLine($"serving {forest.Experts.Count} experts ({string.Join(", ", forest.Experts)}): {forest.Device}, "
@@ -94,23 +102,21 @@ internal static class ServeVerb
         Console.WriteLine($"  memory   {MemoryStatement.Line(forest, engineOptions)}");
         if (MemoryStatement.Warning(forest, engineOptions, GC.GetGCMemoryInfo().TotalAvailableMemoryBytes) is { } warning)
             Console.Error.WriteLine(warning);
-        Console.WriteLine($"  HTTP     {http}/v1   (metrics {http}/metrics, health {http}/health)");
-        Console.WriteLine($"  gRPC     {grpc}");
+        Console.WriteLine($"  HTTP     {urls.Http}/v1   (metrics {urls.Admin ?? urls.Http}/metrics, health {urls.Http}/health)");
+        Console.WriteLine($"  gRPC     {urls.Grpc}");
+        if (urls.Admin is not null) Console.WriteLine($"  admin    {urls.Admin}: changes, metrics, reflection");
+        if (options.Tls.IsGiven)
+            Console.WriteLine($"  TLS      {app.Services.GetRequiredService<ServerCertificates>().Statement}");
         if (loaded.Registry is { } registry)
             Console.WriteLine($"  forest   revision {registry.State.Revision}; {options.Access.Changes}; certificates by key "
                 + registry.KeyFingerprint);
         else if (engineOptions.Directory is not null) Console.WriteLine("  forest   as it is on disk; it takes no changes (--read-only)");
         Console.WriteLine($"  access   {options.Access.Statement}");
-        if (options.Access.Warning(options.Http, options.Grpc) is { } open) Console.Error.WriteLine(open);
+        foreach (var open in options.Access.Warnings(options.Tls.IsGiven, options.Addresses)) Console.Error.WriteLine(open);
         var connections = app.Services.GetRequiredService<ConnectionLimit>().PerListener;
         var bodies = app.Services.GetRequiredService<BodyBudget>().Bytes >> 20;
         Console.WriteLine($"  limits   {connections} connections at each port (this process may open {OpenFiles.Limit} files), {bodies} "
             + "MiB of requests being read");
-        using var hangUp = PosixSignalRegistration.Create(PosixSignal.SIGHUP, signal =>
-        {
-            signal.Cancel = true; // the terminal is gone; running requests are not to go with it
-            app.Lifetime.StopApplication();
-        });
         Console.WriteLine($"Ctrl-C stops; running requests then have {options.ShutdownLimit.TotalSeconds:0.#} s to finish.");
         await app.WaitForShutdownAsync(cancellation);
         Console.WriteLine("stopped");

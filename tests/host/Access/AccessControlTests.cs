@@ -65,12 +65,14 @@ public sealed class AccessControlTests
             Assert.Contains("--insecure", Problem(new() { AdminKeyHash = ApiKey.Hash(Key) }, http, grpc), StringComparison.Ordinal);
             Assert.Null(Problem(new() { Insecure = true }, http, grpc));
             Assert.Null(Problem(new() { Tokens = new("https://login.example", null, "btx") }, http, grpc));
-            Assert.StartsWith("warning: --insecure: whoever reaches ", Warning(new() { Insecure = true }, http, grpc),
+            Assert.StartsWith("warning: --insecure: whoever reaches ", Warnings(new() { Insecure = true }, http, grpc).Single(),
                 StringComparison.Ordinal);
+            Assert.Contains("travel in clear text", Warnings(new() { KeyFile = "keys" }, http, grpc).Single(), StringComparison.Ordinal);
+            Assert.Empty(Warnings(new() { KeyFile = "keys" }, http, grpc, hasTls: true));
         }
 
         Assert.Null(Problem(new(), "127.0.0.1", "::1"));
-        Assert.Null(Warning(new() { Insecure = true }, "127.0.0.1", "127.0.0.2"));
+        Assert.Empty(Warnings(new() { Insecure = true }, "127.0.0.1", "127.0.0.2"));
         Assert.Contains("use --admin-key-file", Problem(new() { UnauthenticatedAdmin = true, Insecure = true }, "127.0.0.1", "0.0.0.0"),
             StringComparison.Ordinal);
         AccessOptions[] contradictions =
@@ -119,8 +121,8 @@ public sealed class AccessControlTests
     private static string? Problem(AccessOptions options, string http, string grpc) =>
         Record.Exception(() => options.Open(Listen("--http", http, 1), Listen("--grpc", grpc, 2))) is BtxException e ? e.Message : null;
 
-    private static string? Warning(AccessOptions options, string http, string grpc) =>
-        options.Warning(Listen("--http", http, 1), Listen("--grpc", grpc, 2));
+    private static IEnumerable<string> Warnings(AccessOptions options, string http, string grpc, bool hasTls = false) =>
+        options.Warnings(hasTls, Listen("--http", http, 1), Listen("--grpc", grpc, 2));
 
     private static AccessControl Control(AccessOptions options) => new(options,
         options.Open(Listen("--http", "127.0.0.1", 1), Listen("--grpc", "127.0.0.1", 2)), new(options, NullLogger<KeyRing>.Instance),

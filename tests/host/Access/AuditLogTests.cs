@@ -1,9 +1,13 @@
+using System.Security.Claims;
 using System.Text.Json;
+using Btx.Cli.Tests;
 using Btx.Model;
 using Btx.Server.Access;
 using Btx.Server.Tests.Fakes;
 using Btx.V1;
 using Grpc.Core;
+using Microsoft.AspNetCore.Http;
+using Microsoft.Extensions.Logging.Abstractions;
 
 namespace Btx.Server.Tests.Access;
 
@@ -63,6 +67,46 @@ public sealed class AuditLogTests
         await Patience.UntilAsync(() => (lines = File.ReadAllLines(files["audit"])).Length >= 1, "the line");
         Assert.Equal("anonymous", JsonDocument.Parse(lines.Single()).RootElement.GetProperty("caller").GetString());
         Assert.Equal(UnixFileMode.UserRead | UnixFileMode.UserWrite, File.GetUnixFileMode(files["audit"]));
+    }
+
+    [Fact]
+    public async Task Refused_calls_of_each_caller_are_ten_lines_a_minute_and_one_that_counts_the_rest()
+    {
+        using var files = new KeyFiles();
+        var clock = new ManualClock();
+        var log = new AuditLog(new() { AuditFile = files["audit"] }, clock, NullLogger<AuditLog>.Instance);
+        for (var i = 0; i < 25; i++) await Refuse("a");
+        await Refuse("b");
+        Assert.Equal(11, Lines().Length);
+        clock.Advance(60);
+        var last = JsonDocument.Parse(Lines()[^1]).RootElement;
+        Assert.Equal(("a", "refused", 15), (last.GetProperty("caller").GetString(), last.GetProperty("outcome").GetString(),
+            last.GetProperty("more_in_the_last_minute").GetInt32()));
+        Assert.Equal(12, Lines().Length);
+        for (var i = 0; i < 11; i++) await Refuse("a"); // a new minute
+        Assert.Equal(22, Lines().Length);
+        for (var i = 0; i < 3000; i++) await Refuse($"c{i}"); // nobody has more by another name
+        Assert.InRange(Lines().Length, 1000, 1100);
+        log.Dispose();
+        Assert.Contains(Lines(), line => line.Contains("\"others\"", StringComparison.Ordinal)
+            && line.Contains("\"more_in_the_last_minute\"", StringComparison.Ordinal));
+
+        string[] Lines() => File.ReadAllLines(files["audit"]);
+
+        Task Refuse(string caller)
+        {
+            var http = new DefaultHttpContext
+            {
+                User = new(new ClaimsIdentity([new(ClaimTypes.NameIdentifier, caller)], "key")),
+                Request = { Path = "/change", Protocol = "HTTP/1.1" },
+            };
+            http.SetEndpoint(new(null, new(new NeedsAttribute(Scope.Admin)), null));
+            return log.RecordAsync(http, refused =>
+            {
+                refused.Response.StatusCode = 403;
+                return Task.CompletedTask;
+            });
+        }
     }
 
     [Fact]

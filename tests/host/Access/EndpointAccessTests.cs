@@ -6,6 +6,7 @@ using Btx.Server.Access;
 using Btx.Server.Tests.Fakes;
 using Grpc.AspNetCore.Server;
 using Grpc.Core;
+using Grpc.Net.Client;
 using Microsoft.AspNetCore.Authorization;
 using Microsoft.AspNetCore.Builder;
 using Microsoft.AspNetCore.Routing;
@@ -37,35 +38,52 @@ public sealed class EndpointAccessTests
             "/btx.v1.Forest/RemoveExpert", "/btx.v1.Forest/ReplayRecipe", "/btx.v1.Forest/Rollback"], administrative);
     }
 
-    [Fact]
-    public async Task Every_endpoint_takes_the_right_key_alone_and_the_log_holds_none()
+    /// <summary>At every listener, the one of administration among them, over every protocol that it speaks.</summary>
+    [Theory]
+    [InlineData(false)]
+    [InlineData(true)]
+    public async Task Every_endpoint_takes_the_right_key_alone_and_the_log_holds_none(bool withAdmin)
     {
         using var files = new KeyFiles();
         var tokens = s_scopes.ToDictionary(scope => scope, scope => files.Add(scope.Text()));
         var everything = KeyFiles.Plain with { Scopes = Scopes.Names };
         var expired = files.Add(everything with { Expires = DateTimeOffset.UtcNow.AddSeconds(-1) }).Token;
         var (revokedId, revoked) = files.Add(everything);
-        await using var server = await RunningServer.StartAsync(access: new() { KeyFile = files.Keys });
+        await using var server = await RunningServer.StartAsync(access: new() { KeyFile = files.Keys },
+            change: options => withAdmin ? RunningServer.WithAdmin(options) : options);
         using var client = new HttpClient();
         var models = server.Endpoints.Single(endpoint => PathOf(endpoint) == "/v1/models");
-        Assert.Equal(200, await Ask(client, server, models, revoked));
+        Assert.Equal(200, await Ask(client, server.HttpAddress, isGrpc: false, models, revoked));
         files.Revoke(revokedId); // the server runs on
         string?[] nobodys = [null, "", "sk-nonsense", tokens[Scope.Admin] + "0", tokens[Scope.Admin][..^1] + "x", expired, revoked];
+        List<(string Url, bool IsGrpc)> listeners = [(server.HttpAddress, false), (server.GrpcAddress, true)];
+        if (server.Urls.Admin is { } admin) listeners.AddRange([(admin, false), (admin, true)]);
         foreach (var endpoint in server.Endpoints)
         {
             var (needed, isOpen) = (Of(endpoint), s_open.Contains(PathOf(endpoint)));
-            foreach (var token in nobodys)
+            var served = 0;
+            foreach (var (url, isGrpc) in listeners)
             {
-                var status = await Ask(client, server, endpoint, token);
-                Assert.True(isOpen ? status is not (401 or 403) : status == 401, $"{PathOf(endpoint)}: {status} with no good key");
+                var isHere = isGrpc == endpoint.Metadata.GetMetadata<GrpcMethodMetadata>() is not null
+                    && (isOpen || !withAdmin || needed.HasFlag(Scope.Generate) == (url != server.Urls.Admin));
+                served += isHere ? 1 : 0;
+                var what = $"{PathOf(endpoint)} at {url}, gRPC {isGrpc}";
+                foreach (var token in nobodys)
+                {
+                    var status = await Ask(client, url, isGrpc, endpoint, token);
+                    Assert.True(isOpen && isHere ? status is not (401 or 403) : status == 401, $"{what}: {status} with no good key");
+                }
+
+                foreach (var (scope, token) in tokens)
+                {
+                    var suffices = isOpen || ((scope | (scope == Scope.Admin ? Scope.Observe : 0)) & needed) != 0;
+                    var status = await Ask(client, url, isGrpc, endpoint, token);
+                    Assert.True(!isHere ? status == 404 : suffices ? status is not (401 or 403) : status == 403,
+                        $"{what}: {status} with {scope}");
+                }
             }
 
-            foreach (var (scope, token) in tokens)
-            {
-                var suffices = isOpen || ((scope | (scope == Scope.Admin ? Scope.Observe : 0)) & needed) != 0;
-                var status = await Ask(client, server, endpoint, token);
-                Assert.True(suffices ? status is not (401 or 403) : status == 403, $"{PathOf(endpoint)}: {status} with {scope}");
-            }
+            Assert.Equal(withAdmin && isOpen ? 2 : 1, served);
         }
 
         Assert.Equal(0, server.Registry.State.Revision);
@@ -73,6 +91,33 @@ public sealed class EndpointAccessTests
         string[] secrets = [.. tokens.Values.Append(expired).Append(revoked).Select(token => token.Split('_')[2])];
         var log = string.Join('\n', server.Log.All);
         Assert.All(secrets, secret => Assert.DoesNotContain(secret[..16], log, StringComparison.Ordinal));
+    }
+
+    /// <summary>A page of another site may have a browser use a certificate, or a key that it holds.</summary>
+    [Theory]
+    [InlineData("https://elsewhere.example", "application/json", 403)]
+    [InlineData("null", "application/json", 403)]
+    [InlineData(null, "text/plain", 415)]
+    [InlineData(null, "application/x-www-form-urlencoded", 415)]
+    [InlineData("http://localhost:3000", "application/json; charset=utf-8", 200)]
+    public async Task What_changes_state_takes_no_page_of_another_site_whatever_its_key(string? origin, string type, int expected)
+    {
+        using var files = new KeyFiles();
+        var token = files.Add("admin");
+        await using var server = await RunningServer.StartAsync(access: new() { KeyFile = files.Keys }, change: RunningServer.WithAdmin,
+            map: routes => routes.MapPost("/change", () => "done").WithMetadata(new NeedsAttribute(Scope.Admin)));
+        server.Http.DefaultRequestHeaders.Add("x-api-key", token);
+        if (origin is not null) server.Http.DefaultRequestHeaders.Add("origin", origin);
+        using var body = new StringContent("{}");
+        body.Headers.ContentType = MediaTypeHeaderValue.Parse(type);
+        using var response = await server.Http.PostAsync($"{server.Urls.Admin}/change", body);
+        Assert.Equal(expected, (int)response.StatusCode);
+        using var channel = GrpcChannel.ForAddress(server.Urls.Admin!);
+        var headers = new Metadata { { "x-api-key", token } };
+        if (origin is not null) headers.Add("origin", origin);
+        using var change = new V1.Forest.ForestClient(channel).DropAverage(new() { Name = "nothing" }, headers);
+        var refused = await Assert.ThrowsAsync<RpcException>(() => change.ResponseStream.MoveNext(default));
+        Assert.Equal(expected == 403 ? StatusCode.PermissionDenied : StatusCode.InvalidArgument, refused.StatusCode);
     }
 
     [Fact]
@@ -176,12 +221,11 @@ public sealed class EndpointAccessTests
     private static Scope Of(RouteEndpoint endpoint) => endpoint.Metadata.GetMetadata<NeedsAttribute>()?.Any ?? Scope.None;
 
     /// <summary>The status of HTTP, or the one that stands for gRPC's.</summary>
-    private static async Task<int> Ask(HttpClient client, RunningServer server, RouteEndpoint endpoint, string? token)
+    private static async Task<int> Ask(HttpClient client, string url, bool isGrpc, RouteEndpoint endpoint, string? token)
     {
-        var isGrpc = endpoint.Metadata.GetMetadata<GrpcMethodMetadata>() is not null;
-        var method = endpoint.Metadata.GetMetadata<HttpMethodMetadata>()?.HttpMethods[0] ?? "GET";
+        var method = isGrpc ? "POST" : endpoint.Metadata.GetMetadata<HttpMethodMetadata>()?.HttpMethods[0] ?? "GET";
         var path = PathOf(endpoint).Replace("{**id}", "expert:novels", StringComparison.Ordinal);
-        using var request = new HttpRequestMessage(new(method), new Uri(new(isGrpc ? server.GrpcAddress : server.HttpAddress), path));
+        using var request = new HttpRequestMessage(new(method), new Uri(new(url), path));
         if (token is not null) request.Headers.TryAddWithoutValidation("authorization", $"Bearer {token}");
         if (isGrpc)
         {
@@ -202,6 +246,7 @@ public sealed class EndpointAccessTests
         {
             StatusCode.Unauthenticated => 401,
             StatusCode.PermissionDenied => 403,
+            StatusCode.Unimplemented => 404,
             _ => 200,
         }
         : (int)response.StatusCode;

@@ -34,7 +34,7 @@ public sealed class ChatServerFixture : IAsyncLifetime
         _loaded = await LoadedForest.OpenAsync(engine, null, CancellationToken.None);
         var loopback = new IPEndPoint(IPAddress.Loopback, 0);
         var options = new ServerOptions { Http = new("--http", loopback), Grpc = new("--grpc", loopback) };
-        _app = ServerApplication.Build(options, _loaded.Engine, _loaded.Tokenizer, metrics);
+        _app = ServerApplication.Build(options, new(_loaded), metrics);
         Address = new($"{(await _app.OpenAsync(options, CancellationToken.None)).Http}/v1");
     }
 

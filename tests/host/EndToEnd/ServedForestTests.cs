@@ -37,8 +37,8 @@ public sealed class ServedForestTests : IClassFixture<ServedForestFixture>, IAsy
             Http = new("--http", new(IPAddress.Loopback, 0)),
             Grpc = new("--grpc", new(IPAddress.Loopback, 0))
         };
-        _app = ServerApplication.Build(options, _loaded.Engine, _loaded.Tokenizer, metrics);
-        var (http, grpc) = await _app.OpenAsync(options, TestContext.Current.CancellationToken);
+        _app = ServerApplication.Build(options, new(_loaded), metrics);
+        var (http, grpc, _) = await _app.OpenAsync(options, TestContext.Current.CancellationToken);
         _http = new() { BaseAddress = new(http) };
         _remote = new("--server", grpc, "");
     }

@@ -3,6 +3,7 @@ using Btx.Model.Tokens;
 using Btx.Server.Access;
 using Btx.Server.Lifetime;
 using Btx.Server.Metrics;
+using Btx.Server.Rpc;
 using Btx.V1;
 using Grpc.Net.Client;
 using Microsoft.AspNetCore.Builder;
@@ -16,13 +17,14 @@ namespace Btx.Server.Tests.Fakes;
 internal sealed class RunningServer : IAsyncDisposable
 {
     private readonly WebApplication _app;
+    private LoadedForest _forest = null!;
 
     private RunningServer(WebApplication app, FakeEngine engine, SampleServed disk, FakeRegistry registry, TextTokenizer tokenizer,
-        string http, string grpc)
+        ServerUrls urls, ClientTls? tls)
     {
-        (_app, Engine, Disk, Registry, Tokenizer, HttpAddress, GrpcAddress) = (app, engine, disk, registry, tokenizer, http, grpc);
-        Http = new HttpClient { BaseAddress = new Uri(http) };
-        Channel = GrpcChannel.ForAddress(grpc);
+        (_app, Engine, Disk, Registry, Tokenizer, Urls) = (app, engine, disk, registry, tokenizer, urls);
+        Http = new HttpClient((tls ?? new()).Handler()) { BaseAddress = new Uri(HttpAddress) };
+        Channel = GrpcChannel.ForAddress(GrpcAddress, new() { HttpHandler = (tls ?? new()).Handler(), DisposeHttpClient = true });
         Inference = new(Channel);
         Forest = new(Channel);
         app.Services.GetRequiredService<ILoggerFactory>().AddProvider(Log);
@@ -43,9 +45,11 @@ internal sealed class RunningServer : IAsyncDisposable
 
     public TextTokenizer Tokenizer { get; }
 
-    public string HttpAddress { get; }
+    public ServerUrls Urls { get; }
 
-    public string GrpcAddress { get; }
+    public string HttpAddress => Urls.Http;
+
+    public string GrpcAddress => Urls.Grpc;
 
     public HttpClient Http { get; }
 
@@ -59,9 +63,13 @@ internal sealed class RunningServer : IAsyncDisposable
     public IEnumerable<RouteEndpoint> Endpoints =>
         ((IEndpointRouteBuilder)_app).DataSources.SelectMany(source => source.Endpoints).OfType<RouteEndpoint>();
 
+    /// <param name="change">Of the options, last.</param>
+    /// <param name="tls">How its clients know it.</param>
+    /// <param name="loaded">False: it is loading until <see cref="Load"/> is called.</param>
     public static async Task<RunningServer> StartAsync(TimeSpan? shutdownLimit = null, string? adminKey = null, bool withForest = true,
         bool readOnly = false, int? connections = null, TimeSpan? bodyTime = null, AccessOptions? access = null,
-        Action<IEndpointRouteBuilder>? map = null, TextTokenizer? tokenizer = null)
+        Action<IEndpointRouteBuilder>? map = null, TextTokenizer? tokenizer = null, Func<ServerOptions, ServerOptions>? change = null,
+        ClientTls? tls = null, bool loaded = true)
     {
         tokenizer ??= SomeTokenizer;
         var metrics = new EngineMetrics(Prometheus.Metrics.NewCustomRegistry());
@@ -83,11 +91,20 @@ internal sealed class RunningServer : IAsyncDisposable
             ShutdownLimit = shutdownLimit ?? TimeSpan.FromSeconds(20),
             Limits = new() { PromptCharacters = 1000, BodyBytes = 65536 },
         };
-        var app = ServerApplication.Build(options, engine, tokenizer, metrics, withForest ? registry : null);
+        options = change?.Invoke(options) ?? options;
+        var forest = new LoadedForest(engine, tokenizer, withForest ? registry : null);
+        var app = ServerApplication.Build(options, new(loaded ? forest : null), metrics);
         map?.Invoke(app);
-        var (http, grpc) = await app.OpenAsync(options, TestContext.Current.CancellationToken);
-        return new(app, engine, disk, registry, tokenizer, http, grpc.Replace("0.0.0.0", "127.0.0.1", StringComparison.Ordinal));
+        var urls = await app.OpenAsync(options, TestContext.Current.CancellationToken);
+        urls = urls with { Grpc = urls.Grpc.Replace("0.0.0.0", "127.0.0.1", StringComparison.Ordinal) };
+        return new(app, engine, disk, registry, tokenizer, urls, tls) { _forest = forest };
     }
+
+    /// <summary>With a listener of administration of its own.</summary>
+    public static ServerOptions WithAdmin(ServerOptions options) => options with { Admin = new("--admin", new(IPAddress.Loopback, 0)) };
+
+    /// <summary>Of a server that was started without: it is loaded now.</summary>
+    public void Load() => _app.Serve(_forest);
 
     public Task StopAsync() => _app.StopAsync();
 

@@ -1,7 +1,10 @@
+using System.CommandLine;
 using System.Net;
 using System.Net.Sockets;
 using Btx.Model;
+using Btx.Cli;
 using Btx.Server.Lifetime;
+using Btx.Server.Verbs;
 
 namespace Btx.Server.Tests.Lifetime;
 
@@ -29,31 +32,29 @@ public sealed class ServerOptionsTests
     [Fact]
     public void Every_fault_is_reported_at_once()
     {
-        var failure = Assert.Throws<BtxException>(() =>
-            ServerOptions.Bind("nowhere", "127.0.0.1:99999", -1, double.NaN, 0, new(), ["--slots is 0"]));
-        Assert.All(["--http", "--grpc", "--shutdown-limit", "--max-body-mb", "--max-prompt-chars", "--slots"],
+        var (listening, command) = (new ListenFlags(), new Command("serve"));
+        command.Add([.. listening.All]);
+        Problems problems = ["--slots is 0"];
+        var parsed = command.Parse(["--http", "nowhere", "--grpc", "127.0.0.1:99999", "--connections", "0", "--tls-key", "key.pem"]);
+        listening.Read(parsed, problems).Check(problems);
+        var failure = Assert.Throws<BtxException>(problems.Throw);
+        Assert.All(["--http", "--grpc", "--connections", "--tls-cert is missing", "--slots"],
             option => Assert.Contains(option, failure.Message, StringComparison.Ordinal));
         Assert.DoesNotContain('\n', failure.Message);
     }
 
     [Fact]
-    public void Each_protocol_needs_a_port() =>
-        Assert.Contains("8080", Assert.Throws<BtxException>(() =>
-        ServerOptions.Bind("127.0.0.1:8080", "127.0.0.1:8080", 1, 1, 1, new(), [])).Message, StringComparison.Ordinal);
-
-    [Fact]
-    public void A_port_in_use_is_named_with_the_remedy()
+    public void Each_listener_needs_a_port()
     {
-        using var listener = new TcpListener(IPAddress.Loopback, 0);
-        listener.Start();
-        var port = ((IPEndPoint)listener.LocalEndpoint).Port;
-        var failure = Assert.Throws<BtxException>(() => new ListenAddress("--grpc", new(IPAddress.Loopback, port)).RequireFree());
-        Assert.Equal($"--grpc 127.0.0.1:{port}: port {port} is in use; stop the program that listens there or choose another port",
-            failure.Message);
+        var same = ListenAddress.Parse("--http", "127.0.0.1:8080");
+        Problems problems = [];
+        new ServerOptions { Http = same, Grpc = ListenAddress.Parse("--grpc", "127.0.0.1:1"), Admin = same with { Option = "--admin" } }
+            .Check(problems);
+        Assert.Equal(["--http and --admin name port 8080; each needs its own"], problems);
     }
 
     [Fact]
-    public async Task A_port_taken_at_the_last_moment_is_named_too()
+    public async Task A_port_in_use_is_named_with_the_remedy()
     {
         using var listener = new TcpListener(IPAddress.Loopback, 0);
         listener.Start();
@@ -64,9 +65,10 @@ public sealed class ServerOptionsTests
             Http = new("--http", new(IPAddress.Loopback, 0)),
             Grpc = new("--grpc", new(IPAddress.Loopback, port))
         };
-        await using var app = ServerApplication.Build(options, new Fakes.FakeEngine(tokenizer), tokenizer,
+        await using var app = ServerApplication.Build(options, new(new(new Fakes.FakeEngine(tokenizer), tokenizer)),
             new(Prometheus.Metrics.NewCustomRegistry()));
         var failure = await Assert.ThrowsAsync<BtxException>(() => app.OpenAsync(options, TestContext.Current.CancellationToken));
-        Assert.Contains($"--grpc 127.0.0.1:{port}: port {port} is in use", failure.Message, StringComparison.Ordinal);
+        Assert.Equal($"--grpc 127.0.0.1:{port}: port {port} is in use; stop the program that listens there or choose another port",
+            failure.Message);
     }
 }

@@ -100,9 +100,10 @@ public sealed class ListenerTests
     [Fact]
     public void Connections_follow_from_the_limit_of_open_files()
     {
-        Assert.Equal(1682, ConnectionLimit.Of(4096, 214));
-        Assert.Equal(8192, ConnectionLimit.Of(ulong.MaxValue, 214));
-        Assert.Contains("has 250 open: too few", Assert.Throws<BtxException>(() => ConnectionLimit.Of(300, 250)).Message,
+        Assert.Equal(1682, ConnectionLimit.Of(4096, 214, 2));
+        Assert.Equal(1120, ConnectionLimit.Of(4096, 214, 3));
+        Assert.Equal(8192, ConnectionLimit.Of(ulong.MaxValue, 214, 2));
+        Assert.Contains("has 250 open: too few", Assert.Throws<BtxException>(() => ConnectionLimit.Of(300, 250, 2)).Message,
             StringComparison.Ordinal);
     }
 

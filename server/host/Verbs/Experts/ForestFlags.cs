@@ -12,12 +12,13 @@ internal sealed class ForestFlags
     private readonly ServerFlag _server = new();
     private readonly Flag<string?> _keyFile = new("--admin-key-file FILE", "the server's admin key, which changes need");
     private readonly ApiKeyFlag _apiKey = new();
+    private readonly TlsFlags _tls = new();
     private readonly Flag<string?> _forest = new("--forest DIR", "read this served forest, without a server");
 
     /// <param name="withDisk">The verb can read a served forest without a server.</param>
     public ForestFlags(bool withDisk = false)
     {
-        All = [_server, _keyFile, _apiKey, .. withDisk ? [_forest] : Array.Empty<Option>()];
+        All = [_server, _keyFile, _apiKey, .. _tls.All, .. withDisk ? [_forest] : Array.Empty<Option>()];
         _apiKey.Validators.Add(given =>
         {
             if (given.GetResult(_keyFile) is not null)
@@ -37,12 +38,12 @@ internal sealed class ForestFlags
     {
         var (source, address) = _server.ReadGrpc(parsed);
         return new(source, address, Remedy, parsed.GetValue(_keyFile) is { } file ? SecretFile.ReadKey(_keyFile.Name, file)
-            : _apiKey.ReadKey(parsed));
+            : _apiKey.ReadKey(parsed), tls: _tls.Read(parsed));
     }
 
     /// <summary>These flags as they were given, for a command that the same server is to get; each begins with a blank.</summary>
     public string Given(ParseResult parsed) =>
-        string.Concat(new Flag<string?>[] { _server, _keyFile, _apiKey }.Where(option => parsed.GetValue(option) is not null)
+        string.Concat(((Flag<string?>[])[_server, _keyFile, _apiKey, .. _tls.Texts]).Where(option => parsed.GetValue(option) is not null)
         .Select(option => $" {option.Name} {parsed.GetValue(option)}"));
 
     /// <summary>The directory of a served forest that is read without a server; null: the server is asked.</summary>

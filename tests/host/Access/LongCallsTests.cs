@@ -1,0 +1,49 @@
+using Btx.Server.Access;
+using Btx.Server.Tests.Fakes;
+using Grpc.Core;
+
+namespace Btx.Server.Tests.Access;
+
+/// <summary>A call does not outlive the key that it came with.</summary>
+public sealed class LongCallsTests
+{
+    private static CancellationToken Stop => TestContext.Current.CancellationToken;
+
+    [Fact]
+    public async Task What_runs_for_a_key_that_was_revoked_or_has_expired_ends_and_the_rest_goes_on()
+    {
+        using var files = new KeyFiles();
+        var both = KeyFiles.Plain with { Scopes = ["generate", "observe"] };
+        var ((id, revoked), (_, expiring)) = (files.Add(both), files.Add(both with { Expires = DateTimeOffset.UtcNow.AddSeconds(1) }));
+        var good = files.Add("observe", "generate");
+        await using var server = await RunningServer.StartAsync(access: new() { KeyFile = files.Keys });
+        server.Engine.Hold = Task.Delay(Timeout.Infinite, Stop);
+        var watches = new List<AsyncServerStreamingCall<V1.ForestEvent>>();
+        foreach (var key in new[] { revoked, expiring, good })
+        {
+            watches.Add(server.Forest.Watch(new(), Bearer(key), cancellationToken: Stop));
+            await watches[^1].ResponseHeadersAsync;
+        }
+
+        using var generation = server.Inference.Generate(new() { Prompt = new() { Text = "the" } }, Bearer(revoked), cancellationToken: Stop);
+        Assert.True(await generation.ResponseStream.MoveNext(Stop));
+        using var other = server.Inference.Generate(new() { Prompt = new() { Text = "the" } }, Bearer(good), cancellationToken: Stop);
+        Assert.True(await other.ResponseStream.MoveNext(Stop));
+        files.Revoke(id);
+        foreach (var watch in watches[..2])
+        {
+            var ended = await Assert.ThrowsAsync<RpcException>(() => watch.ResponseStream.MoveNext(Stop));
+            Assert.Equal((StatusCode.Unauthenticated, "the key was revoked, or it has expired, since the call began"),
+                (ended.StatusCode, ended.Status.Detail));
+        }
+
+        await Assert.ThrowsAsync<RpcException>(() => generation.ResponseStream.MoveNext(Stop));
+        await Patience.UntilAsync(() => server.Engine.Running == 1, "the end of the generation in the engine");
+        var next = watches[2].ResponseStream.MoveNext(Stop);
+        await Task.Delay(2 * LongCalls.Between, Stop); // it is looked at again
+        Assert.False(next.IsCompleted || other.ResponseStream.MoveNext(Stop).IsCompleted);
+        watches.ForEach(watch => watch.Dispose());
+    }
+
+    private static Metadata Bearer(string token) => new() { { "authorization", $"Bearer {token}" } };
+}
