@@ -45,6 +45,7 @@ internal static class ServerApplication
             .Replace(ServiceDescriptor.Singleton<IConnectionListenerFactory>(services => services.GetRequiredService<ConnectionLimit>()))
             .AddScoped(services => new InferenceService(served.Forest.Engine, served.Forest.Tokenizer, options.Limits,
                 services.GetRequiredService<Caller>()))
+            .AddSingleton<ForestAdministration>()
             .AddSingleton<ChatRenderer>()
             .AddSingleton<ChatPrompt>()
             .AddSingleton<ServingState>()

@@ -87,7 +87,7 @@ internal sealed class ConnectionLimit(IConnectionListenerFactory sockets, Server
     {
         const string Full = "as many connections are open as this port takes; try again";
         refusals.Add(Listener.Of(http), new(Refusal.Connections, Full), "connections", null, http.Connection.RemoteIpAddress?.ToString());
-        if (Listener.IsGrpc(http)) return RpcStatus.WriteAsync(http, StatusCode.Unavailable, Full);
+        if (Listener.IsGrpc(http)) return RpcStatus.WriteAsync(http, StatusCode.Unavailable, Full, "server_busy", TimeSpan.FromSeconds(1));
         HalfClosed.GiveUp(http);
         (http.Response.StatusCode, http.Response.ContentLength) = (StatusCodes.Status503ServiceUnavailable, 0);
         (http.Response.Headers.RetryAfter, http.Response.Headers.Connection) = ("1", "close");

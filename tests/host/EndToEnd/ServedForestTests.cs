@@ -1,6 +1,7 @@
 using System.Net;
 using System.Net.Http.Json;
 using System.Text.Json;
+using Btx.Client;
 using Btx.Engine;
 using Btx.Server.Lifetime;
 using Btx.Server.Metrics;
@@ -17,7 +18,7 @@ public sealed class ServedForestTests : IClassFixture<ServedForestFixture>, IAsy
     private LoadedForest _loaded = null!;
     private Microsoft.AspNetCore.Builder.WebApplication _app = null!;
     private HttpClient _http = null!;
-    private RemoteServer _remote = null!;
+    private BtxClient _remote = null!;
 
     public ServedForestTests(ServedForestFixture tiny) => _tiny = tiny;
 
@@ -40,7 +41,7 @@ public sealed class ServedForestTests : IClassFixture<ServedForestFixture>, IAsy
         _app = ServerApplication.Build(options, new(_loaded), metrics);
         var (http, grpc, _) = await _app.OpenAsync(options, TestContext.Current.CancellationToken);
         _http = new() { BaseAddress = new(http) };
-        _remote = new("--server", grpc, "");
+        _remote = new(grpc);
     }
 
     public async ValueTask DisposeAsync()

@@ -1,6 +1,7 @@
 using System.Net;
 using System.Security.Cryptography;
 using System.Security.Cryptography.X509Certificates;
+using Btx.Client;
 using Btx.Server.Listeners;
 using Btx.Server.Rpc;
 

@@ -3,6 +3,7 @@ using System.Net.Http.Json;
 using System.Net.Security;
 using System.Net.Sockets;
 using System.Text;
+using Btx.Client;
 using Btx.Model;
 using Btx.Server.Access;
 using Btx.Server.Listeners;
@@ -48,16 +49,16 @@ public sealed class TlsTests : IDisposable
     public async Task The_command_lines_client_needs_the_CA_and_says_so()
     {
         await using var server = await StartAsync(_certificates.Server);
-        using var known = new RemoteServer("--server", server.GrpcAddress, "", tls: new(_certificates.Ca));
+        using var known = new BtxClient(new BtxClientOptions { Address = server.GrpcAddress, AddressName = "--server", Tls = new(_certificates.Ca) });
         Assert.Equal(3, (await known.DescribeAsync(Stop)).Experts.Count);
-        using var unknown = new RemoteServer("--server", server.GrpcAddress, "");
-        Assert.Contains("--server-ca FILE names the CA",
-            (await Assert.ThrowsAsync<BtxException>(() => unknown.DescribeAsync(Stop))).Message, StringComparison.Ordinal);
-        using var wrong = new RemoteServer("--server", server.HttpAddress, "", tls: new(_certificates.Ca));
+        using var unknown = new BtxClient(server.GrpcAddress);
+        Assert.Contains("name the CA of its certificate (--server-ca FILE",
+            (await Assert.ThrowsAsync<BtxCallException>(() => unknown.DescribeAsync(Stop))).Message, StringComparison.Ordinal);
+        using var wrong = new BtxClient(new BtxClientOptions { Address = server.HttpAddress, AddressName = "--server", Tls = new(_certificates.Ca) });
         Assert.Contains("it is the HTTP port of a server",
-            (await Assert.ThrowsAsync<BtxException>(() => wrong.DescribeAsync(Stop))).Message, StringComparison.Ordinal);
-        Assert.Contains("--server-ca", Assert.Throws<BtxException>(() =>
-            new RemoteServer("--server", server.GrpcAddress, "", tls: new("/nowhere"))).Message, StringComparison.Ordinal);
+            (await Assert.ThrowsAsync<BtxCallException>(() => wrong.DescribeAsync(Stop))).Message, StringComparison.Ordinal);
+        Assert.Contains("--server-ca", Assert.Throws<BtxCallException>(() =>
+            new BtxClient(new BtxClientOptions { Address = server.GrpcAddress, AddressName = "--server", Tls = new("/nowhere") })).Message, StringComparison.Ordinal);
     }
 
     [Fact]
@@ -98,7 +99,7 @@ public sealed class TlsTests : IDisposable
         Assert.Equal(HttpStatusCode.Unauthorized, (await server.Http.GetAsync("/v1/models", Stop)).StatusCode);
         server.Http.DefaultRequestHeaders.Add("x-api-key", key);
         Assert.Equal(HttpStatusCode.OK, (await server.Http.GetAsync("/v1/models", Stop)).StatusCode);
-        using var remote = new RemoteServer("--server", server.GrpcAddress, "", key, tls: _certificates.Client());
+        using var remote = new BtxClient(new BtxClientOptions { Address = server.GrpcAddress, Key = key, Tls = _certificates.Client() });
         Assert.Equal(3, (await remote.DescribeAsync(Stop)).Experts.Count);
         using var admin = GrpcChannel.ForAddress(server.Urls.Admin!, new() { HttpHandler = _certificates.Client().Handler() });
         using var change = new V1.Forest.ForestClient(admin).Rollback(new(), new Metadata { { "x-api-key", key } }, cancellationToken: Stop);
@@ -109,8 +110,8 @@ public sealed class TlsTests : IDisposable
         foreach (var stranger in strangers)
         {
             foreach (var url in new[] { server.Urls.Http, server.Urls.Admin! }) await RefusedAsync(stranger, url);
-            using var refused = new RemoteServer("--server", server.GrpcAddress, "", key, tls: stranger);
-            await Assert.ThrowsAsync<BtxException>(() => refused.DescribeAsync(Stop));
+            using var refused = new BtxClient(new BtxClientOptions { Address = server.GrpcAddress, Key = key, Tls = stranger });
+            await Assert.ThrowsAsync<BtxCallException>(() => refused.DescribeAsync(Stop));
         }
     }
 
