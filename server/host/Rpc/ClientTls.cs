@@ -23,7 +23,8 @@ internal sealed record ClientTls(string? CaFile = null, string? CertificateFile 
         {
             try
             {
-                var pem = Encoding.UTF8.GetString(SecretFile.Read(CertificateOption, file, LongestFile, "it holds the certificate and its key"));
+                var bytes = SecretFile.Read(CertificateOption, file, LongestFile, "it holds the certificate and its key");
+                var pem = Encoding.UTF8.GetString(bytes);
                 tls.ClientCertificates = [X509Certificate2.CreateFromPem(pem, pem)];
             }
             catch (Exception e) when (e is CryptographicException or ArgumentException)

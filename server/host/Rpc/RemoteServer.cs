@@ -28,7 +28,8 @@ internal sealed class RemoteServer : Interceptor, IInference, IDisposable
         _address = Read(address) ?? throw new BtxException($"{option} {BtxException.OneLine(address, 100)}: not a server's address; "
             + $"expected ADDRESS:PORT, for example {ServerFlag.Usual}, or a URL");
         if (key is not null) _headers.Add("authorization", $"Bearer {key}");
-        _channel = GrpcChannel.ForAddress(_address, new() { MaxReceiveMessageSize = null, HttpHandler = _tls.Handler(), DisposeHttpClient = true });
+        _channel = GrpcChannel.ForAddress(_address,
+            new() { MaxReceiveMessageSize = null, HttpHandler = _tls.Handler(), DisposeHttpClient = true });
         var invoker = _channel.Intercept(this);
         (Inference, Forest) = (new(invoker), new(invoker));
     }
@@ -121,7 +122,9 @@ internal sealed class RemoteServer : Interceptor, IInference, IDisposable
 
     private async Task<string> ReasonAsync(RpcException e)
     {
-        var mayBeHttp = e.StatusCode is StatusCode.Unavailable or StatusCode.Internal or StatusCode.Unknown or StatusCode.Unimplemented;
+        // A status that came from the server came by gRPC, whatever else its port speaks.
+        var mayBeHttp = e.Status.DebugException is not null
+            && e.StatusCode is StatusCode.Unavailable or StatusCode.Internal or StatusCode.Unknown or StatusCode.Unimplemented;
         if (mayBeHttp && await IsHttpAsync())
             return $"{Name} speaks HTTP/1.1, so it is the HTTP port of a server and not its gRPC port; name that with {_option} "
                 + $"(`serve` prints both; {ServerFlag.Usual} unless told otherwise)";
