@@ -73,7 +73,7 @@ internal static class ServerApplication
         app.UseForHttp(ClientDetails.UseOtherSites);
         app.UseOwnEndpoints(hasAdmin: options.Admin is not null);
         app.UseAccess();
-        app.UseUnimplemented();
+        app.UseUnimplemented(hasAdmin: options.Admin is not null);
         app.Use(served.AnswerLoadingAsync);
         app.Use(app.Services.GetRequiredService<Quotas>().LimitAsync);
         app.UseForHttp(ClientDetails.UseEncodedBodies);

@@ -103,7 +103,8 @@ internal sealed partial class ServerCertificates
         private readonly X509ChainPolicy? _clients =
             files.ClientRoots is null ? null : TlsOptions.TrustIn(files.ClientRoots, ClientPurpose);
 
-        public string Statement => BtxException.OneLine($"{files.Own.Subject} until {files.Own.NotAfter.ToUniversalTime():yyyy-MM-dd HH:mm}");
+        public string Statement =>
+            BtxException.OneLine($"{files.Own.Subject} until {files.Own.NotAfter.ToUniversalTime():yyyy-MM-dd HH:mm}");
 
         public SslServerAuthenticationOptions Options(List<SslApplicationProtocol> protocols, TlsOptions options) => new()
         {

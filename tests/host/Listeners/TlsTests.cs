@@ -127,11 +127,15 @@ public sealed class TlsTests : IDisposable
     }
 
     [Fact]
-    public async Task A_PFX_and_its_password_will_do()
+    public async Task A_PFX_and_its_password_will_do_and_so_will_a_key_with_one()
     {
         var tls = new TlsOptions(_certificates.Pfx("p w"), null, _certificates.Secret("password", "p w\n"));
         await using var server = await StartAsync(tls);
         Assert.Equal("CN=pfx", await SubjectAsync(server));
+        _certificates.ReplaceServer("CN=locked", "p w");
+        var locked = _certificates.Server;
+        Assert.Equal("CN=locked", (locked with { PasswordFile = tls.PasswordFile }).Read().Own.Subject);
+        Assert.Contains("the key's password is missing or wrong", Problem(locked), StringComparison.Ordinal);
         Assert.Contains("--tls-password-file is missing or wrong", Problem(tls with { PasswordFile = null }), StringComparison.Ordinal);
         Assert.Contains("--tls-password-file is missing or wrong",
             Problem(tls with { PasswordFile = _certificates.Secret("wrong", "pw") }), StringComparison.Ordinal);
