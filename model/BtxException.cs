@@ -1,11 +1,12 @@
 using System.Globalization;
 using System.Text;
+using System.Text.RegularExpressions;
 
 namespace Btx.Model;
 
 /// <summary>A failure that a user can act on: the message is one line that names the file or option, the value found, and the remedy.
 /// Programs print it as <c>error: …</c> and exit with 1; services answer it as its <see cref="Kind"/> says.</summary>
-public sealed class BtxException : Exception
+public sealed partial class BtxException : Exception
 {
     /// <summary>UTF-16 characters of a message at most, so that it can travel in a header and stand in a line of a log.</summary>
     public const int MaxMessage = 2000;
@@ -43,6 +44,12 @@ public sealed class BtxException : Exception
 
         return line.ToString();
     }
+
+    /// <summary>A message for those who may not know where files lie on this machine: of an absolute path the last name is left.</summary>
+    public static string WithoutDirectories(string message) => Directories().Replace(message, "");
+
+    [GeneratedRegex(@"(?<![\w/.])/(?=\S)(?:[^/\n"";:,]+/)*(?=[^/\s])")]
+    private static partial Regex Directories();
 
     private static bool IsShown(Rune rune) => Rune.GetUnicodeCategory(rune)
         is not (UnicodeCategory.Control or UnicodeCategory.Format or UnicodeCategory.LineSeparator or UnicodeCategory.ParagraphSeparator);

@@ -102,7 +102,7 @@ public sealed class ChangedFilesTests(ServedForest served)
         Assert.Equal(["alpha", "gamma"], forest.Experts);
         var reason = Assert.Single(forest.Damage.Experts);
         Assert.Equal("beta", reason.Key);
-        Assert.Contains($"{Weights(f, "beta")} {why}", reason.Value, StringComparison.Ordinal);
+        Assert.StartsWith($"model.safetensors {why}", reason.Value, StringComparison.Ordinal); // clients are told no directory
         Assert.Contains("bring the file back and start the server again, or remove the expert", reason.Value, StringComparison.Ordinal);
         Assert.Contains(f.Reports, r => r.StartsWith("expert \"beta\" is quarantined: ", StringComparison.Ordinal));
         var refused = Refused(f, "beta");

@@ -14,6 +14,14 @@ public sealed class BtxExceptionTests
         Assert.Equal(expected, BtxException.OneLine(expected));
     }
 
+    [Theory]
+    [InlineData("/data/experts/law/model.safetensors: is cut", "model.safetensors: is cut")]
+    [InlineData("/data/my experts/law: not found", "law: not found")]
+    [InlineData("the forest /a/b; serve \"/c/d e/f\" apart", "the forest b; serve \"f\" apart")]
+    [InlineData("/nowhere, and 3 of 4 / 5 and/or http://x/y", "nowhere, and 3 of 4 / 5 and/or http://x/y")]
+    public void Of_a_path_its_last_name_is_left(string message, string expected) =>
+        Assert.Equal(expected, BtxException.WithoutDirectories(message));
+
     // An attribute's text is UTF-8, where half a surrogate pair cannot stand.
     [Fact]
     public void Half_a_surrogate_pair_is_escaped() =>

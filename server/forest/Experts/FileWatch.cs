@@ -22,7 +22,9 @@ internal sealed class FileWatch(RegistryResources resources)
         CancellationToken cancellation)
     {
         resources.Damaged.Hold(resources.Engine.Current, experts.Keys);
-        var next = await resources.Engine.PrepareAsync(new ForestChange { Damage = new(experts, moe) }, cancellation);
+        var told = experts.ToDictionary(e => e.Key, e => BtxException.WithoutDirectories(e.Value), StringComparer.Ordinal); // to any client
+        var damage = new ForestDamage(told, moe is null ? null : BtxException.WithoutDirectories(moe));
+        var next = await resources.Engine.PrepareAsync(new ForestChange { Damage = damage }, cancellation);
         _ = resources.Engine.SwapAsync(next, InFlightPolicy.Drain);
         _ = await resources.Engine.InspectAsync(); // commands are taken in order: the swap is done
         foreach (var (name, why) in experts) resources.Report($"expert \"{name}\" is quarantined: {why}");

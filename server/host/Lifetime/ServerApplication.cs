@@ -63,8 +63,10 @@ internal static class ServerApplication
         app.Use(app.Services.GetRequiredService<ConnectionLimit>().ServeAsync);
         app.UseRequestIds();
         app.Use(refusals.RecordAsync);
-        app.UseForHttp(ClientDetails.UseProcessingTime);
+        app.UseForHttp(http => http.Use(HalfClosed.AskAsync));
+        app.UseForHttp(ClientDetails.UseAnswerHeaders);
         app.UseForHttp(OpenAiError.AnswerFailures);
+        app.UseForHttp(http => http.Use(HeaderText.RequireChunkedAsync));
         app.Use(hosts.CheckAsync);
         app.UseForHttp(ClientDetails.UseHeadAsGet);
         app.UseForHttp(OpenAiError.AnswerStatuses);
@@ -99,7 +101,7 @@ internal static class ServerApplication
     private static void Listen(KestrelServerOptions kestrel, ServerOptions options)
     {
         kestrel.AddServerHeader = false;
-        kestrel.RequestHeaderEncodingSelector = _ => Encoding.Latin1; // any byte: UTF-8 that is none would end a whole connection
+        kestrel.RequestHeaderEncodingSelector = HeaderText.EncodingOf;
         options.Transport.ApplyTo(kestrel.Limits);
         Listen(options.Http, HttpProtocols.Http1, [SslApplicationProtocol.Http11], HalfClose);
         Listen(options.Grpc, HttpProtocols.Http2, [SslApplicationProtocol.Http2]);

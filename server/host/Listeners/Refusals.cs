@@ -45,7 +45,7 @@ internal sealed partial class Refusals(CollectorRegistry registry, ILogger<Refus
         _count.WithLabels(listener, refusal.Reason).Inc();
         if (_lines.GetOrAdd((listener, refusal.Reason), _ => new()).Next(time) is not { } unsaid) return;
         var more = unsaid == 0 ? "" : $" (and {unsaid} more since the last such line)";
-        var (asked, message) = (BtxException.OneLine(what), BtxException.OneLine(refusal.Message));
+        var (asked, message) = (BtxException.OneLine(what), BtxException.OneLine(refusal.Logged));
         if (refusal.Unexpected is { } failure) LogFailure(log, failure, listener, asked, client, requestId, more);
         else LogRefusal(log, listener, refusal.Reason, asked, message, client, requestId, more);
     }
@@ -107,7 +107,19 @@ internal sealed partial class Refusals(CollectorRegistry registry, ILogger<Refus
 /// <param name="Unexpected">A failure that is the server's own; null: the request's.</param>
 internal sealed record Refusal(string Reason, string Message, Exception? Unexpected = null)
 {
+    private const int LongestName = 40;
+
+    /// <summary>The field of the request that is at fault. The message may quote what stands in it, be it a prompt or a secret, so the log
+    /// names the field alone. Null: the message quotes nothing of a request's.</summary>
+    public string? Field { get; init; }
+
+    /// <summary>What the log may say.</summary>
+    public string Logged => Field is null ? Message : Field.Length <= LongestName
+        && Field.All(c => char.IsAsciiLetterOrDigit(c) || c is '_' or '.' or '[' or ']') ? $"{Field}; the client was told why"
+        : "an unknown field; the client was told why";
+
     public const string InvalidRequest = "invalid_request";
+    public const string Busy = "busy";
     public const string Connections = "connections";
     public const string Internal = "internal";
 
@@ -123,7 +135,7 @@ internal sealed record Refusal(string Reason, string Message, Exception? Unexpec
         StatusCodes.Status409Conflict => "conflict",
         StatusCodes.Status413PayloadTooLarge or StatusCodes.Status414UriTooLong
             or StatusCodes.Status431RequestHeaderFieldsTooLarge => "too_large",
-        StatusCodes.Status429TooManyRequests => "busy",
+        StatusCodes.Status429TooManyRequests => Busy,
         StatusCodes.Status503ServiceUnavailable => "unavailable",
         < 500 or StatusCodes.Status505HttpVersionNotsupported => InvalidRequest,
         _ => Internal,
@@ -138,7 +150,7 @@ internal sealed record Refusal(string Reason, string Message, Exception? Unexpec
         StatusCode.NotFound => "not_found",
         StatusCode.Unimplemented => "unsupported",
         StatusCode.Aborted or StatusCode.FailedPrecondition => "conflict",
-        StatusCode.ResourceExhausted => "busy",
+        StatusCode.ResourceExhausted => Busy,
         StatusCode.Unavailable => "unavailable",
         StatusCode.InvalidArgument or StatusCode.OutOfRange or StatusCode.AlreadyExists => InvalidRequest,
         _ => Internal,

@@ -7,14 +7,16 @@ internal static class Rejection
     private const int MaxMessage = 800;
 
     /// <summary>Null for a failure that nobody foresaw, of which a client is told no more.</summary>
-    public static RequestProblem? Of(Exception exception) => exception switch
+    /// <param name="paths">Who asks may change the forest, and may know where its files lie.</param>
+    public static RequestProblem? Of(Exception exception, bool paths = false) => exception switch
     {
         RequestRejectedException { InnerException: null, Problem: var problem } => problem with
         {
             Message = BtxException.OneLine(problem.Message, MaxMessage),
             Parameter = problem.Parameter is { } parameter ? BtxException.OneLine(parameter, 100) : null,
         },
-        BtxException e => new(null, BtxException.OneLine(e.Message, MaxMessage), e.Kind),
+        BtxException e => new(null, BtxException.OneLine(paths ? e.Message : BtxException.WithoutDirectories(e.Message), MaxMessage),
+            e.Kind),
         OutOfMemoryException => new(null, "the server has not enough memory for this", ErrorKind.Exhausted),
         _ => null,
     };

@@ -108,8 +108,14 @@ internal sealed class RejectionInterceptor : Interceptor
     private static Google.Rpc.Status StatusOf(Exception exception, MessageDescriptor? request, ServerCallContext context)
     {
         var caller = context.GetHttpContext().RequestServices.GetRequiredService<Caller>();
-        if (Rejection.Of(exception) is { } rejection) return ErrorDetails.Of(rejection with { Parameter = ErrorDetails.Path(rejection.Parameter, request) },
-            caller.RetryAfter);
+        if (Rejection.Of(exception, paths: NeedsAttribute.Of(context.GetHttpContext()) == Scope.Admin) is { } rejection)
+        {
+            rejection = rejection with { Parameter = ErrorDetails.Path(rejection.Parameter, request) };
+            if (Refusal.ReasonOf(rejection.Kind.Status().Grpc) is { } reason)
+                context.GetHttpContext().Features.Set(new Refusal(reason, rejection.Message) { Field = rejection.Parameter });
+            return ErrorDetails.Of(rejection, caller.RetryAfter);
+        }
+
         if (context.CancellationToken.IsCancellationRequested)
             return context.Deadline <= DateTime.UtcNow ? ErrorDetails.Of(StatusCode.DeadlineExceeded, "the deadline passed")
                 : ErrorDetails.Of(StatusCode.Cancelled, "the call was cancelled");

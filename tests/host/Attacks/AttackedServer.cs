@@ -6,7 +6,7 @@ namespace Btx.Server.Tests.Attacks;
 
 /// <summary>
 /// One server process that every attack is made on, one after the other, while other clients use both of its ports: none of their requests
-/// may fail, and none may wait for the end of an attack.
+/// may fail, and none may wait for the end of an attack. Its memory and its threads are watched.
 /// </summary>
 [CollectionDefinition(Name)]
 public sealed class AttackedServer : IAsyncLifetime, ICollectionFixture<AttackedServer>
@@ -14,6 +14,8 @@ public sealed class AttackedServer : IAsyncLifetime, ICollectionFixture<Attacked
     public const string Name = "a server under attack";
     public const int OpenFiles = 420;
     private const int LongestRefusal = 4096;
+    private const long MoreMemory = 250 << 20;
+    private const int MoreThreads = 48;
     private static readonly TimeSpan Hang = TimeSpan.FromMinutes(2);
     private readonly ChaosForest _forest = new("alpha", "beta");
     private readonly CancellationTokenSource _ending = new();
@@ -53,12 +55,43 @@ public sealed class AttackedServer : IAsyncLifetime, ICollectionFixture<Attacked
         var answer = await attack.Send(this).WaitAsync(Hang);
         Assert.True(attack.Status == answer.Status, $"expected {attack.Status}, got {answer.Status}: {Cut(answer.Text)}");
         Assert.Contains(attack.Says, answer.Text, StringComparison.Ordinal);
+        AssertTellsNothing(answer.Text);
         if (attack.Status is not (0 or 200))
             Assert.True(answer.Text.Length <= LongestRefusal, $"{answer.Text.Length} characters: {Cut(answer.Text)}");
         await OthersAreAnsweredAsync();
         Assert.DoesNotContain(_server.Errors.Skip(lines),
             line => line.Contains("   at ", StringComparison.Ordinal) || line.Length > LongestRefusal);
     }
+
+    /// <summary>Many attacks, and then the others.</summary>
+    internal Task MeetAllAsync(IEnumerable<Attack> attacks) => UnharmedAsync(async () =>
+    {
+        foreach (var attack in attacks)
+        {
+            var answer = await attack.Send(this).WaitAsync(Hang);
+            Assert.True(attack.Status == answer.Status && answer.Text.Contains(attack.Says, StringComparison.Ordinal),
+                $"{attack}: expected {attack.Status} with \"{attack.Says}\", got {answer.Status}: {Cut(answer.Text)}");
+            AssertTellsNothing(answer.Text);
+        }
+    });
+
+    /// <summary>An attack of many steps: the other clients are answered meanwhile and after it, it costs a bounded amount of memory and
+    /// threads, and the log shows no stack.</summary>
+    internal async Task UnharmedAsync(Func<Task> attack)
+    {
+        var (lines, memory, threads) = (_server.Errors.Count, Memory, Threads);
+        await attack().WaitAsync(Hang);
+        await OthersAreAnsweredAsync();
+        Assert.True(Memory - memory < MoreMemory, $"from {memory >> 20} to {Memory >> 20} MiB");
+        Assert.True(Threads - threads < MoreThreads, $"from {threads} to {Threads} threads");
+        Assert.DoesNotContain(_server.Errors.Skip(lines),
+            line => line.Contains("   at ", StringComparison.Ordinal) || line.Length > LongestRefusal);
+    }
+
+    /// <summary>Bytes of memory that the process uses.</summary>
+    internal long Memory => Observe(process => process.WorkingSet64);
+
+    private int Threads => Observe(process => process.Threads.Count);
 
     /// <summary>A request that begins after the call ends well over both protocols, and none has failed so far.</summary>
     internal async Task OthersAreAnsweredAsync()
@@ -79,6 +112,20 @@ public sealed class AttackedServer : IAsyncLifetime, ICollectionFixture<Attacked
         _ending.Dispose();
         Raw.Dispose();
         Others();
+    }
+
+    private T Observe<T>(Func<System.Diagnostics.Process, T> of)
+    {
+        using var process = System.Diagnostics.Process.GetProcessById(_server.Id);
+        return of(process);
+    }
+
+    /// <summary>No directory of the server, no address in its memory, no stack: CVE-2026-73555.</summary>
+    private void AssertTellsNothing(string answer)
+    {
+        Assert.DoesNotContain(Path.GetTempPath(), answer, StringComparison.Ordinal);
+        Assert.DoesNotContain(AppContext.BaseDirectory, answer, StringComparison.Ordinal);
+        Assert.DoesNotMatch("0x[0-9a-fA-F]{6}| at Btx\\.| at Microsoft\\.| at System\\.", answer);
     }
 
     private void Others() =>

@@ -43,7 +43,7 @@ public sealed class ConnectionAttacks(AttackedServer server)
     [Fact]
     public async Task More_idle_connections_than_there_are_files()
     {
-        var before = Memory();
+        var before = server.Memory;
         var lines = server.Process.Errors.Count;
         var sockets = new List<Socket>();
         try
@@ -62,7 +62,7 @@ public sealed class ConnectionAttacks(AttackedServer server)
             await Patience.UntilAsync(async () => (await Answer.OfBytesAsync(server.HttpUri, health)).Status == 200, () => "a place");
             await server.OthersAreAnsweredAsync();
             Assert.True(server.Process.Errors.Count - lines <= 4, string.Join('\n', server.Process.Errors.Skip(lines)));
-            Assert.True(Memory() - before < 100 << 20, $"from {before >> 20} to {Memory() >> 20} MiB");
+            Assert.True(server.Memory - before < 100 << 20, $"from {before >> 20} to {server.Memory >> 20} MiB");
         }
         finally
         {
@@ -72,11 +72,12 @@ public sealed class ConnectionAttacks(AttackedServer server)
         await server.OthersAreAnsweredAsync();
     }
 
+    /// <summary>Half-sent bodies that wait for the rest.</summary>
     [Fact]
     public async Task Large_bodies_that_are_half_sent()
     {
         const int Length = 4 << 20;
-        var before = Memory();
+        var before = server.Memory;
         var head = Encoding.ASCII
             .GetBytes($"POST /v1/completions HTTP/1.1\r\nhost: {server.HttpUri.Authority}\r\ncontent-type: "
                 + $"application/json\r\ncontent-length: {Length}\r\n\r\n");
@@ -92,9 +93,9 @@ public sealed class ConnectionAttacks(AttackedServer server)
                 await Answer.SendAsync(sockets[^1], half);
             }
 
-            Assert.Equal(429, (await Answer.ReadAsync(sockets[^1])).Status);
+            Assert.Equal(503, (await Answer.ReadAsync(sockets[^1])).Status);
             await server.OthersAreAnsweredAsync();
-            Assert.True(Memory() - before < 250 << 20, $"from {before >> 20} to {Memory() >> 20} MiB");
+            Assert.True(server.Memory - before < 250 << 20, $"from {before >> 20} to {server.Memory >> 20} MiB");
         }
         finally
         {
@@ -102,11 +103,5 @@ public sealed class ConnectionAttacks(AttackedServer server)
         }
 
         await server.OthersAreAnsweredAsync();
-    }
-
-    private long Memory()
-    {
-        using var process = System.Diagnostics.Process.GetProcessById(server.Process.Id);
-        return process.WorkingSet64;
     }
 }

@@ -14,6 +14,7 @@ public sealed class FileAttacks
     private const string Weights = "model.safetensors";
     private static readonly string[] Whole = ["alpha", "beta", "gamma"], Rest = ["alpha", "gamma"];
 
+    /// <summary>Also: paths and addresses in errors, CVE-2026-73555. The reason names the file, and no directory.</summary>
     [Theory]
     [InlineData(true, "has 64 bytes instead of")]
     [InlineData(false, "has other content")]
@@ -39,8 +40,10 @@ public sealed class FileAttacks
         var call = new LoadRecord { Request = Load.Request(new() { Mode = V1.Mode.Expert, Expert = "beta" }, 1, 5, 2), Began = 0 };
         await call.RunAsync(server.Inference);
         Assert.Equal(StatusCode.Internal, call.Failure?.StatusCode);
-        Assert.Contains(why, await server.Http.GetStringAsync("/v1/forest", TestContext.Current.CancellationToken),
-            StringComparison.Ordinal);
+        var told = await server.Http.GetStringAsync("/v1/forest", TestContext.Current.CancellationToken);
+        Assert.Contains(why, told, StringComparison.Ordinal);
+        foreach (var text in new[] { told, call.Failure!.Value.Detail, await refusal.Content.ReadAsStringAsync(TestContext.Current.CancellationToken) })
+            Assert.DoesNotContain(forest.At(""), text, StringComparison.Ordinal);
         Assert.Contains("btx_forest_experts{status=\"quarantined\"} 1",
             await server.Http.GetStringAsync("/metrics", TestContext.Current.CancellationToken), StringComparison.Ordinal);
         await load.EndedAsync(6);

@@ -75,7 +75,10 @@ internal sealed class ChatRun
         var (field, name) = names.FirstOrDefault(one => parameter.StartsWith(one.Field, StringComparison.Ordinal)
             && (parameter.Length == one.Field.Length || parameter[one.Field.Length] is '.' or '['));
         if (field is null) return problem;
-        var message = problem.Message.StartsWith(field, StringComparison.Ordinal) ? name + problem.Message[field.Length..] : problem.Message;
-        return problem with { Parameter = name + parameter[field.Length..], Message = message };
+        return problem with
+        {
+            Parameter = name + parameter[field.Length..],
+            Message = problem.Message.StartsWith(field, StringComparison.Ordinal) ? name + problem.Message[field.Length..] : problem.Message,
+        };
     }
 }
