@@ -53,6 +53,7 @@ internal sealed partial class BodyJson : JsonSerializerContext
     {
         PropertyNamingPolicy = JsonNamingPolicy.SnakeCaseLower,
         Encoder = JavaScriptEncoder.UnsafeRelaxedJsonEscaping,
+        MaxDepth = 2 * MaxDepth, // a response repeats what was asked, somewhat deeper
     });
 
     /// <summary>Reads a request's body.</summary>

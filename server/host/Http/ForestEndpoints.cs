@@ -62,12 +62,12 @@ internal sealed class JsonLines<T>(HttpContext http) : IServerStreamWriter<T> wh
     public Task BeginAsync()
     {
         http.Response.ContentType = "application/jsonl";
-        return http.Response.StartAsync(http.RequestAborted);
+        return http.Response.Body.FlushAsync(http.RequestAborted);
     }
 
     public async Task WriteAsync(T message)
     {
-        http.Response.ContentType = "application/jsonl";
+        if (!http.Response.HasStarted) http.Response.ContentType = "application/jsonl";
         await http.Response.WriteAsync(MessageJson.Text(message, indented: false), http.RequestAborted);
         await http.Response.Body.FlushAsync(http.RequestAborted);
     }

@@ -1,4 +1,5 @@
 using Google.Protobuf;
+using Google.Protobuf.Reflection;
 using Google.Protobuf.WellKnownTypes;
 using Google.Rpc;
 using Status = Google.Rpc.Status;
@@ -34,6 +35,20 @@ internal static class ErrorDetails
         for (var most = message.Length / 2; Length(status) > MostBytes && most > 50; most /= 2)
             status = Whole(code, BtxException.OneLine(message, most), reason, field, wait);
         return status;
+    }
+
+    /// <summary>A field as a path in a request's message: the rules name it alone, and call the routing by what HTTP has in its
+    /// place.</summary>
+    /// <param name="request">Null: it is not known.</param>
+    public static string? Path(string? field, MessageDescriptor? request)
+    {
+        if (field is null || request is null) return field;
+        var first = field.Split('.', '[')[0];
+        if (request.FindFieldByName(first) is not null) return field;
+        var holder = request.Fields.InDeclarationOrder().FirstOrDefault(one =>
+            one is { FieldType: FieldType.Message, IsRepeated: false } && one.MessageType.FindFieldByName(first) is not null);
+        return holder is not null ? $"{holder.Name}.{field}"
+            : field == "model" && request.FindFieldByName("routing") is not null ? "routing" : field;
     }
 
     private static Status Whole(StatusCode code, string message, string reason, string? field, TimeSpan? wait)

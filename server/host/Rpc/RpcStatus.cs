@@ -1,4 +1,5 @@
 using Google.Protobuf;
+using Google.Protobuf.Reflection;
 using Grpc.Core.Interceptors;
 
 namespace Btx.Server.Rpc;
@@ -39,13 +40,13 @@ internal static class RpcStatus
     /// large. Ours let none through unmarked, so a call that reached none of them, and ended so, was malformed.</summary>
     public static async Task BlameAsync(HttpContext http, RequestDelegate next)
     {
+        var limit = http.RequestServices.GetRequiredService<RequestLimits>().BodyBytes;
         await next(http);
         var (status, headers) = Read(http);
         if (status is null or StatusCode.OK or StatusCode.Cancelled or StatusCode.DeadlineExceeded || headers.IsReadOnly
             || headers.ContainsKey(ErrorDetails.Header))
             return;
         var message = Uri.UnescapeDataString(headers[MessageHeader].ToString());
-        var limit = http.RequestServices.GetRequiredService<RequestLimits>().BodyBytes;
         Set(headers, http.Items.ContainsKey(typeof(RpcStatus)) ? ErrorDetails.Of(status.Value, message) : status switch
         {
             StatusCode.Internal => ErrorDetails.Of(StatusCode.InvalidArgument, message),
@@ -82,16 +83,16 @@ internal static class RpcStatus
 internal sealed class RejectionInterceptor : Interceptor
 {
     public override Task<TResponse> UnaryServerHandler<TRequest, TResponse>(TRequest request, ServerCallContext context,
-        UnaryServerMethod<TRequest, TResponse> continuation) => AnswerAsync(context, () => continuation(request, context));
+        UnaryServerMethod<TRequest, TResponse> continuation) => AnswerAsync(request, context, () => continuation(request, context));
 
     public override Task ServerStreamingServerHandler<TRequest, TResponse>(TRequest request, IServerStreamWriter<TResponse> responseStream,
-        ServerCallContext context, ServerStreamingServerMethod<TRequest, TResponse> continuation) => AnswerAsync(context, async () =>
+        ServerCallContext context, ServerStreamingServerMethod<TRequest, TResponse> continuation) => AnswerAsync(request, context, async () =>
         {
             await continuation(request, responseStream, context);
             return true;
         });
 
-    private static async Task<T> AnswerAsync<T>(ServerCallContext context, Func<Task<T>> handler)
+    private static async Task<T> AnswerAsync<T>(object request, ServerCallContext context, Func<Task<T>> handler)
     {
         RpcStatus.MarkReached(context);
         try
@@ -100,15 +101,16 @@ internal sealed class RejectionInterceptor : Interceptor
         }
         catch (Exception e) when (e is not RpcException)
         {
-            throw StatusOf(e, context).ToRpcException();
+            throw StatusOf(e, (request as IMessage)?.Descriptor, context).ToRpcException();
         }
     }
 
-    private static Google.Rpc.Status StatusOf(Exception exception, ServerCallContext context)
+    private static Google.Rpc.Status StatusOf(Exception exception, MessageDescriptor? request, ServerCallContext context)
     {
         var http = context.GetHttpContext();
         if (Rejection.Of(exception, paths: NeedsAttribute.Of(http) == Scope.Admin) is { } rejection)
         {
+            rejection = rejection with { Parameter = ErrorDetails.Path(rejection.Parameter, request) };
             if (Refusal.ReasonOf(rejection.Kind.Status().Grpc) is { } reason)
                 http.Features.Set(new Refusal(reason, rejection.Message) { Field = rejection.Parameter });
             return ErrorDetails.Of(rejection, http.RequestServices.GetRequiredService<Caller>().RetryAfter);

@@ -3,6 +3,7 @@ using System.Net.Http.Json;
 using System.Text.Json;
 using Btx.Client;
 using Btx.Engine;
+using Btx.Server.Http.Chat;
 using Btx.Server.Lifetime;
 using Btx.Server.Metrics;
 using Btx.Server.Requests;
@@ -143,7 +144,9 @@ public sealed class ServedForestTests : IClassFixture<ServedForestFixture>, IAsy
     [Fact]
     public async Task The_same_answer_comes_without_a_server()
     {
-        var here = new InferenceRpc(new InferenceService(_loaded.Engine, _loaded.Tokenizer, new(), Server.Access.Caller.Owner));
+        using var renderer = new ChatRenderer(_loaded.Tokenizer);
+        var here = new InferenceRpc(new(_loaded.Engine, _loaded.Tokenizer, new(), Server.Access.Caller.Owner),
+            new(_loaded.Tokenizer, renderer, new()));
         var request = new GenerateRequest
         {
             Prompt = new() { Text = "The cat" },

@@ -37,7 +37,7 @@ internal static class JsonRequests
         return [.. text.Split("\n\n", StringSplitOptions.RemoveEmptyEntries).Select(item =>
         {
             var lines = item.Split('\n');
-            var data = JsonSerializer.Deserialize<JsonElement>(lines[1]["data: ".Length..]);
+            var data = JsonElement.Parse(lines[1]["data: ".Length..], new() { MaxDepth = 128 });
             Assert.Equal($"event: {data.GetProperty("type").GetString()}", lines[0]);
             return data;
         })];

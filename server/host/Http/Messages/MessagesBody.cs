@@ -5,7 +5,8 @@ namespace Btx.Server.Http.Messages;
 /// <summary>The body of <c>POST /v1/messages</c>, in Anthropic's form; that of <c>count_tokens</c> has fewer of its fields.</summary>
 internal sealed record MessagesBody : RequestObject
 {
-    private static readonly (string Field, string Name)[] s_names =
+    /// <summary>What the fields of a chat's body are called here.</summary>
+    public static IReadOnlyList<(string Field, string Name)> Names { get; } =
         [("stop", "stop_sequences"), ("response_format.json_schema", "output_config.format"), ("response_format", "output_config.format")];
 
     public string? Model { get; init; }
@@ -41,8 +42,9 @@ internal sealed record MessagesBody : RequestObject
 
     public Thinking? Thinking { get; init; }
 
+    /// <summary>The chat that it asks for, in a chat's words, and its messages.</summary>
     /// <exception cref="RequestRejectedException">It breaks a rule.</exception>
-    public Task<ChatRun> BeginAsync(InferenceService service, ChatPrompt template, CancellationToken cancellation)
+    public (ChatBody Body, IReadOnlyList<ChatMessage> Messages) ToChat()
     {
         var messages = ToMessages();
         var body = new ChatBody
@@ -62,7 +64,7 @@ internal sealed record MessagesBody : RequestObject
             Stream = Stream,
             IncludeExperts = IncludeExperts,
         };
-        return ChatRun.BeginAsync(service, template, body, messages, s_names, cancellation);
+        return (body, messages);
     }
 
     /// <summary>The tokens of the prompt.</summary>

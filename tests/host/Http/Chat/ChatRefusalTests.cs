@@ -49,7 +49,7 @@ public sealed class ChatRefusalTests : IAsyncLifetime
         (""" "tool_choice":"sometimes" """, "tool_choice", "expected auto, none, required or a function"),
         (""" "tools":[{"type":"function","function":{"name":"a b"}}] """, "tools[0].function.name", "expected 1 to 64 letters"),
         (""" "tools":[{"type":"retrieval"}] """, "tools[0]", "not of type function"),
-        (""" "tools":[{"type":"function","function":{"name":"a","parameters":{"x":1,"x":2}}}] """, "tools[0].function.parameters",
+        (""" "tools":[{"type":"function","function":{"name":"a","parameters":{"x":1,"x":2}}}] """, "tools[0].function.parameters.x",
             "parameters.x is given twice"),
         (""" "tools":[{"type":"function","function":{"name":"a","parameters":[]}}] """, "tools[0].function.parameters",
             "expected an object"),

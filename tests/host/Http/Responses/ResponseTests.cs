@@ -162,6 +162,16 @@ public sealed class ResponseTests : IAsyncLifetime
     }
 
     [Fact]
+    public async Task What_is_repeated_may_be_as_deep_as_a_body_may_be()
+    {
+        var deep = string.Concat(Enumerable.Repeat("{\"properties\":{\"a\":", 30)) + "{}" + new string('}', 60);
+        var answer = (await _server.EventsAsync(Path, $"{{{Hi},\"stream\":true,\"tool_choice\":\"none\","
+            + $"\"tools\":[{{\"type\":\"function\",\"name\":\"f\",\"parameters\":{deep}}}]}}"))[^1].GetProperty("response");
+        Assert.Equal("completed", answer.Text("status"));
+        Assert.Equal(deep, answer.GetProperty("tools")[0].GetProperty("parameters").GetRawText());
+    }
+
+    [Fact]
     public async Task A_prompt_that_is_too_long_is_the_inputs_fault()
     {
         _server.Engine.Forest = _server.Engine.Forest with { ContextLength = 8 };

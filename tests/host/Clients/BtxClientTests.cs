@@ -5,7 +5,7 @@ using Btx.Server.Tests.Fakes;
 using Btx.Server.Verbs;
 using Grpc.Core;
 
-namespace Btx.Server.Tests.Rpc;
+namespace Btx.Server.Tests.Clients;
 
 public sealed class BtxClientTests
 {
