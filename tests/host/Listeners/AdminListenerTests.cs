@@ -1,5 +1,6 @@
 using System.Net;
 using System.Net.Http.Json;
+using Btx.Client;
 using Btx.Server.Access;
 using Btx.Server.Rpc;
 using Btx.Server.Tests.Access;
@@ -42,9 +43,9 @@ public sealed class AdminListenerTests : IAsyncLifetime
         Assert.Equal(3, (await forest.ListExpertsAsync(new(), cancellationToken: Stop)).Experts.Count);
         Assert.Equal(StatusCode.Unimplemented, (await Assert.ThrowsAsync<RpcException>(async () =>
             await _server.Forest.ListExpertsAsync(new(), cancellationToken: Stop))).StatusCode);
-        using var remote = new RemoteServer("--server", _server.Urls.Admin!, "");
+        using var remote = new BtxClient(_server.Urls.Admin!);
         Assert.StartsWith("there is no such service or method here; reflection",
-            (await Assert.ThrowsAsync<Model.BtxException>(() => remote.DescribeAsync(Stop))).Message, StringComparison.Ordinal);
+            (await Assert.ThrowsAsync<BtxCallException>(() => remote.DescribeAsync(Stop))).Message, StringComparison.Ordinal);
         foreach (var path in new[] { "/metrics", "/v1/forest" })
         {
             Assert.Equal(HttpStatusCode.OK, (await _http.GetAsync(path, Stop)).StatusCode);
