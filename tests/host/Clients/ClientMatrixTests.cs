@@ -16,6 +16,8 @@ public sealed class ClientMatrixTests(ClientsFixture server) : IClassFixture<Cli
         ("@langchain/openai", "@langchain/openai"), ("@anthropic-ai/sdk", "@anthropic-ai/sdk"),
     ];
 
+    private static readonly string[] s_grpc = ["@grpc/grpc-js", "grpcio (Python)"];
+
     private static readonly (Func<ClientsFixture, DotNetClient> Make, string Client, string Package)[] s_dotnet =
     [
         (server => new OpenAiDotNet(server), "OpenAI (.NET)", "OpenAI"),
@@ -28,7 +30,7 @@ public sealed class ClientMatrixTests(ClientsFixture server) : IClassFixture<Cli
         get
         {
             var cells = new TheoryData<string, string>();
-            foreach (var client in s_npm.Select(one => one.Client).Concat(s_dotnet.Select(one => one.Client)))
+            foreach (var client in s_npm.Select(one => one.Client).Concat(s_dotnet.Select(one => one.Client)).Concat(s_grpc))
                 foreach (var feature in s_features) cells.Add(client, feature);
             return cells;
         }
@@ -39,6 +41,7 @@ public sealed class ClientMatrixTests(ClientsFixture server) : IClassFixture<Cli
     public async Task A_client_does_what_it_can_do_and_the_page_says_what_that_is(string client, string feature)
     {
         var result = s_npm.Any(one => one.Client == client) ? (await server.Npm)[client][feature]
+            : s_grpc.Contains(client) ? (await server.GrpcClients)[client][feature]
             : await s_dotnet.Single(one => one.Client == client).Make(server).RunAsync(feature);
         Assert.True(result == "ok" || result.StartsWith("absent: ", StringComparison.Ordinal), result);
         var page = await File.ReadAllTextAsync(Path.Combine(AppContext.BaseDirectory, "clients.md"),
@@ -47,7 +50,7 @@ public sealed class ClientMatrixTests(ClientsFixture server) : IClassFixture<Cli
             .Split('|', StringSplitOptions.TrimEntries);
         Assert.Equal(result == "ok" ? "yes" : "no", row[3 + Array.IndexOf(s_features, feature)]);
         if (result != "ok") Assert.Contains($"- {client}, {feature}: {result["absent: ".Length..]}", page, StringComparison.Ordinal);
-        Assert.Equal(VersionOf(client), row[2]);
+        Assert.Equal(s_grpc.Contains(client) ? (await server.GrpcClients)[client]["version"] : VersionOf(client), row[2]);
     }
 
     private static string? VersionOf(string client)

@@ -28,6 +28,9 @@ public class ChatServerFixture : IAsyncLifetime
     /// <summary>With the path of the API.</summary>
     public Uri Address { get; private set; } = null!;
 
+    /// <summary>Of gRPC.</summary>
+    public Uri Grpc { get; private set; } = null!;
+
     /// <summary>Who may use it.</summary>
     private protected virtual AccessOptions Access => new();
 
@@ -39,7 +42,8 @@ public class ChatServerFixture : IAsyncLifetime
         var loopback = new IPEndPoint(IPAddress.Loopback, 0);
         var options = new ServerOptions { Http = new("--http", loopback), Grpc = new("--grpc", loopback), Access = Access };
         _app = ServerApplication.Build(options, new(_loaded), metrics);
-        Address = new($"{(await _app.OpenAsync(options, CancellationToken.None)).Http}/v1");
+        var urls = await _app.OpenAsync(options, CancellationToken.None);
+        (Address, Grpc) = (new($"{urls.Http}/v1"), new(urls.Grpc));
     }
 
     public virtual async ValueTask DisposeAsync()
