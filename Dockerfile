@@ -14,6 +14,7 @@ COPY Directory.Build.props Directory.Build.targets Directory.Packages.props glob
 COPY model/Btx.Model.csproj model/
 COPY cli/Btx.Cli.csproj cli/
 COPY protos/Btx.Protos.csproj protos/
+COPY client/Btx.Client.csproj client/
 COPY server/engine/Btx.Engine.csproj server/engine/
 COPY server/forest/Btx.Forest.csproj server/forest/
 COPY server/host/Btx.Server.csproj server/host/
@@ -22,6 +23,7 @@ RUN for p in server/host/Btx.Server exporter/Btx.Exporter; do dotnet restore $p.
 COPY model model
 COPY cli cli
 COPY protos protos
+COPY client client
 COPY server server
 COPY exporter exporter
 # The exporter lies beside the server, which runs it to mix a BTX model again when its experts change.

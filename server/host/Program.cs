@@ -12,8 +12,8 @@ if (args is ["serve", .. var given]) args = ["serve", .. configuration.Complete(
 return await new ProgramFrame
 {
     Name = "btx",
-    Description = "Serve a forest of expert language models, generate with it, score text with it, change it while it serves.",
-    Verbs = [serve, GenerateVerb.Create(), ScoreVerb.Create(), ExpertsVerb.Create(), KeysVerb.Create()],
-    IsForTheUser = e => e is BtxException || Rejection.Of(e) is not null,
-    TerminationTimeout = TimeSpan.FromHours(1), // longer than any shutdown limit
+    Description = "Serve a forest of expert language models, generate and chat with it, score text with it, change it while it serves.",
+    Verbs = [serve, GenerateVerb.Create(), ChatVerb.Create(), ScoreVerb.Create(), ExpertsVerb.Create(), KeysVerb.Create()],
+    IsForTheUser = e => e is BtxException or BtxCallException || Rejection.Of(e) is not null,
+    TerminationTimeout = args is ["chat", ..] ? null : TimeSpan.FromHours(1), // longer than any shutdown limit; a chat treats Ctrl-C itself
 }.RunAsync(args);

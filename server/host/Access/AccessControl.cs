@@ -96,7 +96,7 @@ internal sealed record Denial(int Status, StatusCode Rpc, string Message, string
 
     public Task WriteAsync(HttpContext http)
     {
-        if (Listener.IsGrpc(http)) return RpcStatus.WriteAsync(http, Rpc, Message);
+        if (Listener.IsGrpc(http)) return RpcStatus.WriteAsync(http, Rpc, Message, Code);
         if (Status == StatusCodes.Status401Unauthorized) http.Response.Headers.WWWAuthenticate = "Bearer";
         return new OpenAiError(Status, Message, "invalid_request_error", null, Code).WriteAsync(http);
     }

@@ -56,13 +56,19 @@ internal sealed partial class AuditLog : IDisposable
             return;
         }
 
+        OpenAiError? error = null;
         try
         {
             await next(http);
         }
+        catch (Exception e)
+        {
+            error = OpenAiError.Of(e, http.RequestAborted); // over HTTP it is answered further out
+            throw;
+        }
         finally
         {
-            Write(file, http);
+            Write(file, http, error);
         }
     }
 
@@ -73,9 +79,10 @@ internal sealed partial class AuditLog : IDisposable
         Summarise();
     }
 
-    private void Write(string file, HttpContext http)
+    private void Write(string file, HttpContext http, OpenAiError? error)
     {
         var (status, message) = RpcStatus.Of(http);
+        var refusal = http.Features.Get<Refusal>(); // of HTTP; also of one that came within a stream
         var (caller, request) = (AccessControl.IdOf(http.User), http.Features.Get<AuditedRequest>()?.Json);
         var isRefused = Listener.IsGrpc(http)
             ? status is StatusCode.Unauthenticated or StatusCode.PermissionDenied or StatusCode.Unavailable or StatusCode.ResourceExhausted
@@ -91,8 +98,10 @@ internal sealed partial class AuditLog : IDisposable
             Call = http.Request.Path.Value,
             RequestId = http.TraceIdentifier,
             Request = request,
-            Outcome = Listener.IsGrpc(http) ? $"{status ?? StatusCode.Cancelled}" : $"{http.Response.StatusCode}",
-            Message = message,
+            Outcome = Listener.IsGrpc(http) ? $"{status ?? StatusCode.Cancelled}"
+                : error is not null ? $"{error.Status}"
+                : http.Response.StatusCode < 400 && refusal is not null ? refusal.Reason : $"{http.Response.StatusCode}",
+            Message = message ?? error?.Message ?? refusal?.Message,
         });
     }
 
@@ -116,7 +125,10 @@ internal sealed partial class AuditLog : IDisposable
         }
 
         foreach (var (caller, count) in counts)
-            Write(file, new { Time = _time.GetUtcNow(), Caller = caller, Outcome = "refused", MoreInTheLastMinute = count - RefusedPerMinute });
+        {
+            var more = count - RefusedPerMinute;
+            Write(file, new { Time = _time.GetUtcNow(), Caller = caller, Outcome = "refused", MoreInTheLastMinute = more });
+        }
     }
 
     private void Write<T>(string file, T entry)

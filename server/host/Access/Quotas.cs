@@ -111,7 +111,7 @@ internal sealed class Quotas(TimeProvider time)
         }
         catch (RequestRejectedException e) when (Listener.IsGrpc(http)) // ours: no service throws it this far
         {
-            await RpcStatus.WriteAsync(http, StatusCode.ResourceExhausted, e.Message);
+            await RpcStatus.WriteAsync(http, StatusCode.ResourceExhausted, e.Message, e.Problem.Code, caller.RetryAfter);
         }
         finally
         {

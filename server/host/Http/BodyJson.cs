@@ -53,19 +53,27 @@ internal sealed partial class BodyJson : JsonSerializerContext
     {
         PropertyNamingPolicy = JsonNamingPolicy.SnakeCaseLower,
         Encoder = JavaScriptEncoder.UnsafeRelaxedJsonEscaping,
+        MaxDepth = 2 * MaxDepth, // a response repeats what was asked, somewhat deeper
     });
 
     /// <summary>Reads a request's body.</summary>
     /// <exception cref="BadHttpRequestException">It says that it is something else than JSON.</exception>
     /// <inheritdoc cref="ReadAsync{T}(Stream, JsonTypeInfo{T}, CancellationToken)"/>
-    public static Task<T> ReadAsync<T>(HttpContext http, JsonTypeInfo<T> type) where T : class => http.Request.HasJsonContentType()
-        ? ReadAsync(http.Request.Body, type, http.RequestAborted)
+    public static async Task<T> ReadAsync<T>(HttpContext http, JsonTypeInfo<T> type) where T : class => Read(await ReadAsync(http), type);
+
+    /// <summary>Reads a request's body whose fields another knows.</summary>
+    /// <inheritdoc cref="ReadAsync{T}(HttpContext, JsonTypeInfo{T})"/>
+    public static Task<JsonElement> ReadAsync(HttpContext http) => http.Request.HasJsonContentType()
+        ? ReadAsync(http.Request.Body, http.RequestAborted)
         : throw new BadHttpRequestException("the body's content type is not application/json", StatusCodes.Status415UnsupportedMediaType);
 
     /// <summary>Reads a body; each refusal names the field and quotes a part of its value.</summary>
     /// <exception cref="RequestRejectedException">A field has another type than its record says, or is given twice.</exception>
     /// <exception cref="JsonException">The body is not JSON, or not valid UTF-8.</exception>
-    public static async Task<T> ReadAsync<T>(Stream body, JsonTypeInfo<T> type, CancellationToken cancellation) where T : class
+    public static async Task<T> ReadAsync<T>(Stream body, JsonTypeInfo<T> type, CancellationToken cancellation) where T : class =>
+        Read(await ReadAsync(body, cancellation), type);
+
+    private static async Task<JsonElement> ReadAsync(Stream body, CancellationToken cancellation)
     {
         using var bytes = new MemoryStream();
         await body.CopyToAsync(bytes, cancellation);
@@ -74,7 +82,7 @@ internal sealed partial class BodyJson : JsonSerializerContext
         using var json = JsonDocument.Parse(bytes, new() { MaxDepth = MaxDepth });
         if (Doubled(json.RootElement, isBody: true) is { } doubled)
             throw RequestRejectedException.For(doubled, $"{BtxException.OneLine(doubled, 100)} is given twice; give it once");
-        return Read(json.RootElement, type);
+        return json.RootElement.Clone();
     }
 
     /// <summary>Reads a body, or a part of one that its record left as it came.</summary>

@@ -1,6 +1,7 @@
 using System.Globalization;
 using System.IO.Compression;
 using System.IO.Pipelines;
+using Btx.Server.Http.Messages;
 using Microsoft.AspNetCore.ResponseCompression;
 using Microsoft.Extensions.Options;
 
@@ -38,9 +39,10 @@ internal static class ClientDetails
         return next(http);
     });
 
-    /// <summary>Says with each answer how long it took until it began.</summary>
-    public static void UseProcessingTime(this IApplicationBuilder app) => app.Use((http, next) =>
+    /// <summary>Says with each answer how long it took until it began; to clients of Anthropic's form its id, as they call it.</summary>
+    public static void UseAnswerHeaders(this IApplicationBuilder app) => app.Use((http, next) =>
     {
+        if (MessagesEndpoints.Serves(http)) http.Response.Headers["request-id"] = http.TraceIdentifier;
         var time = http.RequestServices.GetRequiredService<TimeProvider>();
         var begun = time.GetTimestamp();
         http.Response.OnStarting(() =>

@@ -23,9 +23,9 @@ internal static class EventStream
         {
             await first.WaitAsync(s_quiet, time); // what throws here has nothing left to dispose
         }
-        catch (TimeoutException) when (!first.IsCompleted)
+        catch (TimeoutException)
         {
-            // The stream begins without it.
+            if (first.IsCompleted) await first; // just now; else the stream begins without it
         }
 
         return new Stream(time, coming, first, failed ?? (error => new(error.ToJson())));

@@ -12,13 +12,21 @@ internal static class Generations
     public static async IAsyncEnumerable<(int Index, TokenEvent Event)> RunAsync(InferenceService service,
         IReadOnlyList<GenerationRequest> requests, [EnumeratorCancellation] CancellationToken cancellation)
     {
+        using var all = CancellationTokenSource.CreateLinkedTokenSource(cancellation);
         if (requests is [var only])
         {
-            await foreach (var e in service.Generate(only, cancellation)) yield return (0, e);
+            try
+            {
+                await foreach (var e in service.Generate(only, all.Token)) yield return (0, e);
+            }
+            finally
+            {
+                await all.CancelAsync();
+            }
+
             yield break;
         }
 
-        using var all = CancellationTokenSource.CreateLinkedTokenSource(cancellation);
         var events = Channel.CreateBounded<(int, TokenEvent)>(requests.Count);
         var left = requests.Count;
         async Task ReadAsync(int index)

@@ -43,6 +43,7 @@ internal static class HttpEndpoints
             return Results.Json(Describe(model, forest, changes));
         });
         v1.MapGet("/forest", Forest);
+        v1.MapForest();
         var texts = endpoints.MapGroup("").WithMetadata(new RequestSizeLimitAttribute(limits.BodyBytes));
         texts.MapPost("/tokenize", TokenizeEndpoints.TokenizeAsync);
         texts.MapPost("/detokenize", TokenizeEndpoints.DetokenizeAsync);
@@ -69,7 +70,7 @@ internal static class HttpEndpoints
         routing = new { mode = RoutingNames.Of(model.Routing.Mode), options = RoutingMessages.OptionsOf(model.Routing.Mode) },
     };
 
-    /// <summary>The state that is served, its averages and the last changes. Reading only: changes are made over gRPC.</summary>
+    /// <summary>The state that is served, its averages and the last changes.</summary>
     [Needs(Scope.Observe)]
     private static IResult Forest(ForestChanges changes)
     {

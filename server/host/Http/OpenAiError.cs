@@ -6,12 +6,14 @@ namespace Btx.Server.Http;
 /// <param name="Status">The HTTP status.</param>
 internal sealed record OpenAiError(int Status, string Message, string Type, string? Parameter, string? Code)
 {
+    private const string Overloaded = "server_busy"; // not the client's doing, as a quota is
+
     public static OpenAiError Of(RequestProblem rejection)
     {
         var (type, code) = rejection.Kind switch
         {
             ErrorKind.Missing => ("invalid_request_error", "model_not_found"),
-            ErrorKind.Busy => ("rate_limit_error", rejection.Code ?? "server_busy"),
+            ErrorKind.Busy => rejection.Code is { } limit ? ("rate_limit_error", limit) : ("server_error", Overloaded),
             ErrorKind.Unavailable => ("server_error", rejection.Code ?? "shutting_down"),
             ErrorKind.Conflict => ("server_error", "forest_changed"),
             ErrorKind.Exhausted => ("server_error", "out_of_memory"),
@@ -21,7 +23,8 @@ internal sealed record OpenAiError(int Status, string Message, string Type, stri
         };
         var parameter = rejection.Kind == ErrorKind.Missing ? rejection.Parameter ?? "model"
             : type == "invalid_request_error" ? rejection.Parameter : null;
-        return new(rejection.Kind.Status().Http, rejection.Message, type, parameter, code);
+        var status = code == Overloaded ? StatusCodes.Status503ServiceUnavailable : rejection.Kind.Status().Http;
+        return new(status, rejection.Message, type, parameter, code);
     }
 
     /// <summary>A failure that is not the request's; for the log, which alone shows it.</summary>
@@ -34,8 +37,8 @@ internal sealed record OpenAiError(int Status, string Message, string Type, stri
         JsonException => Invalid($"the body is not valid JSON in UTF-8 ({BtxException.OneLine(exception.Message)})"),
         BadHttpRequestException { StatusCode: StatusCodes.Status413PayloadTooLarge } => Invalid("the body is too large",
             status: StatusCodes.Status413PayloadTooLarge),
-        BadHttpRequestException { StatusCode: StatusCodes.Status429TooManyRequests } busy =>
-            new(busy.StatusCode, busy.Message, "rate_limit_error", null, "server_busy"),
+        BadHttpRequestException { StatusCode: StatusCodes.Status503ServiceUnavailable } busy =>
+            new(busy.StatusCode, busy.Message, "server_error", null, Overloaded),
         BadHttpRequestException bad => Invalid(BtxException.OneLine(bad.Message), null, bad.StatusCode),
         _ when clientLeft.IsCancellationRequested => null,
         _ => new(StatusCodes.Status500InternalServerError, "internal error; the server's log says more", "server_error", null, null)
@@ -66,7 +69,8 @@ internal sealed record OpenAiError(int Status, string Message, string Type, stri
     }
 
     /// <summary>Says to the counter and the log what the request was refused with, where no status does: within a stream.</summary>
-    public void Record(HttpContext context) => context.Features.Set(new Refusal(Refusal.ReasonOf(Status)!, Message, Unexpected)
+    public void Record(HttpContext context) => context.Features.Set(new Refusal(
+        Code == Overloaded ? Refusal.Busy : Refusal.ReasonOf(Status)!, Message, Unexpected)
     {
         Field = Parameter ?? (Status == StatusCodes.Status400BadRequest ? "body" : null),
     });

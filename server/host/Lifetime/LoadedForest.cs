@@ -45,7 +45,7 @@ internal sealed class ServedForest(LoadedForest? forest = null) : IAsyncDisposab
     {
         if (_forest is not null || http.GetEndpoint()?.Metadata.GetMetadata<IAllowAnonymous>() is not null) return next(http);
         return Listener.IsGrpc(http)
-            ? RpcStatus.WriteAsync(http, StatusCode.Unavailable, Loading)
+            ? RpcStatus.WriteAsync(http, StatusCode.Unavailable, Loading, "loading", TimeSpan.FromSeconds(1))
             : OpenAiError.Of(new RequestProblem(null, Loading, ErrorKind.Unavailable, "loading")).WriteAsync(http);
     }
 

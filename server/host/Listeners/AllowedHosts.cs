@@ -40,7 +40,7 @@ internal sealed class AllowedHosts
         var host = BtxException.OneLine(http.Request.Host.Value!);
         var message = $"this server is not called \"{host}\"; if it is to be, start it with --allowed-hosts";
         return Listener.IsGrpc(http)
-            ? RpcStatus.WriteAsync(http, StatusCode.PermissionDenied, message)
+            ? RpcStatus.WriteAsync(http, StatusCode.PermissionDenied, message, "host_not_allowed")
             : new OpenAiError(StatusCodes.Status403Forbidden, message, "invalid_request_error", null, "host_not_allowed").WriteAsync(http);
     }
 }

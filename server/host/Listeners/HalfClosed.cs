@@ -5,14 +5,16 @@ using Microsoft.AspNetCore.Connections.Features;
 namespace Btx.Server.Listeners;
 
 /// <summary>A client of HTTP/1 may close its side and wait for the answer. Kestrel takes that for having left and gives the request up.
-/// Here only who needs more of it is told, and the request goes on for a bounded time, or until the system learns that nobody is
-/// there.</summary>
+/// Here only who needs more of it is told, and the request goes on for a bounded time, or until the system learns that nobody is there:
+/// what closed its side altogether looks the same until something is sent to it, so an interim answer is, which every client skips.
+/// Over TLS nobody closes one side alone.</summary>
 internal static class HalfClosed
 {
     private const int TcpLevel = 6; // IPPROTO_TCP
     private const int TcpInfo = 11; // TCP_INFO
     private const byte CloseWait = 8; // TCP_CLOSE_WAIT: the peer sends no more; it may still read
     private static readonly TimeSpan s_look = TimeSpan.FromMilliseconds(100);
+    private static readonly TimeSpan s_ask = 3 * s_look; // what is answered by then is sent without an interim answer
 
     /// <param name="patience">How long a request goes on after its client closed its side.</param>
     public static async Task ServeAsync(ConnectionContext connection, ConnectionDelegate next, TimeSpan patience)
@@ -22,7 +24,11 @@ internal static class HalfClosed
         using var ended = new CancellationTokenSource();
         connection.ConnectionClosed = left.Token;
         var reader = new Reader(connection.Transport.Input, left);
+        var socket = connection.Features.Get<IConnectionSocketFeature>()?.Socket;
+        var isTls = connection.Features.Get<ITlsConnectionFeature>() is not null;
+        var question = new Question(isTls ? null : socket);
         connection.Items[typeof(Reader)] = reader;
+        connection.Items[typeof(Question)] = question;
         connection.Transport = new Pipes(reader, connection.Transport.Output);
         var watching = Task.CompletedTask;
         using (closed.UnsafeRegister(_ => watching = LeaveAsync(), null))
@@ -32,11 +38,14 @@ internal static class HalfClosed
 
         async Task LeaveAsync()
         {
-            var socket = connection.Features.Get<IConnectionSocketFeature>()?.Socket;
             try
             {
-                for (var waited = TimeSpan.Zero; waited < patience && IsHalfClosed(socket); waited += s_look)
+                for (var waited = TimeSpan.Zero; !isTls && waited < patience && IsHalfClosed(socket); waited += s_look)
+                {
+                    if (waited >= s_ask) question.Ask();
                     await Task.Delay(s_look, ended.Token);
+                }
+
                 await left.CancelAsync();
             }
             catch (OperationCanceledException)
@@ -53,6 +62,34 @@ internal static class HalfClosed
             ((Reader)reader!).GiveUp();
     }
 
+    /// <summary>Middleware: while a request waits for its answer, its client may be asked whether it is there.</summary>
+    public static async Task AskAsync(HttpContext http, RequestDelegate next)
+    {
+        object? question = null;
+        if (HttpProtocol.IsHttp11(http.Request.Protocol)) // HTTP/1.0 knows no interim answers
+            http.Features.Get<IConnectionItemsFeature>()?.Items.TryGetValue(typeof(Question), out question);
+        if (question is not Question waiting)
+        {
+            await next(http);
+            return;
+        }
+
+        waiting.Allow(true);
+        http.Response.OnStarting(() =>
+        {
+            waiting.Allow(false);
+            return Task.CompletedTask;
+        });
+        try
+        {
+            await next(http);
+        }
+        finally
+        {
+            waiting.Allow(false);
+        }
+    }
+
     private static bool IsHalfClosed(Socket? socket)
     {
         try
@@ -63,6 +100,38 @@ internal static class HalfClosed
         catch (Exception e) when (e is SocketException or ObjectDisposedException)
         {
             return false;
+        }
+    }
+
+    /// <summary>Asks a client whether it is there. If it is not, its system resets the connection. Thread-safe.</summary>
+    /// <param name="socket">Null: it is not to be written to.</param>
+    private sealed class Question(Socket? socket)
+    {
+        private readonly Lock _gate = new();
+        private bool _mayAsk;
+
+        /// <summary>Not once an answer begins: the socket is then its own.</summary>
+        public void Allow(bool may)
+        {
+            lock (_gate) _mayAsk = may;
+        }
+
+        /// <summary>Once for each request.</summary>
+        public void Ask()
+        {
+            lock (_gate)
+            {
+                if (!_mayAsk) return;
+                _mayAsk = false;
+                try
+                {
+                    socket?.Send("HTTP/1.1 100 Continue\r\n\r\n"u8);
+                }
+                catch (Exception e) when (e is SocketException or ObjectDisposedException)
+                {
+                    // It is not there.
+                }
+            }
         }
     }
 

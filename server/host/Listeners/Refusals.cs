@@ -10,8 +10,8 @@ internal sealed partial class Refusals(CollectorRegistry registry, ILogger<Refus
     private const string KestrelsBadRequest = "Microsoft.AspNetCore.Server.Kestrel.BadRequest";
     private static readonly TimeSpan s_between = TimeSpan.FromSeconds(10);
     private readonly Counter _count = Prometheus.Metrics.WithCustomRegistry(registry)
-        .CreateCounter("btx_refusals_total", "Requests and connections that were refused, or failed, by door (http, grpc, admin) and reason.",
-            ["door", "reason"]);
+        .CreateCounter("btx_refusals_total", "Requests and connections that were refused, or failed, by door (http, grpc, admin) and "
+            + "reason.", ["door", "reason"]);
 
     private readonly ConcurrentDictionary<(string Listener, string Reason), Line> _lines = new();
 
@@ -35,7 +35,8 @@ internal sealed partial class Refusals(CollectorRegistry registry, ILogger<Refus
                 || features.Get<IBadRequestExceptionFeature>()?.Error is not BadHttpRequestException bad)
                 return;
             var client = features.Get<IHttpConnectionFeature>()?.RemoteIpAddress?.ToString();
-            Add(CountedConnection.Of(features)?.Listener ?? Listener.Http, new(Refusal.ReasonOf(bad.StatusCode) ?? Refusal.InvalidRequest, bad.Message), "not a request", null, client);
+            var listener = CountedConnection.Of(features)?.Listener ?? Listener.Http;
+            Add(listener, new(Refusal.ReasonOf(bad.StatusCode) ?? Refusal.InvalidRequest, bad.Message), "not a request", null, client);
         }),
         (name, _, _) => name == KestrelsBadRequest);
 
@@ -119,6 +120,7 @@ internal sealed record Refusal(string Reason, string Message, Exception? Unexpec
         : "an unknown field; the client was told why";
 
     public const string InvalidRequest = "invalid_request";
+    public const string Busy = "busy";
     public const string Connections = "connections";
     public const string Internal = "internal";
 
@@ -134,7 +136,7 @@ internal sealed record Refusal(string Reason, string Message, Exception? Unexpec
         StatusCodes.Status409Conflict => "conflict",
         StatusCodes.Status413PayloadTooLarge or StatusCodes.Status414UriTooLong
             or StatusCodes.Status431RequestHeaderFieldsTooLarge => "too_large",
-        StatusCodes.Status429TooManyRequests => "busy",
+        StatusCodes.Status429TooManyRequests => Busy,
         StatusCodes.Status503ServiceUnavailable => "unavailable",
         < 500 or StatusCodes.Status505HttpVersionNotsupported => InvalidRequest,
         _ => Internal,
@@ -149,7 +151,7 @@ internal sealed record Refusal(string Reason, string Message, Exception? Unexpec
         StatusCode.NotFound => "not_found",
         StatusCode.Unimplemented => "unsupported",
         StatusCode.Aborted or StatusCode.FailedPrecondition => "conflict",
-        StatusCode.ResourceExhausted => "busy",
+        StatusCode.ResourceExhausted => Busy,
         StatusCode.Unavailable => "unavailable",
         StatusCode.InvalidArgument or StatusCode.OutOfRange or StatusCode.AlreadyExists => InvalidRequest,
         _ => Internal,

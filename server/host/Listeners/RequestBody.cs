@@ -116,7 +116,7 @@ internal sealed class RequestBody : Stream
     {
         if (!_budget.TryTake(bytes))
             throw Invalid("the server is reading as many large requests as it can hold; try again", null,
-                StatusCodes.Status429TooManyRequests, StatusCode.ResourceExhausted);
+                StatusCodes.Status503ServiceUnavailable, StatusCode.ResourceExhausted);
         _taken += bytes;
     }
 

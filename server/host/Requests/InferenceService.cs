@@ -112,6 +112,15 @@ internal sealed class InferenceService(IForestEngine engine, TextTokenizer token
     /// <summary>The prompt as its tokens have it: normalised.</summary>
     public string TextOf(Prompt prompt) => prompt.Text is { } text ? tokenizer.Normalize(text) : tokenizer.Decode(prompt.Tokens);
 
+    /// <summary>The text of tokens, special ones spelt out.</summary>
+    /// <param name="field">That holds them, for messages.</param>
+    /// <exception cref="RequestRejectedException">One is not of the vocabulary.</exception>
+    public string Decode(int[] tokens, string field)
+    {
+        Refuse(RequestRules.IdProblem(tokens, field, engine.Describe()));
+        return tokenizer.Decode(tokens, skipSpecial: false);
+    }
+
     /// <summary>The tokens of a prompt.</summary>
     /// <param name="begin">Put the token that begins a text before it, where the tokenizer asks for one.</param>
     /// <exception cref="RequestRejectedException">It is too long, or empty.</exception>

@@ -58,6 +58,10 @@ internal static class ChangeRequests
         };
     }
 
+    public static Rollback Rollback(V1.RollbackRequest request) => new() { By = Author(request.By) };
+
+    public static AverageRemoval Drop(V1.DropAverageRequest request) => new(request.Name) { By = Author(request.By) };
+
     public static IReadOnlyList<string> Experts(IReadOnlyList<string> names)
     {
         if (names.Count == 0) throw Invalid("experts", "no expert is named; name one or more");

@@ -1,21 +1,14 @@
 using System.Runtime.CompilerServices;
+using Btx.Server.Http.Chat;
 using Google.Protobuf;
 
 namespace Btx.Server.Rpc;
 
-/// <summary>Inference in terms of its messages: here (<see cref="InferenceRpc"/>) or elsewhere (<see cref="RemoteServer"/>).</summary>
-internal interface IInference
-{
-    IAsyncEnumerable<V1.GenerateResponse> GenerateAsync(V1.GenerateRequest request, CancellationToken cancellation);
-
-    Task<V1.ScoreResponse> ScoreAsync(V1.ScoreRequest request, CancellationToken cancellation);
-
-    Task<V1.DescribeResponse> DescribeAsync(CancellationToken cancellation);
-}
-
 /// <summary>Inference over gRPC. Cancellation and deadline of a call end its request in the engine.</summary>
-internal sealed class InferenceRpc(InferenceService service) : V1.Inference.InferenceBase, IInference
+internal sealed class InferenceRpc(InferenceService service, ChatPrompt template) : V1.Inference.InferenceBase, IInference
 {
+    private readonly TokenMessages _messages = new(service);
+
     [Needs(Scope.Generate)]
     public override async Task Generate(V1.GenerateRequest request, IServerStreamWriter<V1.GenerateResponse> responseStream,
         ServerCallContext context)
@@ -23,6 +16,21 @@ internal sealed class InferenceRpc(InferenceService service) : V1.Inference.Infe
         await foreach (var message in GenerateAsync(request, context.CancellationToken))
             await responseStream.WriteAsync(message, context.CancellationToken);
     }
+
+    [Needs(Scope.Generate)]
+    public override async Task Chat(V1.ChatRequest request, IServerStreamWriter<V1.ChatResponse> responseStream, ServerCallContext context)
+    {
+        await foreach (var message in ChatAsync(request, context.CancellationToken))
+            await responseStream.WriteAsync(message, context.CancellationToken);
+    }
+
+    [Needs(Scope.Generate)]
+    public override Task<V1.TokenizeResponse> Tokenize(V1.TokenizeRequest request, ServerCallContext context) =>
+        TokenizeAsync(request, context.CancellationToken);
+
+    [Needs(Scope.Generate)]
+    public override Task<V1.DetokenizeResponse> Detokenize(V1.DetokenizeRequest request, ServerCallContext context) =>
+        DetokenizeAsync(request, context.CancellationToken);
 
     [Needs(Scope.Generate)]
     public override Task<V1.ScoreResponse> Score(V1.ScoreRequest request, ServerCallContext context) =>
@@ -36,23 +44,43 @@ internal sealed class InferenceRpc(InferenceService service) : V1.Inference.Infe
         [EnumeratorCancellation] CancellationToken cancellation)
     {
         var forest = service.Forest;
-        var asked = new GenerationRequest
-        {
-            Prompt = [],
-            Routing = RoutingMessages.ToRouting(request.Routing, scores: false, forest),
-            Sampling = RoutingMessages.ToSampling(request.Sampling),
-            MaxTokens = request.HasMaxTokens ? request.MaxTokens : RequestLimits.DefaultMaxTokens,
-            Stop = request.Stop,
-            TopLogProbs = request.TopLogprobs,
-            ReportExperts = request.IncludeExperts,
-            IgnoreEndOfSequence = request.IgnoreEos,
-            Grammar = RoutingMessages.ToGrammar(request.ResponseFormat),
-        };
+        var asked = RoutingMessages.ToGeneration(request, forest);
         asked = asked with { Prompt = service.Checked(ToPrompt(request.Prompt), asked) };
         service.Reserve([asked]);
         var events = service.Generate(asked, cancellation);
-        await foreach (var e in events.WithCancellation(cancellation)) yield return ToMessage(e, e.Forest ?? forest);
+        await foreach (var e in events.WithCancellation(cancellation)) yield return _messages.Of(e, e.Forest ?? forest);
     }
+
+    public async IAsyncEnumerable<V1.ChatResponse> ChatAsync(V1.ChatRequest request, [EnumeratorCancellation] CancellationToken cancellation)
+    {
+        var run = await ChatRun.BeginAsync(service, template, () => ChatMessages.Read(request, service.Forest, template.Stops), [],
+            cancellation);
+        var calls = new CallReader(run.Request.Callable);
+        await foreach (var (_, e, served) in run.EventsAsync(cancellation))
+            foreach (var message in _messages.OfChat(e, served, calls)) yield return message;
+    }
+
+    public async Task<V1.TokenizeResponse> TokenizeAsync(V1.TokenizeRequest request, CancellationToken cancellation)
+    {
+        var chat = request.Chat;
+        var prompt = request.InputCase switch
+        {
+            V1.TokenizeRequest.InputOneofCase.Text => new Prompt(request.Text),
+            V1.TokenizeRequest.InputOneofCase.Chat => await template.OfAsync(ChatMessages.Read(chat.Messages),
+                ChatMessages.Read(chat.Tools, null, many: true), !chat.HasAddGenerationPrompt || chat.AddGenerationPrompt, cancellation),
+            _ => throw RequestRejectedException.For("text", "give either text or chat"),
+        };
+        var tokens = service.Encode(prompt, !request.HasAddSpecialTokens || request.AddSpecialTokens);
+        return new()
+        {
+            Tokens = { tokens },
+            Texts = { request.IncludeTexts ? tokens.Select(service.TokenName) : [] },
+            ContextLength = service.Forest.ContextLength,
+        };
+    }
+
+    public Task<V1.DetokenizeResponse> DetokenizeAsync(V1.DetokenizeRequest request, CancellationToken cancellation) =>
+        Task.FromResult(new V1.DetokenizeResponse { Text = service.Decode([.. request.Tokens], "tokens") });
 
     public async Task<V1.ScoreResponse> ScoreAsync(V1.ScoreRequest request, CancellationToken cancellation)
     {
@@ -68,12 +96,12 @@ internal sealed class InferenceRpc(InferenceService service) : V1.Inference.Infe
             Logprobs = { score.Result.LogProbs },
             PredictedBytes = score.Tokens.Skip(1).Sum(id => (long)service.TokenBytes(id).Length),
             Windows = { score.Windows.Select(w => new V1.ScoreWindow { Start = w.Start, End = w.End, First = w.First }) },
-            Routed = { (score.Result.Gates ?? []).Select(gates => ToMessage(gates, forest)) },
+            Routed = { (score.Result.Gates ?? []).Select(gates => TokenMessages.Of(gates, forest)) },
         };
         for (var i = 0; i < score.Result.Top.Count; i++)
         {
             var top = InferenceService.With(score.Result.Top[i], score.Tokens[i + 1], score.Result.LogProbs[i]);
-            response.Top.Add(new V1.Alternatives { Entries = { top.Select(ToMessage) } });
+            response.Top.Add(new V1.Alternatives { Entries = { top.Select(_messages.Of) } });
         }
 
         for (var j = 0; j < score.Result.Posterior.Length; j++)
@@ -99,7 +127,7 @@ internal sealed class InferenceRpc(InferenceService service) : V1.Inference.Infe
             Precision = forest.Precision,
             Device = forest.Device,
             ForestSha256 = forest.ForestSha256,
-            Moe = forest.Moe is null ? null : ToMessage(forest.Moe),
+            Moe = forest.Moe is null ? null : TokenMessages.Of(forest.Moe),
         });
     }
 
@@ -108,68 +136,5 @@ internal sealed class InferenceRpc(InferenceService service) : V1.Inference.Infe
         V1.Prompt.KindOneofCase.Text => new Prompt(message.Text),
         V1.Prompt.KindOneofCase.Tokens => new Prompt(null, [.. message.Tokens.Ids]),
         _ => default,
-    };
-
-    private V1.Alternative ToMessage(TokenAlternative alternative) => new()
-    {
-        TokenId = alternative.Token,
-        Text = service.TokenName(alternative.Token),
-        Bytes = ByteString.CopyFrom(service.TokenBytes(alternative.Token)),
-        Logprob = alternative.LogProb,
-    };
-
-    private V1.GenerateResponse ToMessage(TokenEvent e, ForestDescription forest)
-    {
-        var message = new V1.GenerateResponse { Text = e.Text };
-        if (e.Token is { } token)
-        {
-            message.TokenId = token;
-            message.Logprob = e.LogProb;
-            message.TokenBytes = ByteString.CopyFrom(service.TokenBytes(token));
-            if (e.Top.Count > 0) message.Top.AddRange(InferenceService.With(e.Top, token, e.LogProb).Select(ToMessage));
-        }
-
-        for (var j = 0; e.Posterior is not null && j < e.Posterior.Length; j++)
-        {
-            if (e.Posterior[j] == 0) continue;
-            var contribution = e.Contribution?[j] ?? 0;
-            message.Experts.Add(new V1.ExpertShare { Name = forest.Experts[j], Posterior = e.Posterior[j], Contribution = contribution });
-        }
-
-        if (e.Gates is not null) message.Routed = ToMessage(e.Gates, forest);
-        if (e.Finish != FinishReason.None && Enum.TryParse<V1.FinishReason>(e.Finish.ToString(), out var finish))
-            message.FinishReason = finish;
-        message.FinishMessage = e.Message ?? "";
-        if (e.Usage is { } usage) message.Usage = ToMessage(usage, forest);
-        return message;
-    }
-
-    private static V1.Usage ToMessage(Usage usage, ForestDescription forest) => new()
-    {
-        PromptTokens = usage.PromptTokens,
-        CompletionTokens = usage.CompletionTokens,
-        SecondsToFirstToken = usage.TimeToFirstToken.TotalSeconds,
-        Seconds = usage.Total.TotalSeconds,
-        ExpertSteps = { forest.Experts.Zip(usage.ExpertSteps).ToDictionary(e => e.First, e => e.Second) },
-        RoutedTokens = { (forest.Moe?.Experts ?? []).Zip(usage.RoutedTokens).ToDictionary(e => e.First, e => e.Second) },
-    };
-
-    private static V1.TokenRouting ToMessage(RouterGates gates, ForestDescription forest) => new()
-    {
-        Gates = { gates.Values },
-        Domains = { gates.ByDomain(forest.Moe!).Zip(forest.Moe!.DomainNames,
-            (share, domain) => new V1.DomainShare { Domain = domain, Share = share }) },
-    };
-
-    private static V1.MoeModel ToMessage(MoeDescription moe) => new()
-    {
-        Experts = { moe.Experts.Zip(moe.Domains, (name, domain) => new V1.Expert { Name = name, Domain = domain }) },
-        ExpertsPerToken = moe.ExpertsPerToken,
-        Choices = { moe.Choices },
-        Layers = moe.Layers,
-        Router = moe.Router,
-        SoftLayers = { moe.SoftLayers },
-        Precision = moe.Precision,
-        Sha256 = moe.Sha256,
     };
 }

@@ -14,11 +14,28 @@ internal static class MessageJson
     private static readonly JsonSerializerOptions s_line = new() { NewLine = "\n", Encoder = JavaScriptEncoder.UnsafeRelaxedJsonEscaping };
     private static readonly JsonSerializerOptions s_indented = new(s_line) { WriteIndented = true };
 
+    private static readonly JsonParser s_parser = new(JsonParser.Settings.Default.WithIgnoreUnknownFields(false));
+
     /// <summary>Ends in a newline.</summary>
     public static string Text(IMessage message, bool indented = true) => Text(Node(message), indented);
 
     /// <inheritdoc cref="Text(IMessage, bool)"/>
     public static string Text(JsonNode node, bool indented) => node.ToJsonString(indented ? s_indented : s_line) + "\n";
+
+    /// <summary>A message of JSON in the same form; the names of fields may be those of JSON, too: <c>dropMoe</c>.</summary>
+    /// <exception cref="RequestRejectedException">It has another form, or unknown fields.</exception>
+    public static T Parse<T>(JsonElement json) where T : IMessage<T>, new()
+    {
+        try
+        {
+            return s_parser.Parse<T>(json.GetRawText());
+        }
+        catch (Exception e) when (e is InvalidProtocolBufferException or InvalidJsonException or ArgumentException or FormatException
+            or OverflowException)
+        {
+            throw RequestRejectedException.For("body", $"the body is not a {new T().Descriptor.Name} in JSON: {BtxException.OneLine(e.Message)}");
+        }
+    }
 
     public static JsonObject Node(IMessage message) => new(message.Descriptor.Fields.InDeclarationOrder()
         .Where(field => !field.HasPresence || field.Accessor.HasValue(message))

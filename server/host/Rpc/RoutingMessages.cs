@@ -59,6 +59,35 @@ internal static class RoutingMessages
         };
     }
 
+    /// <summary>But for the prompt's tokens.</summary>
+    /// <exception cref="RequestRejectedException">The routing or the form of the answer is not one.</exception>
+    public static GenerationRequest ToGeneration(V1.GenerateRequest request, ForestDescription forest) => new()
+    {
+        Prompt = [],
+        Routing = ToRouting(request.Routing, scores: false, forest),
+        Sampling = ToSampling(request.Sampling),
+        MaxTokens = request.HasMaxTokens ? request.MaxTokens : RequestLimits.DefaultMaxTokens,
+        Stop = request.Stop,
+        TopLogProbs = request.TopLogprobs,
+        ReportExperts = request.IncludeExperts,
+        IgnoreEndOfSequence = request.IgnoreEos,
+        Grammar = ToGrammar(request.ResponseFormat),
+    };
+
+    /// <inheritdoc cref="ToGeneration(V1.GenerateRequest, ForestDescription)"/>
+    public static GenerationRequest ToGeneration(V1.ChatRequest request, ForestDescription forest) => new()
+    {
+        Prompt = [],
+        Routing = ToRouting(request.Routing, scores: false, forest),
+        Sampling = ToSampling(request.Sampling),
+        MaxTokens = request.HasMaxTokens ? request.MaxTokens : forest.ContextLength,
+        Stop = request.Stop,
+        TopLogProbs = request.TopLogprobs,
+        ReportExperts = request.IncludeExperts,
+        IgnoreEndOfSequence = request.IgnoreEos,
+        Grammar = ToGrammar(request.ResponseFormat),
+    };
+
     public static Engine.Requests.SamplingOptions ToSampling(V1.Sampling? message)
     {
         var defaults = new Engine.Requests.SamplingOptions();

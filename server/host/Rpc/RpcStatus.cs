@@ -1,3 +1,5 @@
+using Google.Protobuf;
+using Google.Protobuf.Reflection;
 using Grpc.Core.Interceptors;
 
 namespace Btx.Server.Rpc;
@@ -9,10 +11,12 @@ internal static class RpcStatus
     private const string MessageHeader = "grpc-message";
 
     /// <summary>Ends a call before it reached a handler.</summary>
-    public static Task WriteAsync(HttpContext http, StatusCode status, string message)
+    /// <param name="reason">A machine's word for it; null: that of the status.</param>
+    /// <param name="wait">When it may be tried again; null: nobody knows.</param>
+    public static Task WriteAsync(HttpContext http, StatusCode status, string message, string? reason = null, TimeSpan? wait = null)
     {
         http.Response.ContentType = "application/grpc";
-        Set(http.Response.Headers, status, message);
+        Set(http.Response.Headers, ErrorDetails.Of(status, message, reason, null, wait));
         return Task.CompletedTask;
     }
 
@@ -32,15 +36,29 @@ internal static class RpcStatus
         return new(reason, message.Length > 0 ? message : $"status {code}");
     }
 
-    /// <summary>Middleware. Where a message cannot be read the library answers UNKNOWN or INTERNAL. Ours let neither through unmarked, so a
-    /// call that reached none of them, and ended so, was malformed.</summary>
+    /// <summary>Middleware. Where a message cannot be read the library answers UNKNOWN or INTERNAL, and RESOURCE_EXHAUSTED where it is too
+    /// large. Ours let none through unmarked, so a call that reached none of them, and ended so, was malformed.</summary>
     public static async Task BlameAsync(HttpContext http, RequestDelegate next)
     {
+        var limit = http.RequestServices.GetRequiredService<RequestLimits>().BodyBytes;
         await next(http);
         var (status, headers) = Read(http);
-        if (status is not (StatusCode.Unknown or StatusCode.Internal) || http.Items.ContainsKey(typeof(RpcStatus))) return;
-        Set(headers, StatusCode.InvalidArgument, status == StatusCode.Internal ? Uri.UnescapeDataString(headers[MessageHeader].ToString())
-            : "the request is not a message of the method's type: it is malformed, or its text is not valid UTF-8");
+        if (status is null or StatusCode.OK or StatusCode.Cancelled or StatusCode.DeadlineExceeded || headers.IsReadOnly
+            || headers.ContainsKey(ErrorDetails.Header))
+            return;
+        var message = Uri.UnescapeDataString(headers[MessageHeader].ToString());
+        Set(headers, http.Items.ContainsKey(typeof(RpcStatus)) ? ErrorDetails.Of(status.Value, message) : status switch
+        {
+            StatusCode.Internal => ErrorDetails.Of(StatusCode.InvalidArgument, message),
+            StatusCode.Unknown => ErrorDetails.Of(StatusCode.InvalidArgument,
+                "the request is not a message of the method's type: it is malformed, or its text is not valid UTF-8"),
+            StatusCode.ResourceExhausted when message.Contains("maximum configured message size", StringComparison.Ordinal) =>
+                ErrorDetails.Of(StatusCode.ResourceExhausted,
+                    $"the message has more than {limit} bytes, the most that this server takes (its option --max-body-mb); send less at once",
+                    "message_too_large"),
+            StatusCode.ResourceExhausted => ErrorDetails.Of(status.Value, message, null, null, TimeSpan.FromSeconds(1)),
+            _ => ErrorDetails.Of(status.Value, message),
+        });
     }
 
     /// <summary>A handler has the call: what goes wrong from here on is said by it.</summary>
@@ -53,10 +71,11 @@ internal static class RpcStatus
         return (int.TryParse(headers[StatusHeader].ToString(), out var status) ? (StatusCode)status : null, headers);
     }
 
-    private static void Set(IHeaderDictionary headers, StatusCode status, string message)
+    private static void Set(IHeaderDictionary headers, Google.Rpc.Status status)
     {
-        headers[StatusHeader] = ((int)status).ToString(System.Globalization.CultureInfo.InvariantCulture);
-        headers[MessageHeader] = Uri.EscapeDataString(message);
+        headers[StatusHeader] = status.Code.ToString(System.Globalization.CultureInfo.InvariantCulture);
+        headers[MessageHeader] = Uri.EscapeDataString(status.Message);
+        headers[ErrorDetails.Header] = Convert.ToBase64String(status.ToByteArray());
     }
 }
 
@@ -64,16 +83,16 @@ internal static class RpcStatus
 internal sealed class RejectionInterceptor : Interceptor
 {
     public override Task<TResponse> UnaryServerHandler<TRequest, TResponse>(TRequest request, ServerCallContext context,
-        UnaryServerMethod<TRequest, TResponse> continuation) => AnswerAsync(context, () => continuation(request, context));
+        UnaryServerMethod<TRequest, TResponse> continuation) => AnswerAsync(request, context, () => continuation(request, context));
 
     public override Task ServerStreamingServerHandler<TRequest, TResponse>(TRequest request, IServerStreamWriter<TResponse> responseStream,
-        ServerCallContext context, ServerStreamingServerMethod<TRequest, TResponse> continuation) => AnswerAsync(context, async () =>
+        ServerCallContext context, ServerStreamingServerMethod<TRequest, TResponse> continuation) => AnswerAsync(request, context, async () =>
         {
             await continuation(request, responseStream, context);
             return true;
         });
 
-    private static async Task<T> AnswerAsync<T>(ServerCallContext context, Func<Task<T>> handler)
+    private static async Task<T> AnswerAsync<T>(object request, ServerCallContext context, Func<Task<T>> handler)
     {
         RpcStatus.MarkReached(context);
         try
@@ -82,25 +101,26 @@ internal sealed class RejectionInterceptor : Interceptor
         }
         catch (Exception e) when (e is not RpcException)
         {
-            throw new RpcException(StatusOf(e, context));
+            throw StatusOf(e, (request as IMessage)?.Descriptor, context).ToRpcException();
         }
     }
 
-    private static Status StatusOf(Exception exception, ServerCallContext context)
+    private static Google.Rpc.Status StatusOf(Exception exception, MessageDescriptor? request, ServerCallContext context)
     {
-        if (Rejection.Of(exception, paths: NeedsAttribute.Of(context.GetHttpContext()) == Scope.Admin) is { } rejection)
+        var http = context.GetHttpContext();
+        if (Rejection.Of(exception, paths: NeedsAttribute.Of(http) == Scope.Admin) is { } rejection)
         {
-            var status = rejection.Kind.Status().Grpc;
-            if (Refusal.ReasonOf(status) is { } reason)
-                context.GetHttpContext().Features.Set(new Refusal(reason, rejection.Message) { Field = rejection.Parameter });
-            return new(status, rejection.Message);
+            rejection = rejection with { Parameter = ErrorDetails.Path(rejection.Parameter, request) };
+            if (Refusal.ReasonOf(rejection.Kind.Status().Grpc) is { } reason)
+                http.Features.Set(new Refusal(reason, rejection.Message) { Field = rejection.Parameter });
+            return ErrorDetails.Of(rejection, http.RequestServices.GetRequiredService<Caller>().RetryAfter);
         }
 
         if (context.CancellationToken.IsCancellationRequested)
-            return context.Deadline <= DateTime.UtcNow ? new(StatusCode.DeadlineExceeded, "the deadline passed")
-                : new(StatusCode.Cancelled, "the call was cancelled");
+            return context.Deadline <= DateTime.UtcNow ? ErrorDetails.Of(StatusCode.DeadlineExceeded, "the deadline passed")
+                : ErrorDetails.Of(StatusCode.Cancelled, "the call was cancelled");
         const string Message = "internal error; the server's log says more";
-        context.GetHttpContext().Features.Set(new Refusal(Refusal.Internal, Message, exception));
-        return new(StatusCode.Internal, Message);
+        http.Features.Set(new Refusal(Refusal.Internal, Message, exception));
+        return ErrorDetails.Of(StatusCode.Internal, Message);
     }
 }

@@ -8,15 +8,20 @@ internal sealed class TokenPrinter(TextWriter output, ExpertPalette? palette)
     private readonly Dictionary<string, double> _shares = new(StringComparer.Ordinal);
     private int _tokens;
 
-    public void Print(GenerateResponse response)
+    public void Print(GenerateResponse response) => Print(response.Text, response.HasTokenId, response.Experts, response.Routed);
+
+    public void Print(ChatResponse response) =>
+        Print(response.Text, response.Token is not null, response.Token?.Experts ?? [], response.Token?.Routed);
+
+    private void Print(string text, bool isToken, IEnumerable<ExpertShare> experts, TokenRouting? routed)
     {
-        (string Name, double Share)[] shares = response.Routed is { } routed
+        (string Name, double Share)[] shares = routed is not null
             ? [.. routed.Domains.Select(share => (share.Domain, share.Share))]
-            : [.. response.Experts.Select(share => (share.Name, share.Contribution))];
-        output.Write(palette is null || shares.Length == 0 ? response.Text
-            : palette.Paint(response.Text, palette.IndexOf(shares.MaxBy(share => share.Share).Name)));
+            : [.. experts.Select(share => (share.Name, share.Contribution))];
+        output.Write(palette is null || shares.Length == 0 ? text
+            : palette.Paint(text, palette.IndexOf(shares.MaxBy(share => share.Share).Name)));
         output.Flush();
-        if (!response.HasTokenId || shares.Length == 0) return;
+        if (!isToken || shares.Length == 0) return;
         _tokens++;
         foreach (var (name, share) in shares) _shares[name] = _shares.GetValueOrDefault(name) + share;
     }
@@ -36,6 +41,11 @@ internal sealed class ExpertPalette(string[] experts, bool enabled)
 
     public string Paint(string text, int expert) => !enabled || expert < 0 || text.Length == 0 ? text
         : $"\u001b[38;5;{s_colours[expert % s_colours.Length]}m{text}\u001b[0m";
+
+    /// <param name="routed">Tokens are routed by a BTX model: its domains, not the forest's experts.</param>
+    public static ExpertPalette Of(DescribeResponse served, bool routed, bool enabled) =>
+        new(routed ? [.. (served.Moe?.Experts ?? []).Select(expert => expert.Domain).Distinct()]
+            : [.. served.Experts.Select(expert => expert.Name)], enabled);
 
     public int IndexOf(string expert) => Array.IndexOf(experts, expert);
 

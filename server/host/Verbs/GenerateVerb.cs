@@ -94,8 +94,7 @@ internal static class GenerateVerb
         if (request.IncludeExperts)
         {
             var served = await inference.DescribeAsync(cancellation);
-            palette = new(routed ? [.. (served.Moe?.Experts ?? []).Select(expert => expert.Domain).Distinct()]
-                : [.. served.Experts.Select(expert => expert.Name)], colour);
+            palette = ExpertPalette.Of(served, routed, colour);
             if (colour)
                 await output.WriteLineAsync($"{(routed ? "domains" : "experts")}: {palette.Legend()}".AsMemory(), cancellation);
         }

@@ -1,3 +1,5 @@
+using Btx.Server.Http.Chat;
+
 namespace Btx.Server.Verbs;
 
 /// <summary>Where generate and score run: on a server, or here with a forest or a BTX model of their own.</summary>
@@ -12,14 +14,22 @@ internal sealed record InferenceTarget(IInference Inference, IAsyncDisposable? L
         if (here is null)
         {
             var (source, address) = server.ReadGrpc(parsed);
-            return new(new RemoteServer(source, address, Remedy, key.ReadKey(parsed), tls: tls.Read(parsed)), null);
+            return new(new BtxClient(new BtxClientOptions
+            {
+                Address = address,
+                AddressName = source,
+                Remedy = Remedy,
+                Key = key.ReadKey(parsed),
+                Tls = tls.Read(parsed),
+            }), null);
         }
 
         if (parsed.GetValue(server) is not null)
             throw new BtxException("both --server and --forest or --btx are given; name the server that answers, or what to run here");
         var loaded = await LoadedForest.OpenAsync(here, null, cancellation);
-        var service = new InferenceService(loaded.Engine, loaded.Tokenizer, new() { PromptCharacters = int.MaxValue }, Caller.Owner);
-        return new(new InferenceRpc(service), loaded);
+        var limits = new RequestLimits { PromptCharacters = int.MaxValue };
+        var chats = new ChatPrompt(loaded.Tokenizer, new ChatRenderer(loaded.Tokenizer), limits);
+        return new(new InferenceRpc(new(loaded.Engine, loaded.Tokenizer, limits, Caller.Owner), chats), loaded);
     }
 
     public ValueTask DisposeAsync()

@@ -35,7 +35,9 @@ public sealed class EndpointAccessTests
         });
         string[] administrative = [.. endpoints.Where(e => Of(e).HasFlag(Scope.Admin)).Select(PathOf).Order(StringComparer.Ordinal)];
         Assert.Equal(["/btx.v1.Forest/AddExpert", "/btx.v1.Forest/CreateAverage", "/btx.v1.Forest/DropAverage",
-            "/btx.v1.Forest/RemoveExpert", "/btx.v1.Forest/ReplayRecipe", "/btx.v1.Forest/Rollback"], administrative);
+            "/btx.v1.Forest/RemoveExpert", "/btx.v1.Forest/ReplayRecipe", "/btx.v1.Forest/Rollback", "/v1/forest/averages",
+            "/v1/forest/averages/drop", "/v1/forest/experts", "/v1/forest/experts/remove", "/v1/forest/replay-recipe",
+            "/v1/forest/rollback"], administrative);
     }
 
     /// <summary>At every listener, the one of administration among them, over every protocol that it speaks.</summary>

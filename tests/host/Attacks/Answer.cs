@@ -62,6 +62,8 @@ internal sealed record Answer(int Status, string Text)
         }
 
         var text = Encoding.UTF8.GetString(received.ToArray());
+        const string Interim = "HTTP/1.1 100 Continue\r\n\r\n"; // a client skips it
+        if (text.StartsWith(Interim, StringComparison.Ordinal)) text = text[Interim.Length..];
         var words = text.Split(' ', 3);
         return new(words.Length == 3 && words[0].StartsWith("HTTP/", StringComparison.Ordinal) ? int.Parse(words[1]) : None, text);
     }

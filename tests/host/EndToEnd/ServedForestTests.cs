@@ -1,7 +1,9 @@
 using System.Net;
 using System.Net.Http.Json;
 using System.Text.Json;
+using Btx.Client;
 using Btx.Engine;
+using Btx.Server.Http.Chat;
 using Btx.Server.Lifetime;
 using Btx.Server.Metrics;
 using Btx.Server.Requests;
@@ -17,7 +19,7 @@ public sealed class ServedForestTests : IClassFixture<ServedForestFixture>, IAsy
     private LoadedForest _loaded = null!;
     private Microsoft.AspNetCore.Builder.WebApplication _app = null!;
     private HttpClient _http = null!;
-    private RemoteServer _remote = null!;
+    private BtxClient _remote = null!;
 
     public ServedForestTests(ServedForestFixture tiny) => _tiny = tiny;
 
@@ -40,7 +42,7 @@ public sealed class ServedForestTests : IClassFixture<ServedForestFixture>, IAsy
         _app = ServerApplication.Build(options, new(_loaded), metrics);
         var (http, grpc, _) = await _app.OpenAsync(options, TestContext.Current.CancellationToken);
         _http = new() { BaseAddress = new(http) };
-        _remote = new("--server", grpc, "");
+        _remote = new(grpc);
     }
 
     public async ValueTask DisposeAsync()
@@ -142,7 +144,9 @@ public sealed class ServedForestTests : IClassFixture<ServedForestFixture>, IAsy
     [Fact]
     public async Task The_same_answer_comes_without_a_server()
     {
-        var here = new InferenceRpc(new InferenceService(_loaded.Engine, _loaded.Tokenizer, new(), Server.Access.Caller.Owner));
+        using var renderer = new ChatRenderer(_loaded.Tokenizer);
+        var here = new InferenceRpc(new(_loaded.Engine, _loaded.Tokenizer, new(), Server.Access.Caller.Owner),
+            new(_loaded.Tokenizer, renderer, new()));
         var request = new GenerateRequest
         {
             Prompt = new() { Text = "The cat" },

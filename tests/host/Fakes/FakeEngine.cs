@@ -75,6 +75,9 @@ internal sealed class FakeEngine(TextTokenizer tokenizer, IEngineObserver? obser
     /// <summary>How a request ends after its first token; null: as usual.</summary>
     public (FinishReason Finish, string Message)? Ending { get; set; }
 
+    /// <summary>The stop string that an answer ends with; null: none.</summary>
+    public string? StoppedBy { get; set; }
+
     /// <summary>How a request ends before its first token.</summary>
     public (FinishReason Finish, string Message)? Refused { get; set; }
 
@@ -175,6 +178,7 @@ internal sealed class FakeEngine(TextTokenizer tokenizer, IEngineObserver? obser
         await events.WriteAsync(new TokenEvent
         {
             Finish = finish,
+            StoppedBy = StoppedBy,
             Message = Ending?.Message,
             Usage = new(request.Prompt.Length, count,
             [count, count, 0], TimeSpan.FromMilliseconds(5), TimeSpan.FromMilliseconds(20), IsTokenRouted(request) ? [count, 0.5, 0] : [])

@@ -1,4 +1,5 @@
 using System.Net;
+using Btx.Client;
 using Btx.Model.Tokens;
 using Btx.Server.Access;
 using Btx.Server.Lifetime;

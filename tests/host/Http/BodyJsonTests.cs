@@ -24,11 +24,30 @@ public sealed class BodyJsonTests
         "routing":{"mode":"top_k","k":2},"n":2,"logprobs":true,"top_logprobs":3,"max_completion_tokens":4,"stream":true}
         """;
 
+    private const string ValidResponse =
+        """
+        {"model":"forest","instructions":"Grüße 😀","input":[{"role":"user","content":[{"type":"input_text","text":"a"}]},
+        {"type":"function_call","call_id":"c","name":"f","arguments":"{}"},{"type":"function_call_output","call_id":"c","output":"b"}],
+        "tools":[{"type":"function","name":"f","parameters":{"type":"object"}}],"tool_choice":"auto","text":{"format":{"type":"text"}},
+        "include":["message.output_text.logprobs"],"top_logprobs":2,"metadata":{"a":"b"},"stream":true,
+        "stream_options":{"include_obfuscation":true},"max_output_tokens":5,"routing":{"mode":"top_k","k":2}}
+        """;
+
+    private const string ValidMessages =
+        """
+        {"model":"forest","max_tokens":5,"system":[{"type":"text","text":"Grüße 😀"}],"messages":[{"role":"user","content":"a"},
+        {"role":"assistant","content":[{"type":"text","text":"b"},{"type":"tool_use","id":"c","name":"f","input":{"a":[1]}}]},
+        {"role":"user","content":[{"type":"tool_result","tool_use_id":"c","content":"d","is_error":true}]}],
+        "tools":[{"name":"f","input_schema":{"type":"object"}}],"tool_choice":{"type":"auto"},"stop_sequences":["x"],"top_k":3}
+        """;
+
     private static readonly ForestDescription Forest = new FakeEngine(RunningServer.SomeTokenizer).Forest;
 
     [Theory]
     [InlineData(Valid, 20_000)]
     [InlineData(ValidChat, 10_000)]
+    [InlineData(ValidResponse, 10_000)]
+    [InlineData(ValidMessages, 10_000)]
     public async Task Damaged_bodies(string valid, int rounds)
     {
         var random = new Random(3);
@@ -56,6 +75,8 @@ public sealed class BodyJsonTests
     [Theory]
     [InlineData(Valid)]
     [InlineData(ValidChat)]
+    [InlineData(ValidResponse)]
+    [InlineData(ValidMessages)]
     public async Task Values_of_every_other_kind(string body)
     {
         using var valid = JsonDocument.Parse(body);
@@ -84,6 +105,8 @@ public sealed class BodyJsonTests
     [InlineData("""{"model":"forest","prompt":"a","metadata":1,"metadata":2}""", "metadata is given twice")]
     [InlineData("""{"model":"forest","prompt":"a","tools":1,"tools":2}""", "tools is given twice")]
     [InlineData("""{"model":"forest","prompt":"a","tools":{"a":{"b":1,"b":2}}}""", "tools.a.b is given twice")]
+    [InlineData("""{"model":"forest","prompt":["a",{"b":1,"b":2}]}""", "prompt[1].b is given twice")]
+    [InlineData("""{"model":"forest","prompt":[[1],[2,[{"a":[],"b":[{"c":1,"c":2}]}]]]}""", "prompt[1][1][0].b[0].c is given twice")]
     [InlineData("""{"model":"forest","prompt":"a","max_tokens":1,"max\u005ftokens":2}""", "max_tokens is given twice")]
     [InlineData("""{"model":"forest","prompt":"a","metadata":{"a":1,"a":2,"\ud800":3}}""", null)]
     public async Task Fields_that_change_nothing_are_ignored_and_others_refused_by_name(string body, string? refusal)
@@ -107,12 +130,27 @@ public sealed class BodyJsonTests
             StringComparison.Ordinal);
     }
 
-    /// <summary>The request that a body is, of a completion or, where it says "messages", of a chat; null: it is refused.</summary>
+    /// <summary>The request that a body is, of a completion, or where it has the words of one, of another form; null: it is
+    /// refused.</summary>
     private static async Task<object?> ReadAsync(byte[] body)
     {
         try
         {
             using var stream = new MemoryStream(body);
+            if (body.AsSpan().IndexOf("\"input\":"u8) is >= 0 and < 100)
+            {
+                var (asked, items) = (await BodyJson.ReadAsync(stream, BodyJson.Requests.ResponseBody,
+                    TestContext.Current.CancellationToken)).ToChat();
+                return asked.ToRequest(Forest, [], items);
+            }
+
+            if (body.AsSpan().IndexOf("input_schema"u8) >= 0)
+            {
+                var (asked, turns) = (await BodyJson.ReadAsync(stream, BodyJson.Requests.MessagesBody,
+                    TestContext.Current.CancellationToken)).ToChat();
+                return asked.ToRequest(Forest, [], turns);
+            }
+
             if (body.AsSpan().IndexOf("messages"u8) < 0)
                 return (await BodyJson.ReadAsync(stream, BodyJson.Requests.CompletionBody, TestContext.Current.CancellationToken))
                     .ToRequest(Forest);

@@ -100,7 +100,7 @@ public sealed class ManyChoicesTests : IAsyncLifetime
     {
         _server.Engine.Refusal = new Engine.RequestRejectedException(Model.ErrorKind.Busy, "full");
         using var response = await SendAsync("""{"model":"forest","prompt":"the","n":3}""");
-        Assert.Equal(HttpStatusCode.TooManyRequests, response.StatusCode);
+        Assert.Equal(HttpStatusCode.ServiceUnavailable, response.StatusCode);
         _server.Engine.Refusal = null;
         _server.Engine.Failure = new InvalidOperationException("broken");
         using var broken = await SendAsync("""{"model":"forest","prompt":"the","n":3}""");

@@ -121,7 +121,7 @@ public sealed class BadInputTests : IAsyncLifetime
     public async Task A_full_queue_and_a_failed_engine_have_codes_of_their_own()
     {
         _server.Engine.Refusal = new Engine.RequestRejectedException(Model.ErrorKind.Busy, "256 requests are waiting already");
-        Assert.Equal((HttpStatusCode.TooManyRequests, StatusCode.ResourceExhausted), await Codes());
+        Assert.Equal((HttpStatusCode.ServiceUnavailable, StatusCode.ResourceExhausted), await Codes());
         _server.Engine.Refusal = new Engine.RequestRejectedException(Model.ErrorKind.Unavailable, "the server is shutting down");
         Assert.Equal((HttpStatusCode.ServiceUnavailable, StatusCode.Unavailable), await Codes());
         _server.Engine.Refusal = new Engine.RequestRejectedException(Model.ErrorKind.Internal, "the engine has failed",

@@ -3,6 +3,7 @@ using System.Net.Http.Json;
 using System.Net.Security;
 using System.Net.Sockets;
 using System.Text;
+using Btx.Client;
 using Btx.Model;
 using Btx.Server.Access;
 using Btx.Server.Listeners;
@@ -11,6 +12,7 @@ using Btx.Server.Tests.Access;
 using Btx.Server.Tests.Fakes;
 using Grpc.Core;
 using Grpc.Health.V1;
+using Grpc.Net.Client;
 
 namespace Btx.Server.Tests.Listeners;
 
@@ -35,6 +37,9 @@ public sealed class TlsTests : IDisposable
         Assert.Equal(HttpStatusCode.OK, (await server.Http.GetAsync("/v1/models", Stop)).StatusCode);
         Assert.Equal(HttpStatusCode.OK, (await server.Http.GetAsync($"{server.Urls.Admin}/metrics", Stop)).StatusCode);
         Assert.Equal(3, (await server.Inference.DescribeAsync(new(), cancellationToken: Stop)).Experts.Count);
+        await using (var none = await OpenAsync(server.Urls.Grpc)) // of no protocol
+            await Assert.ThrowsAsync<IOException>(() => none.ReadExactlyAsync(new byte[1], Stop).AsTask());
+        Assert.DoesNotContain(server.Log.All, line => line.Contains("Kestrel", StringComparison.Ordinal));
         using var http = new HttpClient();
         await Assert.ThrowsAnyAsync<HttpRequestException>(() =>
             http.GetAsync(server.HttpAddress.Replace("https", "http", StringComparison.Ordinal) + "/health", Stop));
@@ -44,16 +49,16 @@ public sealed class TlsTests : IDisposable
     public async Task The_command_lines_client_needs_the_CA_and_says_so()
     {
         await using var server = await StartAsync(_certificates.Server);
-        using var known = new RemoteServer("--server", server.GrpcAddress, "", tls: new(_certificates.Ca));
+        using var known = new BtxClient(new BtxClientOptions { Address = server.GrpcAddress, AddressName = "--server", Tls = new(_certificates.Ca) });
         Assert.Equal(3, (await known.DescribeAsync(Stop)).Experts.Count);
-        using var unknown = new RemoteServer("--server", server.GrpcAddress, "");
-        Assert.Contains("--server-ca FILE names the CA",
-            (await Assert.ThrowsAsync<BtxException>(() => unknown.DescribeAsync(Stop))).Message, StringComparison.Ordinal);
-        using var wrong = new RemoteServer("--server", server.HttpAddress, "", tls: new(_certificates.Ca));
+        using var unknown = new BtxClient(server.GrpcAddress);
+        Assert.Contains("name the CA of its certificate (--server-ca FILE",
+            (await Assert.ThrowsAsync<BtxCallException>(() => unknown.DescribeAsync(Stop))).Message, StringComparison.Ordinal);
+        using var wrong = new BtxClient(new BtxClientOptions { Address = server.HttpAddress, AddressName = "--server", Tls = new(_certificates.Ca) });
         Assert.Contains("it is the HTTP port of a server",
-            (await Assert.ThrowsAsync<BtxException>(() => wrong.DescribeAsync(Stop))).Message, StringComparison.Ordinal);
-        Assert.Contains("--server-ca", Assert.Throws<BtxException>(() =>
-            new RemoteServer("--server", server.GrpcAddress, "", tls: new("/nowhere"))).Message, StringComparison.Ordinal);
+            (await Assert.ThrowsAsync<BtxCallException>(() => wrong.DescribeAsync(Stop))).Message, StringComparison.Ordinal);
+        Assert.Contains("--server-ca", Assert.Throws<BtxCallException>(() =>
+            new BtxClient(new BtxClientOptions { Address = server.GrpcAddress, AddressName = "--server", Tls = new("/nowhere") })).Message, StringComparison.Ordinal);
     }
 
     [Fact]
@@ -73,9 +78,13 @@ public sealed class TlsTests : IDisposable
         _certificates.ReplaceServer("CN=third");
         Assert.Equal("CN=third", await SubjectAsync(server));
         Assert.Equal(3, (await server.Inference.DescribeAsync(new(), cancellationToken: Stop)).Experts.Count); // by the first connection
+        using var silent = await Attacks.Answer.ConnectAsync(new(server.HttpAddress)); // it is not waited for at the end
         server.Engine.Problem = "a reason";
         Assert.True(await watch.ResponseStream.MoveNext(Stop));
         Assert.Equal(HealthCheckResponse.Types.ServingStatus.NotServing, watch.ResponseStream.Current.Status);
+        var stopping = server.StopAsync();
+        Assert.Equal(Attacks.Answer.None, (await Attacks.Answer.ReadAsync(silent)).Status);
+        await stopping;
     }
 
     [Fact]
@@ -85,19 +94,24 @@ public sealed class TlsTests : IDisposable
         var key = files.Add("generate");
         using var others = new TestCertificates();
         await using var server = await StartAsync(_certificates.Server with { ClientCaFile = _certificates.Ca },
-            access: new() { KeyFile = files.Keys }, client: _certificates.Client());
+            access: new() { KeyFile = files.Keys, AuditFile = files["audit"] }, client: _certificates.Client());
         Assert.Equal(HttpStatusCode.OK, (await server.Http.GetAsync("/health", Stop)).StatusCode);
         Assert.Equal(HttpStatusCode.Unauthorized, (await server.Http.GetAsync("/v1/models", Stop)).StatusCode);
         server.Http.DefaultRequestHeaders.Add("x-api-key", key);
         Assert.Equal(HttpStatusCode.OK, (await server.Http.GetAsync("/v1/models", Stop)).StatusCode);
-        using var remote = new RemoteServer("--server", server.GrpcAddress, "", key, tls: _certificates.Client());
+        using var remote = new BtxClient(new BtxClientOptions { Address = server.GrpcAddress, Key = key, Tls = _certificates.Client() });
         Assert.Equal(3, (await remote.DescribeAsync(Stop)).Experts.Count);
+        using var admin = GrpcChannel.ForAddress(server.Urls.Admin!, new() { HttpHandler = _certificates.Client().Handler() });
+        using var change = new V1.Forest.ForestClient(admin).Rollback(new(), new Metadata { { "x-api-key", key } }, cancellationToken: Stop);
+        await Assert.ThrowsAsync<RpcException>(() => change.ResponseStream.MoveNext(Stop));
+        await Patience.UntilAsync(() => File.Exists(files["audit"]) && new FileInfo(files["audit"]).Length > 0, "the line");
+        Assert.Contains("\"certificate\":\"CN=a client\"", await File.ReadAllTextAsync(files["audit"], Stop), StringComparison.Ordinal);
         ClientTls[] strangers = [new(_certificates.Ca), others.Client(_certificates)];
         foreach (var stranger in strangers)
         {
             foreach (var url in new[] { server.Urls.Http, server.Urls.Admin! }) await RefusedAsync(stranger, url);
-            using var refused = new RemoteServer("--server", server.GrpcAddress, "", key, tls: stranger);
-            await Assert.ThrowsAsync<BtxException>(() => refused.DescribeAsync(Stop));
+            using var refused = new BtxClient(new BtxClientOptions { Address = server.GrpcAddress, Key = key, Tls = stranger });
+            await Assert.ThrowsAsync<BtxCallException>(() => refused.DescribeAsync(Stop));
         }
     }
 
@@ -113,11 +127,15 @@ public sealed class TlsTests : IDisposable
     }
 
     [Fact]
-    public async Task A_PFX_and_its_password_will_do()
+    public async Task A_PFX_and_its_password_will_do_and_so_will_a_key_with_one()
     {
         var tls = new TlsOptions(_certificates.Pfx("p w"), null, _certificates.Secret("password", "p w\n"));
         await using var server = await StartAsync(tls);
         Assert.Equal("CN=pfx", await SubjectAsync(server));
+        _certificates.ReplaceServer("CN=locked", "p w");
+        var locked = _certificates.Server;
+        Assert.Equal("CN=locked", (locked with { PasswordFile = tls.PasswordFile }).Read().Own.Subject);
+        Assert.Contains("the key's password is missing or wrong", Problem(locked), StringComparison.Ordinal);
         Assert.Contains("--tls-password-file is missing or wrong", Problem(tls with { PasswordFile = null }), StringComparison.Ordinal);
         Assert.Contains("--tls-password-file is missing or wrong",
             Problem(tls with { PasswordFile = _certificates.Secret("wrong", "pw") }), StringComparison.Ordinal);

@@ -1,4 +1,5 @@
 using System.CommandLine;
+using Btx.Client;
 using Btx.Model;
 using Btx.Server.Rpc;
 using Btx.Server.Tests.Fakes;
@@ -78,8 +79,8 @@ public sealed class GenerateVerbTests
     [Fact]
     public async Task No_server_names_both_remedies()
     {
-        using var remote = new RemoteServer("--server", "http://127.0.0.1:1", InferenceTarget.Remedy);
-        var failure = await Assert.ThrowsAsync<BtxException>(() => remote.DescribeAsync(TestContext.Current.CancellationToken));
+        using var remote = new BtxClient(new BtxClientOptions { Address = "http://127.0.0.1:1", Remedy = InferenceTarget.Remedy });
+        var failure = await Assert.ThrowsAsync<BtxCallException>(() => remote.DescribeAsync(TestContext.Current.CancellationToken));
         Assert.Contains("http://127.0.0.1:1", failure.Message, StringComparison.Ordinal);
         Assert.Contains("btx serve", failure.Message, StringComparison.Ordinal);
         Assert.Contains("--forest", failure.Message, StringComparison.Ordinal);
@@ -87,13 +88,13 @@ public sealed class GenerateVerbTests
 
     [Fact]
     public void A_bad_address_is_named() =>
-        Assert.Contains("nonsense", Assert.Throws<BtxException>(() => new RemoteServer("--server", "nonsense", "")).Message,
+        Assert.Contains("nonsense", Assert.Throws<BtxCallException>(() => new BtxClient("nonsense")).Message,
             StringComparison.Ordinal);
 
     private static async Task<(string Output, string Diagnostics)> Run(GenerateRequest request, bool colour)
     {
         await using var server = await RunningServer.StartAsync();
-        using var remote = new RemoteServer("--server", server.GrpcAddress, "");
+        using var remote = new BtxClient(server.GrpcAddress);
         using var output = new StringWriter();
         using var diagnostics = new StringWriter();
         Assert.Equal(0, await GenerateVerb.RunAsync(remote, request, colour, output, diagnostics, TestContext.Current.CancellationToken));

@@ -5,7 +5,7 @@ namespace Btx.House.Tests.Architecture;
 /// <summary>Habits that a glance at the tree should confirm.</summary>
 public sealed partial class HouseStyleTests
 {
-    private static readonly string[] Rooms = ["model", "cli", "trainer", "exporter", "server", "loadtests", "bench"];
+    private static readonly string[] Rooms = ["model", "cli", "trainer", "exporter", "server", "client", "loadtests", "bench"];
 
     [Fact]
     public void A_file_of_one_type_is_named_after_it()

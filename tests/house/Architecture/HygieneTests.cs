@@ -44,7 +44,7 @@ public sealed partial class HygieneTests
     [GeneratedRegex(@"\]\((?!https?:|#)(?<to>[^)#\s]+)")]
     private static partial Regex Link();
 
-    [GeneratedRegex(@"`(?<path>(?:model|cli|trainer|exporter|server|loadtests|tests|docs|protos)/[\w./-]+\.\w+)`")]
+    [GeneratedRegex(@"`(?<path>(?:model|cli|trainer|exporter|server|client|loadtests|tests|docs|protos)/[\w./-]+\.\w+)`")]
     private static partial Regex SourcePath();
 
     private static IEnumerable<string> Tracked() =>

@@ -8,6 +8,7 @@ public sealed class ReferenceMatrixTests
     private const string Engine = "server/engine/Btx.Engine.csproj";
     private const string Forest = "server/forest/Btx.Forest.csproj";
     private const string Protos = "protos/Btx.Protos.csproj";
+    private const string Client = "client/Btx.Client.csproj";
 
     public static TheoryData<string, string[], string[]> Matrix => new()
     {
@@ -20,12 +21,13 @@ public sealed class ReferenceMatrixTests
             ["Google.Protobuf", "Microsoft.ML.OnnxRuntime.Gpu.Linux", "OnnxSharp", "System.CommandLine"] },
         { Engine, [Model], ["Microsoft.ML.OnnxRuntime.Gpu.Linux"] },
         { Forest, [Model, Engine], [] },
-        { "server/host/Btx.Server.csproj", [Model, Cli, Protos, Engine, Forest], ["Grpc.AspNetCore", "Grpc.AspNetCore.HealthChecks",
+        { "server/host/Btx.Server.csproj", [Model, Cli, Protos, Client, Engine, Forest], ["Grpc.AspNetCore", "Grpc.AspNetCore.HealthChecks",
             "Grpc.AspNetCore.Server.Reflection", "Microsoft.AspNetCore.Authentication.JwtBearer", "Microsoft.ML.OnnxRuntime",
             "Microsoft.ML.OnnxRuntimeGenAI", "System.CommandLine",
             "prometheus-net.AspNetCore"] },
         { "loadtests/Btx.LoadTests.csproj", [Cli, Protos], ["Markdig", "MathNet.Numerics", "System.CommandLine"] },
-        { Protos, [], ["Google.Protobuf", "Grpc.Net.Client", "Grpc.Tools"] },
+        { Protos, [], ["Google.Protobuf", "Grpc.Net.Client", "Grpc.StatusProto", "Grpc.Tools"] },
+        { Client, [Protos], ["Microsoft.Extensions.AI.Abstractions"] },
     };
 
     [Theory]
@@ -40,7 +42,7 @@ public sealed class ReferenceMatrixTests
     [Fact]
     public void Every_product_project_is_in_the_matrix()
     {
-        string[] rooms = ["model", "cli", "trainer", "exporter", "server", "protos"];
+        string[] rooms = ["model", "cli", "trainer", "exporter", "server", "protos", "client"];
         // what else is there are benchmarks and peers
         var projects = rooms.SelectMany(r => Repository.Files(r, "*.csproj")).Append("loadtests/Btx.LoadTests.csproj");
         Assert.Equal(Matrix.Select(row => row.Data.Item1).Order(StringComparer.Ordinal), projects.Order(StringComparer.Ordinal));
@@ -49,7 +51,7 @@ public sealed class ReferenceMatrixTests
     [Fact]
     public void Product_code_has_no_conditional_compilation()
     {
-        foreach (var room in new[] { "model", "cli", "trainer", "exporter", "server", "loadtests" })
+        foreach (var room in new[] { "model", "cli", "trainer", "exporter", "server", "client", "loadtests" })
         {
             foreach (var file in Repository.Files(room, "*.cs"))
                 Assert.False(Repository.Read(file).Contains("\n#if", StringComparison.Ordinal), $"{file} has #if");

@@ -13,7 +13,7 @@ public sealed class LauncherTests
     {
         var (exit, output, _) = Shell.Run(Btx, argument);
         Assert.Equal(0, exit);
-        foreach (var verb in new[] { "demo", "test", "setup", "corpus", "tokenizer", "train", "evaluate", "export", "serve", "generate",
+        foreach (var verb in new[] { "demo", "test", "setup", "corpus", "tokenizer", "train", "evaluate", "export", "serve", "generate", "chat",
             "score", "experts", "keys", "reproduce" })
             Assert.Contains($"./btx {verb}", output, StringComparison.Ordinal);
     }

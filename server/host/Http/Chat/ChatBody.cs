@@ -39,18 +39,25 @@ internal sealed record ChatBody : GenerationBody
         asked.RequireBounded(asked.Choices, "n");
         var tools = ChatTools.Of(Tools ?? [], ToolChoice ?? ToolChoice.Auto, ParallelToolCalls ?? true);
         messages ??= ChatMessage.All(Messages ?? throw Invalid("messages", "messages is missing; give at least one"));
-        var generation = asked.Generation;
-        if (tools.IsForced && generation.Grammar is not null)
-            throw Invalid("response_format", "response_format does not go with a tool that is required; leave out one of the two");
-        if (tools.IsForced) generation = generation with { Grammar = OutputGrammar.FromSchema(tools.Schema(), "tools") };
-        if (generation.Grammar is null) generation = generation with { Stop = [.. generation.Stop, .. stops] }; // a grammar ends by itself
-        return new(asked with { Generation = generation }, messages, tools);
+        return ChatRequest.Of(asked, messages, tools, stops);
     }
 }
 
 /// <param name="Tools">What the model may call; empty: nothing.</param>
 internal sealed record ChatRequest(AskedGeneration Asked, IReadOnlyList<ChatMessage> Messages, ChatTools Tools)
 {
+    /// <param name="stops">What ends an answer besides the client's own stop strings.</param>
+    /// <exception cref="RequestRejectedException">The tools contradict the form of the answer, or cannot be served.</exception>
+    public static ChatRequest Of(AskedGeneration asked, IReadOnlyList<ChatMessage> messages, ChatTools tools, IReadOnlyList<string> stops)
+    {
+        var generation = asked.Generation;
+        if (tools.IsForced && generation.Grammar is not null)
+            throw RequestRejectedException.At("response_format", "does not go with a tool that is required; leave out one of the two");
+        if (tools.IsForced) generation = generation with { Grammar = OutputGrammar.FromSchema(tools.Schema(), "tools") };
+        if (generation.Grammar is null) generation = generation with { Stop = [.. generation.Stop, .. stops] }; // a grammar ends by itself
+        return new(asked with { Generation = generation }, messages, tools);
+    }
+
     /// <summary>What an answer may call: nothing, where it is held to another form.</summary>
     public ChatTools Callable => Asked.Generation.Grammar is null || Tools.IsForced ? Tools : ChatTools.None;
 }

@@ -1,3 +1,4 @@
+using System.Collections.Concurrent;
 using System.Text.RegularExpressions;
 using Btx.Model.Tokens;
 using GenAI = Microsoft.ML.OnnxRuntimeGenAI;
@@ -5,11 +6,13 @@ using GenAI = Microsoft.ML.OnnxRuntimeGenAI;
 namespace Btx.Server.Http.Chat;
 
 /// <summary>
-/// Renders the model's chat template with the Jinja of ONNX Runtime GenAI, one chat at a time, each on a thread of its own. A template that
-/// does not end is not waited for: its thread cannot be stopped, so nothing is rendered until it ends after all. Thread-safe.
+/// Renders the model's chat template with the Jinja of ONNX Runtime GenAI, a few chats at once, each on a thread of its own. A template
+/// that does not end is not waited for. Its thread cannot be stopped: once so many hang as may render at once, nothing is rendered until
+/// one ends after all. Thread-safe.
 /// </summary>
 /// <param name="timeLimit">Of one chat; null: 5 seconds.</param>
-internal sealed partial class ChatRenderer(TextTokenizer tokenizer, TimeSpan? timeLimit = null) : IDisposable
+/// <param name="atOnce">How many chats; null: one for each processor, and 4 at most.</param>
+internal sealed partial class ChatRenderer(TextTokenizer tokenizer, TimeSpan? timeLimit = null, int? atOnce = null) : IDisposable
 {
     // A template that GenAI's extensions find this in gets tools in OpenAI's form, as Hugging Face gives them, not in one of their own.
     private const string ToolsAsTheyAre = "{# tool.function #}";
@@ -23,10 +26,11 @@ internal sealed partial class ChatRenderer(TextTokenizer tokenizer, TimeSpan? ti
         + LineAfterBlock().Replace(IndentBeforeBlock().Replace(tokenizer.ChatTemplate ?? "", ""), "");
 
     private readonly TimeSpan _timeLimit = timeLimit ?? TimeSpan.FromSeconds(5);
-    private readonly SemaphoreSlim _gate = new(1);
+    private readonly int _atOnce = atOnce ?? Math.Clamp(Environment.ProcessorCount, 1, 4);
+    private readonly SemaphoreSlim _gate = new(atOnce ?? Math.Clamp(Environment.ProcessorCount, 1, 4)), _opening = new(1);
+    private readonly ConcurrentBag<GenAI.Tokenizer> _idle = []; // one for each chat: what two threads do with one is nowhere said
     private GenAI.Model? _model;
-    private GenAI.Tokenizer? _jinja;
-    private volatile bool _stuck;
+    private int _stuck;
 
     /// <param name="messages">A JSON array.</param>
     /// <param name="tools">A JSON array; empty: none.</param>
@@ -37,18 +41,16 @@ internal sealed partial class ChatRenderer(TextTokenizer tokenizer, TimeSpan? ti
         await _gate.WaitAsync(cancellation);
         try
         {
-            if (_stuck)
-                throw Unavailable("the model's chat template has not ended for an earlier chat; chat is refused until it does, or until "
-                    + "the server starts again");
-            _jinja ??= await Task.Run(Open, CancellationToken.None);
-            var rendering = Task.Factory.StartNew(
-                () => _jinja.ApplyChatTemplate(_template, messages, tools, answer), CancellationToken.None,
+            if (Volatile.Read(ref _stuck) >= _atOnce)
+                throw Unavailable("the model's chat template has not ended for earlier chats; chat is refused until it does, or until the "
+                    + "server starts again");
+            await OpenAsync();
+            var rendering = Task.Factory.StartNew(() => Render(messages, tools, answer), CancellationToken.None,
                 TaskCreationOptions.LongRunning, TaskScheduler.Default);
             if (await Task.WhenAny(rendering, Task.Delay(_timeLimit, CancellationToken.None)) == rendering) return await rendering;
-            _stuck = true;
-            _ = rendering.ContinueWith(_ => _stuck = false, TaskScheduler.Default);
-            throw Unavailable($"the model's chat template did not end within {_timeLimit.TotalSeconds} s; chat is refused until it does, "
-                + "or until the server starts again");
+            Interlocked.Increment(ref _stuck);
+            _ = rendering.ContinueWith(_ => Interlocked.Decrement(ref _stuck), TaskScheduler.Default);
+            throw Unavailable($"the model's chat template did not end within {_timeLimit.TotalSeconds} s");
         }
         catch (GenAI.OnnxRuntimeGenAIException e)
         {
@@ -63,10 +65,38 @@ internal sealed partial class ChatRenderer(TextTokenizer tokenizer, TimeSpan? ti
 
     public void Dispose()
     {
-        if (_stuck) return; // a thread still uses them
-        _jinja?.Dispose();
-        _model?.Dispose();
         _gate.Dispose();
+        _opening.Dispose();
+        if (Volatile.Read(ref _stuck) > 0) return; // a thread still uses them
+        while (_idle.TryTake(out var jinja)) jinja.Dispose();
+        _model?.Dispose();
+    }
+
+    private string Render(string messages, string tools, bool answer)
+    {
+        if (!_idle.TryTake(out var jinja)) throw new InvalidOperationException("more chats render than may");
+        try
+        {
+            return jinja.ApplyChatTemplate(_template, messages, tools, answer);
+        }
+        finally
+        {
+            _idle.Add(jinja);
+        }
+    }
+
+    private async Task OpenAsync()
+    {
+        if (Volatile.Read(ref _model) is not null) return;
+        await _opening.WaitAsync();
+        try
+        {
+            if (_model is null) await Task.Run(Open);
+        }
+        finally
+        {
+            _opening.Release();
+        }
     }
 
     private static RequestRejectedException Unavailable(string message) =>
@@ -79,7 +109,7 @@ internal sealed partial class ChatRenderer(TextTokenizer tokenizer, TimeSpan? ti
     private static partial Regex LineAfterBlock();
 
     /// <summary>The template's variables bos_token and eos_token are all that it needs of the tokenizer.</summary>
-    private GenAI.Tokenizer Open()
+    private void Open()
     {
         var directory = Directory.CreateTempSubdirectory("btx-chat-"); // for this user only
         try
@@ -120,8 +150,9 @@ internal sealed partial class ChatRenderer(TextTokenizer tokenizer, TimeSpan? ti
                 bos_token = Token(tokenizer.BosId),
                 eos_token = Token(tokenizer.EosId),
             });
-            _model = new(directory.FullName);
-            return new(_model);
+            var model = new GenAI.Model(directory.FullName);
+            for (var i = 0; i < 2 * _atOnce; i++) _idle.Add(new(model)); // as many more may hang
+            Volatile.Write(ref _model, model);
         }
         finally
         {

@@ -22,12 +22,18 @@ internal sealed class ChatRun
     /// <param name="messages">Null: the body's own.</param>
     /// <param name="names">What the fields of a chat's body are called in the form that the client spoke: they are in the refusals.</param>
     /// <exception cref="RequestRejectedException">The chat breaks a rule.</exception>
-    public static async Task<ChatRun> BeginAsync(InferenceService service, ChatPrompt template, ChatBody body,
-        IReadOnlyList<ChatMessage>? messages, IEnumerable<(string Field, string Name)> names, CancellationToken cancellation)
+    public static Task<ChatRun> BeginAsync(InferenceService service, ChatPrompt template, ChatBody body,
+        IReadOnlyList<ChatMessage>? messages, IEnumerable<(string Field, string Name)> names, CancellationToken cancellation) =>
+        BeginAsync(service, template, () => body.ToRequest(service.Forest, template.Stops, messages), names, cancellation);
+
+    /// <param name="read">Checks and translates what the client sent.</param>
+    /// <inheritdoc cref="BeginAsync(InferenceService, ChatPrompt, ChatBody, IReadOnlyList{ChatMessage}, IEnumerable{ValueTuple{string, string}}, CancellationToken)"/>
+    public static async Task<ChatRun> BeginAsync(InferenceService service, ChatPrompt template, Func<ChatRequest> read,
+        IEnumerable<(string Field, string Name)> names, CancellationToken cancellation)
     {
         try
         {
-            var request = body.ToRequest(service.Forest, template.Stops, messages);
+            var request = read();
             service.RequireOptions(request.Asked.Generation);
             var prompt = service.Checked(await template.OfAsync(request.Messages, request.Tools, answer: true, cancellation),
                 request.Asked.Generation);
@@ -43,14 +49,22 @@ internal sealed class ChatRun
     /// <summary>What each token adds to each choice; all choices begin together.</summary>
     public async IAsyncEnumerable<ChatChoice> PiecesAsync([EnumeratorCancellation] CancellationToken cancellation)
     {
+        ChatChoices[] choices = [.. Enumerable.Range(0, Request.Asked.Choices).Select(index => new ChatChoices(_service, Request, index))];
+        await foreach (var (index, e, served) in EventsAsync(cancellation))
+            foreach (var piece in choices[index].Of(e, served))
+                if (!piece.IsEmpty) yield return piece;
+    }
+
+    /// <summary>The engine's events of all choices, each with the forest that made it.</summary>
+    public async IAsyncEnumerable<(int Index, TokenEvent Event, ForestDescription Served)> EventsAsync(
+        [EnumeratorCancellation] CancellationToken cancellation)
+    {
         var served = _service.Forest;
         var generations = Request.Asked.For([_prompt], Request.Asked.Choices);
-        ChatChoices[] choices = [.. generations.Select((_, index) => new ChatChoices(_service, Request, index))];
         await foreach (var (index, e) in Generations.RunAsync(_service, generations, cancellation))
         {
             if (e.Usage is { } used) _usage.Add(used, e.Forest ?? served);
-            foreach (var piece in choices[index].Of(e, e.Forest ?? served))
-                if (!piece.IsEmpty) yield return piece;
+            yield return (index, e, e.Forest ?? served);
         }
     }
 
@@ -61,7 +75,8 @@ internal sealed class ChatRun
         var (field, name) = names.FirstOrDefault(one => parameter.StartsWith(one.Field, StringComparison.Ordinal)
             && (parameter.Length == one.Field.Length || parameter[one.Field.Length] is '.' or '['));
         if (field is null) return problem;
-        var message = problem.Message.StartsWith(field, StringComparison.Ordinal) ? name + problem.Message[field.Length..] : problem.Message;
+        var message = problem.Message;
+        if (message.StartsWith(field, StringComparison.Ordinal)) message = name + message[field.Length..];
         return problem with { Parameter = name + parameter[field.Length..], Message = message };
     }
 }

@@ -1,5 +1,3 @@
-using Btx.Model.Tokens;
-
 namespace Btx.Server.Http.Chat;
 
 /// <summary>The body of <c>POST /tokenize</c>, in vLLM's form: a prompt, or the messages of a chat.</summary>
@@ -37,12 +35,11 @@ internal static class TokenizeEndpoints
     }
 
     [Needs(Scope.Generate)]
-    public static async Task<IResult> DetokenizeAsync(HttpContext http, InferenceService service, TextTokenizer tokenizer)
+    public static async Task<IResult> DetokenizeAsync(HttpContext http, InferenceService service)
     {
         var body = await BodyJson.ReadAsync(http, BodyJson.Requests.DetokenizeBody);
         body.RefuseOthers();
         var tokens = body.Tokens ?? throw RequestRejectedException.For("tokens", "tokens is missing");
-        if (RequestRules.IdProblem([.. tokens], "tokens", service.Forest) is { } problem) throw new RequestRejectedException(problem);
-        return Results.Json(new { prompt = tokenizer.Decode([.. tokens], skipSpecial: false) });
+        return Results.Json(new { prompt = service.Decode([.. tokens], "tokens") });
     }
 }

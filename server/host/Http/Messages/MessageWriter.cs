@@ -90,7 +90,12 @@ internal sealed class MessageWriter(ChatRun run, IReadOnlyList<string> stops)
     private MessageAnswer Ended(string finish, string? stoppedBy)
     {
         var own = stoppedBy is not null && stops.Contains(stoppedBy) ? stoppedBy : null;
-        var reason = finish switch { "length" => "max_tokens", "tool_calls" => "tool_use", _ => own is null ? "end_turn" : "stop_sequence" };
+        var reason = finish switch
+        {
+            "length" => "max_tokens",
+            "tool_calls" => "tool_use",
+            _ => own is null ? "end_turn" : "stop_sequence",
+        };
         return Answer with
         {
             Content = [.. _blocks],

@@ -5,8 +5,9 @@ namespace Btx.Server.Http.Messages;
 /// <summary>The body of <c>POST /v1/messages</c>, in Anthropic's form; that of <c>count_tokens</c> has fewer of its fields.</summary>
 internal sealed record MessagesBody : RequestObject
 {
-    private static readonly (string Field, string Name)[] s_names =
-        [("stop", "stop_sequences"), ("response_format", "tool_choice")];
+    /// <summary>What the fields of a chat's body are called here.</summary>
+    public static IReadOnlyList<(string Field, string Name)> Names { get; } =
+        [("stop", "stop_sequences"), ("response_format.json_schema", "output_config.format"), ("response_format", "output_config.format")];
 
     public string? Model { get; init; }
 
@@ -35,12 +36,15 @@ internal sealed record MessagesBody : RequestObject
 
     public InputToolChoice? ToolChoice { get; init; }
 
+    public OutputConfig? OutputConfig { get; init; }
+
     public bool? IncludeExperts { get; init; }
 
     public Thinking? Thinking { get; init; }
 
+    /// <summary>The chat that it asks for, in a chat's words, and its messages.</summary>
     /// <exception cref="RequestRejectedException">It breaks a rule.</exception>
-    public Task<ChatRun> BeginAsync(InferenceService service, ChatPrompt template, CancellationToken cancellation)
+    public (ChatBody Body, IReadOnlyList<ChatMessage> Messages) ToChat()
     {
         var messages = ToMessages();
         var body = new ChatBody
@@ -56,10 +60,11 @@ internal sealed record MessagesBody : RequestObject
             Tools = ToTools(),
             ToolChoice = ToolChoice?.Read(),
             ParallelToolCalls = ToolChoice?.DisableParallelToolUse != true,
+            ResponseFormat = OutputConfig?.Read(),
             Stream = Stream,
             IncludeExperts = IncludeExperts,
         };
-        return ChatRun.BeginAsync(service, template, body, messages, s_names, cancellation);
+        return (body, messages);
     }
 
     /// <summary>The tokens of the prompt.</summary>
@@ -98,6 +103,19 @@ internal sealed record MessagesBody : RequestObject
 
 /// <param name="Type">disabled is all that is taken.</param>
 internal sealed record Thinking(string? Type) : RequestObject;
+
+internal sealed record OutputConfig(OutputFormat? Format) : RequestObject
+{
+    public ResponseFormat? Read()
+    {
+        RefuseOthers("output_config.");
+        Format?.RefuseOthers("output_config.format.");
+        return Format is null ? null : new(Format.Type, new(null, null, null, Format.Schema));
+    }
+}
+
+/// <param name="Type">json_schema.</param>
+internal sealed record OutputFormat(string? Type, JsonSchema? Schema) : RequestObject;
 
 /// <param name="Type">custom, or absent.</param>
 /// <param name="CacheControl">Says nothing, wherever it is: there is no cache of prompts.</param>

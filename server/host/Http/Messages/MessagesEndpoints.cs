@@ -15,7 +15,8 @@ internal static class MessagesEndpoints
     public static async Task<IResult> CreateAsync(HttpContext http, InferenceService service, ChatPrompt template)
     {
         var body = await BodyJson.ReadAsync(http, BodyJson.Requests.MessagesBody);
-        var run = await body.BeginAsync(service, template, http.RequestAborted);
+        var (chat, messages) = body.ToChat();
+        var run = await ChatRun.BeginAsync(service, template, chat, messages, MessagesBody.Names, http.RequestAborted);
         var writer = new MessageWriter(run, body.StopSequences ?? []);
         var events = writer.EventsAsync(run.PiecesAsync(http.RequestAborted));
         if (body.Stream == true)

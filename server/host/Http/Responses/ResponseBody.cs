@@ -9,7 +9,8 @@ internal sealed record ResponseBody : RequestObject
     private const string Reasoning = "reasoning.encrypted_content"; // some clients always ask for it; there is none
     private const int MaxMetadata = 16, MaxMetadataKey = 64, MaxMetadataValue = 512;
 
-    private static readonly (string Field, string Name)[] s_names =
+    /// <summary>What the fields of a chat's body are called here.</summary>
+    public static IReadOnlyList<(string Field, string Name)> Names { get; } =
     [
         ("messages", "input"), ("max_tokens", "max_output_tokens"), ("response_format.json_schema", "text.format"),
         ("response_format", "text.format"), ("logprobs", "top_logprobs"),
@@ -66,8 +67,9 @@ internal sealed record ResponseBody : RequestObject
 
     public bool? Background { get; init; }
 
+    /// <summary>The chat that it asks for, in a chat's words, and its messages.</summary>
     /// <exception cref="RequestRejectedException">It breaks a rule, or needs something that is stored.</exception>
-    public Task<ChatRun> BeginAsync(InferenceService service, ChatPrompt template, CancellationToken cancellation)
+    public (ChatBody Body, IReadOnlyList<ChatMessage> Messages) ToChat()
     {
         RefuseOthers();
         StreamOptions?.RefuseOthers("stream_options.");
@@ -101,7 +103,7 @@ internal sealed record ResponseBody : RequestObject
             IncludeExperts = IncludeExperts,
             User = User,
         };
-        return ChatRun.BeginAsync(service, template, body, messages, s_names, cancellation);
+        return (body, messages);
     }
 
     private void RefuseStored()
@@ -142,7 +144,8 @@ internal sealed record ResponseText(ResponseTextFormat? Format) : RequestObject
     }
 }
 
-internal sealed record ResponseTextFormat(string? Type, string? Name, string? Description, bool? Strict, JsonSchema? Schema) : RequestObject;
+internal sealed record ResponseTextFormat(string? Type, string? Name, string? Description, bool? Strict, JsonSchema? Schema)
+    : RequestObject;
 
 /// <summary>A function, flat where a chat's tool has it inside.</summary>
 internal sealed record ResponseTool(string? Type, string? Name, string? Description, JsonSchema? Parameters, bool? Strict) : RequestObject

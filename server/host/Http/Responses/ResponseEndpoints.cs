@@ -11,7 +11,8 @@ internal static class ResponseEndpoints
         TimeProvider time)
     {
         var body = await BodyJson.ReadAsync(http, BodyJson.Requests.ResponseBody);
-        var run = await body.BeginAsync(service, template, http.RequestAborted);
+        var (chat, messages) = body.ToChat();
+        var run = await ChatRun.BeginAsync(service, template, chat, messages, ResponseBody.Names, http.RequestAborted);
         var writer = new ResponseWriter(run, body, HttpEndpoints.Fingerprint(service.Forest, changes), time.GetUtcNow());
         var events = writer.EventsAsync(run.PiecesAsync(http.RequestAborted));
         if (body.Stream == true) return await EventStream.AnswerAsync(http, events.Select(Sent), error => Sent(writer.Failed(error)));

@@ -58,7 +58,8 @@ internal sealed record ResponseItem(string? Type, string? Id, string? Status, st
                 messages.Add(new("tool", Text(Output, $"{at}.output"), null, [], CallId));
                 break;
             case "item_reference":
-                throw RequestRejectedException.At(at, "names an item that would have to be stored, and this server stores none; send it whole");
+                throw RequestRejectedException.At(at,
+                    "names an item that would have to be stored, and this server stores none; send it whole");
             default:
                 throw RequestRejectedException.At($"{at}.type",
                     $"is {Quoted.Of(Type)}; message, function_call and function_call_output are taken");

@@ -10,7 +10,7 @@ internal static class ChangeRun
     /// <exception cref="BtxException">It was not made: the server's line.</exception>
     public static Task<ChangeResult> FollowAsync(ParseResult parsed, AsyncServerStreamingCall<ChangeUpdate> updates,
         CancellationToken cancellation) =>
-        FollowAsync(parsed.InvocationConfiguration.Error, RemoteServer.ReadAsync(updates, cancellation));
+        FollowAsync(parsed.InvocationConfiguration.Error, BtxClient.ReadAsync(updates, cancellation));
 
     /// <inheritdoc cref="FollowAsync(ParseResult, AsyncServerStreamingCall{ChangeUpdate}, CancellationToken)"/>
     internal static async Task<ChangeResult> FollowAsync(TextWriter error, IAsyncEnumerable<ChangeUpdate> updates)

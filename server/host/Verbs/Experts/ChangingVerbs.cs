@@ -71,7 +71,7 @@ internal sealed class ChangingVerbs(Func<string, string?> ask)
         return Changing(new("add", AddText) { directory, name, domain, parents, sha256, samples, statistics, unlessServed },
             async (parsed, remote, cancellation) =>
         {
-            string Here(string path) => remote.IsLoopback && Directory.Exists(path) ? Path.GetFullPath(path) : path;
+            string Here(string path) => remote.Address.IsLoopback && Directory.Exists(path) ? Path.GetFullPath(path) : path;
             var request = new AddExpertRequest
             {
                 Directory = Here(parsed.GetValue(directory)!),
@@ -136,12 +136,12 @@ internal sealed class ChangingVerbs(Func<string, string?> ask)
     }
 
     private Command Changing(Command command,
-        Func<ParseResult, RemoteServer, CancellationToken, AsyncServerStreamingCall<ChangeUpdate>> start) => Changing(command,
+        Func<ParseResult, BtxClient, CancellationToken, AsyncServerStreamingCall<ChangeUpdate>> start) => Changing(command,
         (parsed, remote, cancellation) => Task.FromResult<AsyncServerStreamingCall<ChangeUpdate>?>(start(parsed, remote, cancellation)));
 
     /// <param name="start">Asks the server for the change; whoever makes it is asked for last. Null: there is nothing to do.</param>
     private Command Changing(Command command,
-        Func<ParseResult, RemoteServer, CancellationToken, Task<AsyncServerStreamingCall<ChangeUpdate>?>> start)
+        Func<ParseResult, BtxClient, CancellationToken, Task<AsyncServerStreamingCall<ChangeUpdate>?>> start)
     {
         command.Add([.. _author.All, .. _server.All, _json]);
         command.SetAction(async (parsed, cancellation) =>

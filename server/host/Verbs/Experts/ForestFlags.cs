@@ -34,11 +34,17 @@ internal sealed class ForestFlags
     public IReadOnlyList<Option> All { get; }
 
     /// <exception cref="BtxException">The address or the key file cannot be read.</exception>
-    public RemoteServer Open(ParseResult parsed)
+    public BtxClient Open(ParseResult parsed)
     {
         var (source, address) = _server.ReadGrpc(parsed);
-        return new(source, address, Remedy, parsed.GetValue(_keyFile) is { } file ? SecretFile.ReadKey(_keyFile.Name, file)
-            : _apiKey.ReadKey(parsed), tls: _tls.Read(parsed));
+        return new(new BtxClientOptions
+        {
+            Address = address,
+            AddressName = source,
+            Remedy = Remedy,
+            Key = parsed.GetValue(_keyFile) is { } file ? SecretFile.ReadKey(_keyFile.Name, file) : _apiKey.ReadKey(parsed),
+            Tls = _tls.Read(parsed),
+        });
     }
 
     /// <summary>These flags as they were given, for a command that the same server is to get; each begins with a blank.</summary>

@@ -118,7 +118,7 @@ internal static class ReadingVerbs
             var output = parsed.InvocationConfiguration.Output;
             var events = remote.Forest.Watch(new(), cancellationToken: cancellation);
             await remote.HeadersAsync(events.ResponseHeadersAsync, cancellation);
-            await foreach (var e in RemoteServer.ReadAsync(events, cancellation))
+            await foreach (var e in BtxClient.ReadAsync(events, cancellation))
             {
                 var line = parsed.GetValue(lines) is not null ? MessageJson.Text(e, indented: false)
                     : ForestReport.Shown(ForestReport.Of(e)) + "\n";

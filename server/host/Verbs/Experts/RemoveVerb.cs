@@ -102,7 +102,7 @@ internal static class RemoveVerb
     }
 
     /// <summary>What becomes of the files of what is removed.</summary>
-    private static async Task<IEnumerable<string>> FilesAsync(RemoteServer remote, RemovalPlan plan, bool purge,
+    private static async Task<IEnumerable<string>> FilesAsync(BtxClient remote, RemovalPlan plan, bool purge,
         CancellationToken cancellation)
     {
         var list = await remote.Forest.ListExpertsAsync(new(), cancellationToken: cancellation);
@@ -125,7 +125,7 @@ internal sealed class ReplayFlags
 
     /// <summary>Writes the recipe, if it is asked for, and says so.</summary>
     /// <exception cref="BtxException">A corpus or a seed is neither recorded nor given, or the file cannot be written.</exception>
-    public async Task WriteAsync(ParseResult parsed, ForestFlags server, RemoteServer remote, IEnumerable<string> experts,
+    public async Task WriteAsync(ParseResult parsed, ForestFlags server, BtxClient remote, IEnumerable<string> experts,
         CancellationToken cancellation)
     {
         if (parsed.GetValue(_replay) is not { } path) return;

@@ -137,18 +137,21 @@ public sealed class ChatPromptTests
     }
 
     [Fact]
-    public async Task A_template_that_does_not_end_in_time_is_left_alone_and_chat_with_it_until_it_ends()
+    public async Task A_template_that_does_not_end_in_time_is_left_alone_and_chat_goes_on_until_as_many_hang_as_may_render()
     {
         var tokenizer = ChatTokenizers.With("{% if messages[0].content == 'hang' %}{% for i in range(20000) %}{% for j in range(100) %}"
             + "{% set x = i %}{% endfor %}{% endfor %}{% endif %}done");
-        using var renderer = new ChatRenderer(tokenizer, TimeSpan.FromMilliseconds(300));
+        using var renderer = new ChatRenderer(tokenizer, TimeSpan.FromMilliseconds(300), atOnce: 2);
         Task<Prompt> Ask(string content) => new ChatPrompt(tokenizer, renderer, new()).OfAsync([new("user", content, null, [], null)],
             ChatTools.None, answer: true, TestContext.Current.CancellationToken);
         await Ask("hi");
-        foreach (var content in new[] { "hang", "hi" })
+        var isFirst = true;
+        foreach (var content in new[] { "hang", "hang", "hi" })
         {
             var problem = (await Assert.ThrowsAsync<RequestRejectedException>(() => Ask(content))).Problem;
             Assert.Equal((Model.ErrorKind.Unavailable, "chat_unavailable"), (problem.Kind, problem.Code));
+            if (content == "hang" && isFirst) await Ask("hi");
+            isFirst = false;
         }
 
         await Patience.UntilAsync(async () =>
@@ -162,6 +165,18 @@ public sealed class ChatPromptTests
                 return false;
             }
         }, () => "a chat after the one that took too long");
+    }
+
+    [Fact]
+    public async Task Chats_that_render_at_once_keep_their_own_text()
+    {
+        var tokenizer = ChatTokenizers.With("{% for i in range(50) %}{{ messages[0].content }}{% endfor %}");
+        using var renderer = new ChatRenderer(tokenizer, atOnce: 4);
+        await Parallel.ForAsync(0, 400, TestContext.Current.CancellationToken, async (i, cancellation) =>
+        {
+            var text = await renderer.RenderAsync($"[{{\"role\":\"user\",\"content\":\"chat {i}.\"}}]", "", false, cancellation);
+            Assert.Equal(string.Concat(Enumerable.Repeat($"chat {i}.", 50)), text);
+        });
     }
 
     [Fact]

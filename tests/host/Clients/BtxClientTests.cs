@@ -1,22 +1,24 @@
 using System.Net;
 using System.Net.Sockets;
-using Btx.Model;
-using Btx.Server.Rpc;
+using Btx.Client;
 using Btx.Server.Tests.Fakes;
 using Btx.Server.Verbs;
 using Grpc.Core;
 
-namespace Btx.Server.Tests.Rpc;
+namespace Btx.Server.Tests.Clients;
 
-public sealed class RemoteServerTests
+public sealed class BtxClientTests
 {
+    private static BtxClient Client(string name, string address, string remedy) =>
+        new(new BtxClientOptions { Address = address, AddressName = name, Remedy = remedy });
+
     [Fact]
     public async Task A_server_that_dies_before_its_answer_ended_is_one_line_with_a_remedy()
     {
-        using var server = new RemoteServer("--server", "http://127.0.0.1:1", "look at the history");
+        using var server = Client("--server", "http://127.0.0.1:1", "look at the history");
         var broken = new RpcException(new Status(StatusCode.Internal, "Error reading next message.",
             new HttpIOException(HttpRequestError.ResponseEnded, "The response ended prematurely.")));
-        var e = await Assert.ThrowsAsync<BtxException>(() =>
+        var e = await Assert.ThrowsAsync<BtxCallException>(() =>
             server.Try<int>(() => Task.FromException<int>(broken), TestContext.Current.CancellationToken));
         Assert.Equal("the server at http://127.0.0.1:1 went away before its answer ended; look at the history", e.Message);
     }
@@ -26,7 +28,7 @@ public sealed class RemoteServerTests
     [InlineData("http://127.0.0.1:8081")]
     [InlineData("[::1]:8081")]
     [InlineData("https://host")]
-    public void Addresses_have_a_port_or_a_scheme(string address) => new RemoteServer("--server", address, "").Dispose();
+    public void Addresses_have_a_port_or_a_scheme(string address) => Client("--server", address, "").Dispose();
 
     [Theory]
     [InlineData("")]
@@ -38,13 +40,13 @@ public sealed class RemoteServerTests
     [InlineData("http://user@127.0.0.1:8080")]
     public void What_is_no_address_is_refused(string address) =>
         Assert.StartsWith($"BTX_SERVER {address}: not a server's address",
-        Assert.Throws<BtxException>(() => new RemoteServer("BTX_SERVER", address, "")).Message, StringComparison.Ordinal);
+        Assert.Throws<BtxCallException>(() => Client("BTX_SERVER", address, "")).Message, StringComparison.Ordinal);
 
     [Fact]
     public async Task The_HTTP_port_in_the_place_of_the_gRPC_port_is_told()
     {
         await using var server = await RunningServer.StartAsync();
-        using var remote = new RemoteServer("--server", new Uri(server.HttpAddress).Authority, "");
+        using var remote = Client("--server", new Uri(server.HttpAddress).Authority, "");
         Func<Task>[] calls =
         [
             () => remote.DescribeAsync(TestContext.Current.CancellationToken),
@@ -54,7 +56,7 @@ public sealed class RemoteServerTests
         ];
         foreach (var call in calls)
         {
-            var message = (await Assert.ThrowsAsync<BtxException>(call)).Message;
+            var message = (await Assert.ThrowsAsync<BtxCallException>(call)).Message;
             var expected = $"{server.HttpAddress} speaks HTTP/1.1, so it is the HTTP port of a server and not its gRPC port; name that "
                 + "with --server";
             Assert.True(message.StartsWith(expected, StringComparison.Ordinal), message);
@@ -66,7 +68,7 @@ public sealed class RemoteServerTests
     {
         using var silent = new TcpListener(IPAddress.Loopback, 0);
         silent.Start(); // the system takes connections; nobody reads
-        using var remote = new RemoteServer("--server", $"{silent.LocalEndpoint}", "", patience: TimeSpan.FromMilliseconds(200));
+        using var remote = new BtxClient(new BtxClientOptions { Address = $"{silent.LocalEndpoint}", Patience = TimeSpan.FromMilliseconds(200) });
         Func<Task>[] calls =
         [
             () => remote.Forest.ListExpertsAsync(new()).ResponseAsync,
@@ -77,6 +79,6 @@ public sealed class RemoteServerTests
             Assert
                 .Equal($"the server at http://{silent.LocalEndpoint} took the call and gave no answer within 0.2 s; is it one of btx, "
                     + "and does it run (not stopped, not out of memory)?",
-                (await Assert.ThrowsAsync<BtxException>(call)).Message);
+                (await Assert.ThrowsAsync<BtxCallException>(call)).Message);
     }
 }
