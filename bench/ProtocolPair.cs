@@ -10,8 +10,8 @@ using MathNet.Numerics.Statistics;
 
 namespace Btx.Bench;
 
-/// <summary>One server asked over HTTP and over gRPC by turns, by the clients of .NET: what protocol-pair/ measures with those of Node, so that
-/// it can be told what is the server's and what the client's.</summary>
+/// <summary>One server asked over HTTP and over gRPC by turns, by the clients of .NET: what protocol-pair/ measures with those of Node, so
+/// that it can be told what is the server's and what the client's.</summary>
 internal static class ProtocolPair
 {
     private const int Streams = 8, Requests = 10, Tokens = 96, All = Streams * Requests * Tokens, Firsts = 20, WarmUp = 3;

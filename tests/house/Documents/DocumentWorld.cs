@@ -32,6 +32,19 @@ public sealed class DocumentWorld : IDisposable
 
         """;
 
+    /// <summary>The keys that another chapter makes.</summary>
+    private const string Keys = """
+        umask 077
+        for key in 'acme generate' 'prometheus observe' 'operations admin'; do
+          read -r name scope <<<"$key"; ./btx keys create --keys keys.json --name "$name" --scopes "$scope" > "$name.key"
+        done
+        """;
+
+    private const string Certificate = """
+        openssl req -x509 -newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes -keyout privkey.pem -out fullchain.pem -days 2 \
+          -subj /CN=models.example.com -addext subjectAltName=DNS:models.example.com,IP:127.0.0.1 2>/dev/null
+        """;
+
     private readonly DirectoryInfo _root = Directory.CreateTempSubdirectory("btx-documents-");
 
     public DocumentWorld()
@@ -68,7 +81,7 @@ public sealed class DocumentWorld : IDisposable
     public (string? Problem, string[][] Parsed) Run(string commands)
     {
         var here = At($"chapter-{Guid.NewGuid():N}");
-        var (http, grpc) = (FreePort(), FreePort());
+        var (http, grpc, admin) = (FreePort(), FreePort(), FreePort());
         // Who asks a server that the chapter does not start has started it before.
         var needsServer = !commands.Contains("./btx serve", StringComparison.Ordinal)
             && (commands.Contains("curl", StringComparison.Ordinal) || commands.Contains("./btx generate", StringComparison.Ordinal));
@@ -80,7 +93,8 @@ public sealed class DocumentWorld : IDisposable
             trap 'rc=$?; [ ! -e server ] || kill "$(cat server)" 2>/dev/null || true; exit $rc' EXIT
             {{(makesAll ? "rm -r forest served tuned served-btx" : "")}}
             {{(needsServer ? "./btx serve --forest served --btx served-btx" : "")}}
-            {{(needsKeys ? "umask 077; ./btx keys create --keys keys.json --name operations --scopes admin > operations.key" : "")}}
+            {{(needsKeys ? Keys : "")}}
+            {{(commands.Contains("--tls-cert", StringComparison.Ordinal) ? Certificate : "")}}
             trap 'echo "failed: $BASH_COMMAND" >&2' ERR
             curl() { command curl --fail-with-body "$@"; }
             {{DocumentedCommands.Substituted(commands)}}
@@ -90,6 +104,7 @@ public sealed class DocumentWorld : IDisposable
             ["PROGRAMS"] = AppContext.BaseDirectory.TrimEnd('/'),
             ["HTTP"] = http,
             ["GRPC"] = grpc,
+            ["ADMIN"] = admin,
             ["BTX_SERVER"] = $"127.0.0.1:{grpc}",
             ["BTX_API_KEY"] = File.ReadAllText(At("admin.key")).Trim(),
             ["DOTNET_TieredPGO"] = "0",

@@ -26,10 +26,12 @@ internal static partial class DocumentedCommands
     public static readonly (string Old, string New)[] Substitutions =
     [
         (@"127\.0\.0\.1:8080|models\.example\.com:8080", "127.0.0.1:$$HTTP"),
+        (@"127\.0\.0\.1:8082", "127.0.0.1:$$ADMIN"),
+        (@"--server https://models\.example\.com:8444", "--server https://127.0.0.1:$$GRPC --server-ca fullchain.pem"), // made here
         (@"(?<=--server )(models\.example\.com|server):8081", "127.0.0.1:$$GRPC"),
         (@"--grpc 127\.0\.0\.1:8081", "--grpc 127.0.0.1:$$GRPC"),
-        (@"--http 0\.0\.0\.0:8080", "--http 0.0.0.0:$$HTTP"),
-        (@"--grpc 0\.0\.0\.0:8081", "--grpc 0.0.0.0:$$GRPC"),
+        (@"--http 0\.0\.0\.0:(8080|8443)", "--http 0.0.0.0:$$HTTP"),
+        (@"--grpc 0\.0\.0\.0:(8081|8444)", "--grpc 0.0.0.0:$$GRPC"),
         (@"\bdemo/served", "served"),
         (@"/data/", "$$PWD/data/"), // where the reader's own files are
         (@"(?<=--experts? )law(?= .*acme)", "novels"), // an expert that the tiny forest has
