@@ -66,8 +66,10 @@ internal sealed partial class Configuration(Command verb, string prefix)
     [
         "| flag | key in the file | variable | default | what |",
         "|---|---|---|---|---|",
-        .. Options.Select(option => $"| `{Cell($"{option.Name} {option.HelpName}".TrimEnd())}` "
-            + $"| {(option == File ? "" : $"`{KeyOf(option)}`")} | `{VariableOf(option)}` | {Default(option)} | {Cell(option.Description!)} |"),
+        .. from option in Options
+           let key = option == File ? "" : $"`{KeyOf(option)}`"
+           let flag = Cell($"{option.Name} {option.HelpName}".TrimEnd())
+           select $"| `{flag}` | {key} | `{VariableOf(option)}` | {Default(option)} | {Cell(option.Description!)} |",
     ];
 
     internal static string KeyOf(Option option) => option.Name.TrimStart('-').Replace('-', '_');
