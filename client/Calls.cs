@@ -76,7 +76,9 @@ internal sealed class Calls : Interceptor
     private async Task<BtxCallException> FailureAsync(RpcException e)
     {
         BtxCallException NotReached(string message) => new(CallFailure.NotReached, message, e);
-        var mayBeHttp = e.StatusCode is StatusCode.Unavailable or StatusCode.Internal or StatusCode.Unknown or StatusCode.Unimplemented;
+        // A status that came from the server came by gRPC, whatever else its port speaks.
+        var mayBeHttp = e.Status.DebugException is not null
+            && e.StatusCode is StatusCode.Unavailable or StatusCode.Internal or StatusCode.Unknown or StatusCode.Unimplemented;
         if (mayBeHttp && await IsHttpAsync().ConfigureAwait(false))
             return NotReached($"{Name} speaks HTTP/1.1, so it is the HTTP port of a server and not its gRPC port; name that with "
                 + $"{_options.AddressName} (`serve` prints both; 127.0.0.1:8081 unless told otherwise)");

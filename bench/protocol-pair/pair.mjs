@@ -27,7 +27,11 @@ const clients = {
     for await (const chunk of response.body) {
       const events = (rest + decoder.decode(chunk, { stream: true })).split('\n\n');
       rest = events.pop();
-      for (const event of events) if (event !== 'data: [DONE]' && JSON.parse(event.slice(6)).choices) at.push(performance.now());
+      for (const event of events) {
+        const data = event === 'data: [DONE]' ? {} : JSON.parse(event.slice(6));
+        if (data.usage) at.tokens = data.usage.completion_tokens;
+        else if (data.choices) at.push(performance.now());
+      }
     }
     return at;
   },
@@ -56,7 +60,7 @@ const turns = (list, i) => list.map((_, j) => list[(i + j) % list.length]);
 const serverSeconds = async () => +/^process_cpu_seconds_total (\S+)/m.exec(await (await fetch(`${http}/metrics`)).text())[1];
 const costs = { fetch: [], openai: [], grpc: [] }, own = { fetch: [], openai: [], grpc: [] };
 const firsts = { fetch: [], openai: [], grpc: [] }, rates = { fetch: [], openai: [], grpc: [] };
-const names = Object.keys(clients), Streams = 8, Tokens = 96;
+const names = Object.keys(clients), Streams = 8, Requests = 10, Tokens = 96;
 for (let round = -3; round < +rounds; round++) {
   for (const name of turns(names, round + 3)) {
     const waits = [];
@@ -67,13 +71,13 @@ for (let round = -3; round < +rounds; round++) {
     const [before, cpu, began] = [await serverSeconds(), process.cpuUsage(), performance.now()];
     const all = await Promise.all(Array.from({ length: Streams }, async () => {
       let count = 0;
-      for (let i = 0; i < 4; i++) count += (await clients[name](Tokens)).length;
+      for (let i = 0; i < Requests; i++) count += (await clients[name](Tokens)).length;
       return count;
     }));
-    const rate = Streams * 4 * Tokens / (performance.now() - began) * 1000;
-    const used = process.cpuUsage(cpu), tokens = Streams * 4 * Tokens;
+    const rate = Streams * Requests * Tokens / (performance.now() - began) * 1000;
+    const used = process.cpuUsage(cpu), tokens = Streams * Requests * Tokens;
     if (round >= 0) own[name].push((used.user + used.system) / tokens), costs[name].push((await serverSeconds() - before) * 1e6 / tokens);
-    if (Math.min(...all) < 4 * Tokens * 0.9) throw new Error(`${name}: a stream had ${Math.min(...all)} events`);
+    if (Math.min(...all) < Requests * Tokens * 0.9) throw new Error(`${name}: a stream had ${Math.min(...all)} events`);
     if (round >= 0) firsts[name].push(median(waits)), rates[name].push(rate);
   }
 }
@@ -93,20 +97,23 @@ const response_format = { type: 'json_schema', json_schema: { name: 'list', sche
   type: 'object', properties: { title: { type: 'string', minLength: 20, maxLength: 40 }, year: { type: 'integer', minimum: 0, maximum: 9999 },
     tags: { type: 'array', items: { type: 'string', minLength: 6, maxLength: 10 }, minItems: 3, maxItems: 4 } },
   required: ['title', 'year', 'tags'], additionalProperties: false } } };
-const held = { response_format };
+const counted = { stream_options: { include_usage: true } }, held = { response_format, ...counted };
 const began = performance.now();
-const count = (await clients.fetch(120, held)).length;
+const count = (await clients.fetch(120, held)).tokens;
 const first = performance.now() - began;
 const speeds = { schema: [], plain: [] };
 for (let pair = 0; pair < 6 * rounds; pair++) {
   for (const kind of turns(['schema', 'plain'], pair)) {
     const start = performance.now();
-    const at = kind === 'schema' ? await clients.fetch(120, held) : await clients.fetch(count);
-    speeds[kind].push(at.length / (at.at(-1) - start) * 1000);
+    const at = kind === 'schema' ? await clients.fetch(120, held) : await clients.fetch(count, { ...counted, ignore_eos: true });
+    if (at.tokens !== count) throw new Error(`${kind}: ${at.tokens} tokens in place of ${count}`);
+    speeds[kind].push(count / (at.at(-1) - start) * 1000);
   }
 }
 
-console.log(`a schema, answers of ${count} events, the first request of all ${first.toFixed(1)} ms, then ${6 * rounds} pairs:`);
-for (const kind of ['plain', 'schema']) show(kind, speeds[kind], 'events/s', 0);
+console.log(`a schema, answers of ${count} tokens, the first request of all ${first.toFixed(1)} ms, then ${6 * rounds} pairs:`);
+for (const kind of ['plain', 'schema']) show(kind, speeds[kind], 'tokens/s', 0);
+const cost = median(speeds.schema.map((speed, i) => 1e6 / speed - 1e6 / speeds.plain[i]));
+console.log(`a mask and what goes with it: ${cost.toFixed(1)} us a token`);
 console.log(`tokens/s, with a schema over without: ${ratio(speeds.schema, speeds.plain)} (bar 0.95)`);
 rpc.close();

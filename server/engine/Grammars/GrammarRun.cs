@@ -74,7 +74,7 @@ internal sealed class GrammarRun
     private void Allow(in Head head, int left)
     {
         var terminal = head.Terminal;
-        if (terminal.Accepts(head.State)) Follow(head.Next, 0, left);
+        if (terminal.Accepts(head.State)) Begin(head.Next, left);
         if (left - head.Next.Least < terminal.Most(head.Count))
         {
             AllowOneByOne(head, left);
@@ -90,6 +90,20 @@ internal sealed class GrammarRun
         var rest = terminal.IsKey ? head.Next.WithAnyKey : head.Next;
         foreach (var (node, count) in mask.Exits)
             if (!terminal.Dfa.Counts || (head.Count + count >= terminal.Min && !blocked.Contains(node))) Exit(rest, node, left);
+    }
+
+    /// <summary>Lets tokens through that begin where a piece has ended: what is known of the pieces that may come next.</summary>
+    private void Begin(Frame rest, int left)
+    {
+        foreach (var head in rest.Heads)
+        {
+            // One of no text, which others follow in their turn, or so near the end that each token must be looked at: one walk for all.
+            if (!head.Terminal.Accepts(head.State) && left - head.Next.Least >= head.Terminal.Most(head.Count)) continue;
+            Follow(rest, 0, left);
+            return;
+        }
+
+        foreach (var head in rest.Heads) Allow(head, left);
     }
 
     // Where a key would be one that the object has.

@@ -46,8 +46,8 @@ internal sealed record AccessOptions
             throw new BtxException($"{AnyProgram} is given beside keys (--admin-key-file, --keys or --jwt-*); choose one");
         if (Insecure && NeedsKey) throw new BtxException("--insecure is given beside --keys or --jwt-*; choose one");
         if (UnauthenticatedAdmin && !IPAddress.IsLoopback(changes.EndPoint.Address))
-            throw new BtxException($"{AnyProgram} and {changes.Option} {changes}: whoever reaches that address could change the forest; use "
-                + "--admin-key-file FILE, or listen on loopback");
+            throw new BtxException($"{AnyProgram} and {changes.Option} {changes}: whoever reaches that address could change the forest; "
+                + "use --admin-key-file FILE, or listen on loopback");
         if (!NeedsKey && !Insecure && OtherThanLoopback(all) is { } open)
             throw new BtxException($"{open.Option} {open}: whoever reaches that address could use this server; give it keys (--keys FILE, "
                 + "which `btx keys create` makes), listen on loopback, or say --insecure");

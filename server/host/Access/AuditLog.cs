@@ -125,7 +125,10 @@ internal sealed partial class AuditLog : IDisposable
         }
 
         foreach (var (caller, count) in counts)
-            Write(file, new { Time = _time.GetUtcNow(), Caller = caller, Outcome = "refused", MoreInTheLastMinute = count - RefusedPerMinute });
+        {
+            var more = count - RefusedPerMinute;
+            Write(file, new { Time = _time.GetUtcNow(), Caller = caller, Outcome = "refused", MoreInTheLastMinute = more });
+        }
     }
 
     private void Write<T>(string file, T entry)

@@ -1,7 +1,7 @@
 namespace Btx.Server.Access;
 
-/// <summary>Refuses what a page of another site has a browser send, to whatever changes the forest, over either protocol: a browser may hold
-/// what opens the door, a certificate above all, and the page is not to use it.</summary>
+/// <summary>Refuses what a page of another site has a browser send to whatever changes the forest, over either protocol: a browser may
+/// hold what opens the door, a certificate above all, and the page is not to use it.</summary>
 internal sealed class CrossSite(AllowedHosts hosts)
 {
     /// <summary>Middleware, once it is known what is asked for.</summary>

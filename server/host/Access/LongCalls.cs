@@ -9,7 +9,7 @@ namespace Btx.Server.Access;
 /// </summary>
 internal sealed class LongCalls : IDisposable
 {
-    public static readonly TimeSpan Between = TimeSpan.FromSeconds(2);
+    public static readonly TimeSpan Between = TimeSpan.FromSeconds(1);
     private static readonly TimeSpan s_clockSkew = TimeSpan.FromSeconds(30); // as of TokenIssuer
     private readonly ConcurrentDictionary<HttpContext, CancellationTokenSource> _calls = new();
     private readonly KeyRing _keys;

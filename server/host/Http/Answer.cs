@@ -1,3 +1,4 @@
+using System.Buffers;
 using System.Net.ServerSentEvents;
 using System.Runtime.CompilerServices;
 using System.Text.Json.Serialization;
@@ -93,10 +94,21 @@ internal sealed class AnswerWriter<T>(AskedGeneration asked, Func<AnswerUsage> u
     private async IAsyncEnumerable<SseItem<byte[]>> EventsAsync(string kind, IAsyncEnumerable<T> pieces,
         [EnumeratorCancellation] CancellationToken cancellation)
     {
-        SseItem<byte[]> Event(T[] choices, AnswerUsage? total = null) =>
-            new(JsonSerializer.SerializeToUtf8Bytes(Body(kind, choices, total), type));
-        await foreach (var piece in pieces.WithCancellation(cancellation)) yield return Event([piece]);
-        if (asked.IncludeUsage) yield return Event([], usage());
+        // All pieces stand in the same answer: what is around them is written once.
+        var around = JsonSerializer.SerializeToUtf8Bytes(Body(kind, [], null), type);
+        var at = around.AsSpan().IndexOf("\"choices\":[]"u8) + "\"choices\":["u8.Length;
+        var one = (JsonTypeInfo<T>)type.Options.GetTypeInfo(typeof(T));
+        var buffer = new ArrayBufferWriter<byte>();
+        await using var json = new Utf8JsonWriter(buffer, new() { Encoder = type.Options.Encoder, SkipValidation = true });
+        await foreach (var piece in pieces.WithCancellation(cancellation))
+        {
+            buffer.ResetWrittenCount();
+            json.Reset();
+            JsonSerializer.Serialize(json, piece, one);
+            yield return new([.. around.AsSpan(0, at), .. buffer.WrittenSpan, .. around.AsSpan(at)]);
+        }
+
+        if (asked.IncludeUsage) yield return new(JsonSerializer.SerializeToUtf8Bytes(Body(kind, [], usage()), type));
         yield return new("[DONE]"u8.ToArray());
     }
 

@@ -39,7 +39,7 @@ internal static class ClientDetails
         return next(http);
     });
 
-    /// <summary>Says with each answer how long it took until it began; and to clients of Anthropic's form its id, as they call it.</summary>
+    /// <summary>Says with each answer how long it took until it began; to clients of Anthropic's form its id, as they call it.</summary>
     public static void UseAnswerHeaders(this IApplicationBuilder app) => app.Use((http, next) =>
     {
         if (MessagesEndpoints.Serves(http)) http.Response.Headers["request-id"] = http.TraceIdentifier;

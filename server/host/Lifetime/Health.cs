@@ -4,13 +4,13 @@ using Microsoft.Extensions.Diagnostics.HealthChecks;
 namespace Btx.Server.Lifetime;
 
 /// <summary>Whether the server takes requests, and if not, why: what health says over both protocols.</summary>
-internal sealed partial class ServingState(ServedForest served, ILogger<ServingState> log)
+internal sealed partial class ServingState(ServedForest served, IHostApplicationLifetime lifetime, ILogger<ServingState> log)
 {
-    private volatile bool _isStopping;
     private string? _lastProblem;
 
     /// <summary>Why it takes no requests just now, though nothing is wrong; null: it takes them.</summary>
-    public string? Pause => _isStopping ? "shutting down" : served.Now is null ? "loading" : null;
+    public string? Pause =>
+        lifetime.ApplicationStopping.IsCancellationRequested ? "shutting down" : served.Now is null ? "loading" : null;
 
     /// <summary>Why the engine answers nobody; null while it works. Each problem is logged once.</summary>
     public string? Problem
@@ -22,8 +22,6 @@ internal sealed partial class ServingState(ServedForest served, ILogger<ServingS
             return problem;
         }
     }
-
-    public void Stop() => _isStopping = true;
 
     [LoggerMessage(Level = LogLevel.Critical, Message = "health fails: {Problem}")]
     private static partial void LogProblem(ILogger logger, string problem);

@@ -51,8 +51,7 @@ internal static class ServerApplication
             .AddSingleton<ServingState>()
             .AddServingHealth()
             .AddHostedService(services => new DrainService(served, services.GetRequiredService<ForestChanges>,
-                services.GetRequiredService<ServingState>(), services.GetRequiredService<IHostApplicationLifetime>(), options.ShutdownLimit,
-                TimeProvider.System))
+                services.GetRequiredService<IHostApplicationLifetime>(), options.ShutdownLimit, TimeProvider.System))
             .AddGrpcEndpoints(options.Limits)
             .Configure<HostOptions>(host => host.ShutdownTimeout = options.ShutdownLimit + (HardEnd.Grace * 0.8));
 
@@ -74,7 +73,7 @@ internal static class ServerApplication
         app.UseForHttp(ClientDetails.UseOtherSites);
         app.UseOwnEndpoints(hasAdmin: options.Admin is not null);
         app.UseAccess();
-        app.UseUnimplemented();
+        app.UseUnimplemented(hasAdmin: options.Admin is not null);
         app.Use(served.AnswerLoadingAsync);
         app.Use(app.Services.GetRequiredService<Quotas>().LimitAsync);
         app.UseForHttp(ClientDetails.UseEncodedBodies);
@@ -104,21 +103,28 @@ internal static class ServerApplication
         kestrel.RequestHeaderEncodingSelector = HeaderText.EncodingOf;
         options.Transport.ApplyTo(kestrel.Limits);
         Listen(options.Http, HttpProtocols.Http1, [SslApplicationProtocol.Http11], HalfClose);
-        Listen(options.Grpc, HttpProtocols.Http2, [SslApplicationProtocol.Http2]);
+        Listen(options.Grpc, HttpProtocols.Http2, [SslApplicationProtocol.Http2], BoundResets);
         if (options.Admin is not { } admin) return;
         if (options.Tls.IsGiven)
         {
             // A client that speaks both and calls no method of gRPC is one of HTTP: Prometheus, or a browser.
-            Listen(admin, HttpProtocols.Http1AndHttp2, [SslApplicationProtocol.Http11, SslApplicationProtocol.Http2]);
+            Listen(admin, HttpProtocols.Http1AndHttp2, [SslApplicationProtocol.Http11, SslApplicationProtocol.Http2], BoundResets);
             return;
         }
 
         var shared = new SharedPort(kestrel.Limits.RequestHeadersTimeout);
         Listen(admin, HttpProtocols.Http1, [], next => connection => shared.ServeAsync(connection, next), HalfClose);
-        kestrel.Listen(shared, listen => listen.Protocols = HttpProtocols.Http2);
+        kestrel.Listen(shared, listen =>
+        {
+            listen.Protocols = HttpProtocols.Http2;
+            listen.Use(BoundResets);
+        });
 
         ConnectionDelegate HalfClose(ConnectionDelegate next) =>
             connection => HalfClosed.ServeAsync(connection, next, options.HalfClosedPatience);
+
+        ConnectionDelegate BoundResets(ConnectionDelegate next) => connection =>
+            ResetLimit.ServeAsync(connection, next, options.Transport.Resets, kestrel.ApplicationServices.GetRequiredService<Refusals>());
 
         void Listen(ListenAddress address, HttpProtocols protocols, SslApplicationProtocol[] spoken,
             params Func<ConnectionDelegate, ConnectionDelegate>[] then) => kestrel.Listen(address.EndPoint, listen =>
@@ -126,8 +132,8 @@ internal static class ServerApplication
                 listen.Protocols = protocols;
                 listen.Use(next => connection => ConnectionLimit.LeaveAsync(connection, next));
                 if (options.Tls.IsGiven)
-                    listen.UseHttps(kestrel.ApplicationServices.GetRequiredService<ServerCertificates>()
-                        .Handshakes(kestrel.Limits.RequestHeadersTimeout, spoken));
+                    kestrel.ApplicationServices.GetRequiredService<ServerCertificates>()
+                        .Use(listen, kestrel.Limits.RequestHeadersTimeout, spoken);
                 foreach (var middleware in then) listen.Use(middleware);
             });
     }

@@ -5,13 +5,12 @@ namespace Btx.Server.Lifetime;
 /// <summary>Graceful shutdown, before the listeners close: health turns to not serving, changes and running requests get
 /// <paramref name="limit"/> in all to finish, the rest is cancelled.</summary>
 /// <param name="changes">Asked for once a forest is loaded.</param>
-internal sealed class DrainService(ServedForest served, Func<ForestChanges> changes, ServingState state, IHostApplicationLifetime lifetime,
-    TimeSpan limit, TimeProvider time) : IHostedLifecycleService
+internal sealed class DrainService(ServedForest served, Func<ForestChanges> changes, IHostApplicationLifetime lifetime, TimeSpan limit,
+    TimeProvider time) : IHostedLifecycleService
 {
     public async Task StoppingAsync(CancellationToken cancellationToken)
     {
-        state.Stop();
-        lifetime.StopApplication(); // whoever watches health is told now, not after the listeners have closed
+        lifetime.StopApplication(); // health turns now, and whoever watches it is told, not after the listeners have closed
         using var deadline = new CancellationTokenSource(limit, time);
         using var either = CancellationTokenSource.CreateLinkedTokenSource(deadline.Token, cancellationToken);
         if (served.Now is not { Engine: var engine }) return;

@@ -13,7 +13,7 @@ internal sealed class ConnectionLimit(IConnectionListenerFactory sockets, Server
     private const int Most = 8192, Fewest = 4;
     private const int WhileLoading = 64; // where the process may open many files
     private const int Reserve = 3; // of a listener, open until it is seen what they ask for
-    private const int Later = 64; // files for libraries that are loaded when first needed, and for changes; or an eighth of all
+    private const int Later = 48; // files for what is loaded when first needed, and for changes; or an eighth of all
 
     private static readonly byte[] s_full =
         "HTTP/1.1 503 Service Unavailable\r\nretry-after: 1\r\ncontent-length: 0\r\nconnection: close\r\n\r\n"u8.ToArray();
@@ -76,12 +76,6 @@ internal sealed class ConnectionLimit(IConnectionListenerFactory sockets, Server
         finally
         {
             connection?.End();
-            if (Listener.IsGrpc(http) && http.RequestAborted.IsCancellationRequested && connection?.TakeReset(options.Transport.Resets) == false)
-            {
-                refusals.Add(connection.Listener, new(Refusal.Connections, "its client cancels too many calls a second"), "connections",
-                    null, http.Connection.RemoteIpAddress?.ToString());
-                connection.Connection.Abort(new ConnectionAbortedException("its client cancels too many calls a second"));
-            }
         }
     }
 

@@ -10,8 +10,6 @@ internal sealed class CountedConnection
     private Action<CountedConnection>? _left;
     private int _requests;
     private bool _isRefused;
-    private long _second;
-    private int _resets;
 
     public CountedConnection(string listener, ConnectionContext connection, Action<CountedConnection> left)
     {
@@ -62,15 +60,6 @@ internal sealed class CountedConnection
     public void End()
     {
         lock (_gate) (_requests, Since) = (_requests - 1, Environment.TickCount64);
-    }
-
-    /// <summary>Its client gave a call up.</summary>
-    /// <returns>False: that was one too many within a second.</returns>
-    public bool TakeReset(int most)
-    {
-        var second = Environment.TickCount64 / 1000;
-        lock (_gate) (_second, _resets) = (second, second == _second ? _resets + 1 : 1);
-        return _resets <= most;
     }
 
     /// <returns>False: a request came first.</returns>

@@ -3,8 +3,8 @@ using Microsoft.AspNetCore.Authorization;
 
 namespace Btx.Server.Listeners;
 
-/// <summary>The listeners: one for HTTP/1.1, one for gRPC, and where the operator wants one, one of both for administration. HTTP/2 is always
-/// gRPC's.</summary>
+/// <summary>The listeners: one for HTTP/1.1, one for gRPC, and where the operator wants one, one of both for administration. HTTP/2 is
+/// always gRPC's.</summary>
 internal static class Listener
 {
     public const string Http = "http", Grpc = "grpc", Admin = "admin";
@@ -41,12 +41,14 @@ internal static class Listener
     });
 
     /// <summary>Says over gRPC what is not there; HTTP has a status for it.</summary>
-    public static void UseUnimplemented(this IApplicationBuilder app) => app.Use((http, next) =>
+    public static void UseUnimplemented(this IApplicationBuilder app, bool hasAdmin) => app.Use((http, next) =>
     {
         if (http.GetEndpoint() is not null || !IsGrpc(http)) return next(http);
         if (http.Request.ContentType?.StartsWith("application/grpc", StringComparison.Ordinal) == true)
             return RpcStatus.WriteAsync(http, StatusCode.Unimplemented,
-                "there is no such service or method here; reflection lists them, and HTTP is at another port");
+                hasAdmin && Of(http) != Admin
+                    ? "there is no such service or method here; administration and reflection are at the port of --admin"
+                    : "there is no such service or method here; reflection lists them, and HTTP is at another port");
         http.Response.StatusCode = StatusCodes.Status404NotFound;
         return http.Response.WriteAsync("this port speaks gRPC; /v1, /metrics and /health are at the HTTP port\n");
     });

@@ -10,8 +10,8 @@ internal sealed partial class Refusals(CollectorRegistry registry, ILogger<Refus
     private const string KestrelsBadRequest = "Microsoft.AspNetCore.Server.Kestrel.BadRequest";
     private static readonly TimeSpan s_between = TimeSpan.FromSeconds(10);
     private readonly Counter _count = Prometheus.Metrics.WithCustomRegistry(registry)
-        .CreateCounter("btx_refusals_total", "Requests and connections that were refused, or failed, by door (http, grpc, admin) and reason.",
-            ["door", "reason"]);
+        .CreateCounter("btx_refusals_total", "Requests and connections that were refused, or failed, by door (http, grpc, admin) and "
+            + "reason.", ["door", "reason"]);
 
     private readonly ConcurrentDictionary<(string Listener, string Reason), Line> _lines = new();
 
@@ -35,7 +35,8 @@ internal sealed partial class Refusals(CollectorRegistry registry, ILogger<Refus
                 || features.Get<IBadRequestExceptionFeature>()?.Error is not BadHttpRequestException bad)
                 return;
             var client = features.Get<IHttpConnectionFeature>()?.RemoteIpAddress?.ToString();
-            Add(CountedConnection.Of(features)?.Listener ?? Listener.Http, new(Refusal.ReasonOf(bad.StatusCode) ?? Refusal.InvalidRequest, bad.Message), "not a request", null, client);
+            var listener = CountedConnection.Of(features)?.Listener ?? Listener.Http;
+            Add(listener, new(Refusal.ReasonOf(bad.StatusCode) ?? Refusal.InvalidRequest, bad.Message), "not a request", null, client);
         }),
         (name, _, _) => name == KestrelsBadRequest);
 

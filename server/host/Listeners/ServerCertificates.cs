@@ -1,7 +1,9 @@
 using System.Net.Security;
 using System.Security.Cryptography.X509Certificates;
 using Btx.Model.Files;
+using Microsoft.AspNetCore.Connections.Features;
 using Microsoft.AspNetCore.Server.Kestrel.Core;
+using Microsoft.AspNetCore.Server.Kestrel.Core.Features;
 using Microsoft.AspNetCore.Server.Kestrel.Https;
 
 namespace Btx.Server.Listeners;
@@ -28,12 +30,40 @@ internal sealed partial class ServerCertificates
     /// <summary>Whose certificate it is, and until when it counts.</summary>
     public string Statement => Now().Statement;
 
-    /// <summary>For a listener.</summary>
-    /// <param name="protocols">That it speaks, the one that the server prefers first.</param>
-    public TlsHandshakeCallbackOptions Handshakes(TimeSpan time, params IEnumerable<SslApplicationProtocol> protocols)
+    /// <summary>At a listener.</summary>
+    /// <param name="time">In which a handshake must be done.</param>
+    /// <param name="protocols">That are spoken there, the one that the server prefers first.</param>
+    public void Use(ListenOptions listen, TimeSpan time, params IEnumerable<SslApplicationProtocol> protocols)
     {
         List<SslApplicationProtocol> spoken = [.. protocols];
-        return new() { HandshakeTimeout = time, OnConnection = _ => ValueTask.FromResult(Now().Options(spoken, _options)) };
+        listen.Use(next => async connection =>
+        {
+            var stopping = connection.Features.Get<IConnectionLifetimeNotificationFeature>()?.ConnectionClosedRequested ?? default;
+            await using (stopping.Register(() => EndHandshake(connection))) await next(connection);
+        });
+        listen.UseHttps(new TlsHandshakeCallbackOptions
+        {
+            HandshakeTimeout = time,
+            OnConnection = _ => ValueTask.FromResult(Now().Options(spoken, _options)),
+        });
+        listen.Use(next => connection =>
+        {
+            connection.Items[typeof(Material)] = true; // the handshake is done
+            if (spoken is not [var only] || only != SslApplicationProtocol.Http2 || IsHttp2(connection)) return next(connection);
+            connection.Abort(new ConnectionAbortedException("its client does not speak HTTP/2"));
+            return Task.CompletedTask;
+        });
+    }
+
+    // Kestrel would log an error for each.
+    private static bool IsHttp2(ConnectionContext connection) =>
+        connection.Features.Get<ITlsApplicationProtocolFeature>()?.ApplicationProtocol.Span.SequenceEqual("h2"u8) == true;
+
+    // A shutdown waits for no client that has not said who it is.
+    private static void EndHandshake(ConnectionContext connection)
+    {
+        if (!connection.Items.ContainsKey(typeof(Material)))
+            connection.Abort(new ConnectionAbortedException("the server is shutting down"));
     }
 
     // Looked at for each connection: a few microseconds beside a handshake.
@@ -73,7 +103,8 @@ internal sealed partial class ServerCertificates
         private readonly X509ChainPolicy? _clients =
             files.ClientRoots is null ? null : TlsOptions.TrustIn(files.ClientRoots, ClientPurpose);
 
-        public string Statement => BtxException.OneLine($"{files.Own.Subject} until {files.Own.NotAfter.ToUniversalTime():yyyy-MM-dd HH:mm}");
+        public string Statement =>
+            BtxException.OneLine($"{files.Own.Subject} until {files.Own.NotAfter.ToUniversalTime():yyyy-MM-dd HH:mm}");
 
         public SslServerAuthenticationOptions Options(List<SslApplicationProtocol> protocols, TlsOptions options) => new()
         {

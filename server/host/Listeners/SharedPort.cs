@@ -2,6 +2,7 @@ using System.Buffers;
 using System.IO.Pipelines;
 using System.Net;
 using System.Threading.Channels;
+using Microsoft.AspNetCore.Connections.Features;
 
 namespace Btx.Server.Listeners;
 
@@ -19,7 +20,8 @@ internal sealed class SharedPort(TimeSpan patience) : EndPoint, IConnectionListe
     /// <summary>Middleware of connections at the port that speaks HTTP/1.1.</summary>
     public async Task ServeAsync(ConnectionContext connection, ConnectionDelegate http1)
     {
-        if (!await IsHttp2Async(connection.Transport.Input))
+        var stopping = connection.Features.Get<IConnectionLifetimeNotificationFeature>()?.ConnectionClosedRequested ?? default;
+        if (!await IsHttp2Async(connection.Transport.Input, stopping))
         {
             await http1(connection);
             return;
@@ -50,9 +52,10 @@ internal sealed class SharedPort(TimeSpan patience) : EndPoint, IConnectionListe
     public override string ToString() => "HTTP/2 of the port of administration";
 
     // One that says nothing is left to HTTP/1.1, which soon ends it.
-    private async Task<bool> IsHttp2Async(PipeReader input)
+    private async Task<bool> IsHttp2Async(PipeReader input, CancellationToken stopping)
     {
-        using var late = new CancellationTokenSource(patience);
+        using var late = CancellationTokenSource.CreateLinkedTokenSource(stopping);
+        late.CancelAfter(patience);
         try
         {
             while (true)

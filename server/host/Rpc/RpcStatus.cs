@@ -108,20 +108,20 @@ internal sealed class RejectionInterceptor : Interceptor
 
     private static Google.Rpc.Status StatusOf(Exception exception, MessageDescriptor? request, ServerCallContext context)
     {
-        var caller = context.GetHttpContext().RequestServices.GetRequiredService<Caller>();
-        if (Rejection.Of(exception, paths: NeedsAttribute.Of(context.GetHttpContext()) == Scope.Admin) is { } rejection)
+        var http = context.GetHttpContext();
+        if (Rejection.Of(exception, paths: NeedsAttribute.Of(http) == Scope.Admin) is { } rejection)
         {
             rejection = rejection with { Parameter = ErrorDetails.Path(rejection.Parameter, request) };
             if (Refusal.ReasonOf(rejection.Kind.Status().Grpc) is { } reason)
-                context.GetHttpContext().Features.Set(new Refusal(reason, rejection.Message) { Field = rejection.Parameter });
-            return ErrorDetails.Of(rejection, caller.RetryAfter);
+                http.Features.Set(new Refusal(reason, rejection.Message) { Field = rejection.Parameter });
+            return ErrorDetails.Of(rejection, http.RequestServices.GetRequiredService<Caller>().RetryAfter);
         }
 
         if (context.CancellationToken.IsCancellationRequested)
             return context.Deadline <= DateTime.UtcNow ? ErrorDetails.Of(StatusCode.DeadlineExceeded, "the deadline passed")
                 : ErrorDetails.Of(StatusCode.Cancelled, "the call was cancelled");
         const string Message = "internal error; the server's log says more";
-        context.GetHttpContext().Features.Set(new Refusal(Refusal.Internal, Message, exception));
+        http.Features.Set(new Refusal(Refusal.Internal, Message, exception));
         return ErrorDetails.Of(StatusCode.Internal, Message);
     }
 }

@@ -5,9 +5,9 @@ using Btx.Model.Files;
 namespace Btx.Server.Verbs;
 
 /// <summary>
-/// A verb's options from a JSON file and from variables: an option that the command line does not have is taken from its variable, else from
-/// the file. What they say becomes flags, so the parser has the only rules. All follows from the list of options: what is added to it can be
-/// configured.
+/// A verb's options from a JSON file and from variables: an option that the command line does not have is taken from its variable, else
+/// from the file. What they say becomes flags, so the parser has the only rules. All follows from the list of options: what is added to it
+/// can be configured.
 /// </summary>
 /// <param name="verb">Its options are the ones; a hidden one is for tests.</param>
 /// <param name="prefix">Of the variables: <c>BTX_SERVE_</c>.</param>
@@ -34,7 +34,8 @@ internal sealed partial class Configuration(Command verb, string prefix)
         var parsed = verb.Parse(args);
         var given = Options.Where(option => parsed.GetResult(option) is { Implicit: false }).ToHashSet();
         var values = OfVariables(variables);
-        var file = parsed.GetResult(File) is { Implicit: false, Tokens: [var named] } ? named.Value : values.GetValueOrDefault(File).Values?[0];
+        var file = parsed.GetResult(File) is { Implicit: false, Tokens: [var named] } ? named.Value
+            : values.GetValueOrDefault(File).Values?[0];
         foreach (var (option, value) in file is null ? [] : OfFile(file)) values.TryAdd(option, value);
         List<string> flags = [];
         foreach (var (option, (source, texts)) in values.Where(one => !given.Contains(one.Key)))
@@ -63,11 +64,12 @@ internal sealed partial class Configuration(Command verb, string prefix)
     /// <summary>All options as a table in Markdown.</summary>
     public IEnumerable<string> Table() =>
     [
-        $"| flag | key in the file | variable | default | what |",
+        "| flag | key in the file | variable | default | what |",
         "|---|---|---|---|---|",
-        .. Options.Select(option => $"| `{option.Name}{(option.HelpName is { } form ? $" {form.Replace("|", "\\|", StringComparison.Ordinal)}" : "")}` "
-            + $"| {(option == File ? "" : $"`{KeyOf(option)}`")} | `{VariableOf(option)}` | {Default(option)} "
-            + $"| {option.Description!.Replace("|", "\\|", StringComparison.Ordinal)} |"),
+        .. from option in Options
+           let key = option == File ? "" : $"`{KeyOf(option)}`"
+           let flag = Cell($"{option.Name} {option.HelpName}".TrimEnd())
+           select $"| `{flag}` | {key} | `{VariableOf(option)}` | {Default(option)} | {Cell(option.Description!)} |",
     ];
 
     internal static string KeyOf(Option option) => option.Name.TrimStart('-').Replace('-', '_');
@@ -145,6 +147,8 @@ internal sealed partial class Configuration(Command verb, string prefix)
         JsonValueKind.Null => "null",
         _ => TrueOrFalse,
     };
+
+    private static string Cell(string text) => text.Replace("|", "\\|", StringComparison.Ordinal);
 
     private static string Default(Option option) => (option.HasDefaultValue ? option.GetDefaultValue() : null) switch
     {

@@ -10,14 +10,18 @@ internal static class ServeVerb
         """
         Serve a forest, a BTX model (mode moe) or both: gRPC (btx.v1.Inference, grpc.health.v1) and HTTP in OpenAI's form
         (/v1/models, /v1/completions), with /metrics for Prometheus and /health (/health/live, /health/ready). Loopback by
-        default. Ctrl-C, SIGTERM or SIGHUP: no new requests, running ones finish within --shutdown-limit; 10 s later the process
-        has ended, with exit code 1 if something hung. With --keys everything but health needs an API key (`btx keys --help`),
-        and with --jwt-audience an access token of an identity provider is as good; without either, the server listens on
-        loopback only, unless --insecure is given. The forest can be changed while it serves (`btx experts --help`;
-        btx.v1.Forest) by whoever has a key of scope admin or the key of --admin-key-file; without one it takes no changes. One
-        server owns a served forest; its journal is beside served.json. Clients call the server by an address that it listens
-        on or by localhost; other names need --allowed-hosts. How many connections and bytes of bodies are taken follows from
-        the system's limits, and is said at start.
+        default. The ports answer at once, and say that they are loading until they serve. Ctrl-C, SIGTERM or SIGHUP: no new
+        requests, running ones finish within --shutdown-limit; 10 s later the process has ended, with exit code 1 if something
+        hung. With --keys everything but health needs an API key (`btx keys --help`), and with --jwt-audience an access token of
+        an identity provider is as good; without either, the server listens on loopback only, unless --insecure is given. With
+        --tls-cert all ports have TLS. The forest can be changed while it serves (`btx experts --help`; btx.v1.Forest) by whoever
+        has a key of scope admin or the key of --admin-key-file, at the port of --admin if there is one; without a key it takes no
+        changes. One server owns a served forest; its journal is beside served.json. Clients call the server by an address that
+        it listens on or by localhost; other names need --allowed-hosts. How many connections and bytes of bodies are taken
+        follows from the system's limits, and is said at start.
+
+        Every option is also a variable (--max-body-mb: BTX_SERVE_MAX_BODY_MB) and a key of the JSON file that --config names
+        (max_body_mb); a flag comes before a variable, and that before the file. No file is read that was not named.
 
         Examples:
           btx serve --forest served
@@ -28,6 +32,8 @@ internal static class ServeVerb
           btx serve --forest served --expert-root /data/experts --admin-key-file admin.key
           btx keys create --keys keys.json --name acme > acme.key
           btx serve --forest served --http 0.0.0.0:8080 --grpc 0.0.0.0:8081 --allowed-hosts models.example.com --keys keys.json
+          btx serve --forest served --http 0.0.0.0:8443 --keys keys.json --tls-cert fullchain.pem --tls-key privkey.pem
+          btx serve --config btx.json --admin 127.0.0.1:8082
           btx serve --forest served --jwt-authority https://login.example.com --jwt-audience btx
           curl -s http://127.0.0.1:8080/v1/completions -H 'content-type: application/json' \
                -d '{"model": "forest:top_k=2", "prompt": "In the beginning", "max_tokens": 40}'

@@ -39,6 +39,30 @@ public sealed class PatternDfaTests
         }
     }
 
+    /// <summary>The guide says so: classes are ECMAScript's, and differ from those of Unicode that .NET's default and Python have.</summary>
+    [Theory]
+    [InlineData("^\\W$", "é", true)]
+    [InlineData("^[^\\w]$", "é", true)]
+    [InlineData("^\\w$", "é", false)]
+    [InlineData("^\\D$", "\u0663", true)]
+    [InlineData("^\\W$", "\u0663", true)]
+    [InlineData("^\\d$", "\u0663", false)]
+    public void Classes_are_those_of_ECMAScript(string pattern, string text, bool accepted)
+    {
+        Assert.Equal(accepted, Accepts(PatternDfa.Build(Pattern.Parse(pattern), 0, int.MaxValue, new CompileBudget()), text));
+        Assert.Equal(accepted, Regex.IsMatch(text, pattern, RegexOptions.ECMAScript));
+        Assert.Equal(!accepted, Regex.IsMatch(text, pattern));
+    }
+
+    /// <summary>And white space is what all of them agree on.</summary>
+    [Theory]
+    [InlineData("^\\s$", " ", true)]
+    [InlineData("^\\s$", "\u00a0", false)]
+    [InlineData("^\\S$", "\u00a0", false)]
+    [InlineData("^\\S$", "\u200b", false)]
+    public void White_space_is_what_every_program_takes_for_it(string pattern, string text, bool accepted) =>
+        Assert.Equal(accepted, Accepts(PatternDfa.Build(Pattern.Parse(pattern), 0, int.MaxValue, new CompileBudget()), text));
+
     [Theory]
     [InlineData("a**", "nothing to repeat")]
     [InlineData("a{3,2}", "this number of repeats")]

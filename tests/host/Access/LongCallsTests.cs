@@ -1,6 +1,12 @@
+using System.Globalization;
+using System.Security.Claims;
+using Btx.Cli.Tests;
 using Btx.Server.Access;
 using Btx.Server.Tests.Fakes;
 using Grpc.Core;
+using Microsoft.AspNetCore.Http;
+using Microsoft.Extensions.DependencyInjection;
+using Microsoft.Extensions.Logging.Abstractions;
 
 namespace Btx.Server.Tests.Access;
 
@@ -14,7 +20,7 @@ public sealed class LongCallsTests
     {
         using var files = new KeyFiles();
         var both = KeyFiles.Plain with { Scopes = ["generate", "observe"] };
-        var ((id, revoked), (_, expiring)) = (files.Add(both), files.Add(both with { Expires = DateTimeOffset.UtcNow.AddSeconds(1) }));
+        var ((id, revoked), (_, expiring)) = (files.Add(both), files.Add(both with { Expires = DateTimeOffset.UtcNow.AddSeconds(4) }));
         var good = files.Add("observe", "generate");
         await using var server = await RunningServer.StartAsync(access: new() { KeyFile = files.Keys });
         server.Engine.Hold = Task.Delay(Timeout.Infinite, Stop);
@@ -43,6 +49,24 @@ public sealed class LongCallsTests
         await Task.Delay(2 * LongCalls.Between, Stop); // it is looked at again
         Assert.False(next.IsCompleted || other.ResponseStream.MoveNext(Stop).IsCompleted);
         watches.ForEach(watch => watch.Dispose());
+    }
+
+    [Theory]
+    [InlineData(-20, false)] // clocks may differ by so much
+    [InlineData(-40, true)]
+    public async Task A_call_does_not_outlive_a_token_either(int seconds, bool ends)
+    {
+        var clock = new ManualClock();
+        using var calls = new LongCalls(new(new(), NullLogger<KeyRing>.Instance), clock);
+        await using var services = new ServiceCollection().AddScoped<Caller>().BuildServiceProvider();
+        var expiry = DateTimeOffset.UtcNow.AddSeconds(seconds).ToUnixTimeSeconds().ToString(CultureInfo.InvariantCulture);
+        var http = new DefaultHttpContext { RequestServices = services, User = new(new ClaimsIdentity([new("exp", expiry)], "jwt")) };
+        await calls.FollowAsync(http, _ =>
+        {
+            clock.Advance(1);
+            Assert.Equal(ends, services.GetRequiredService<Caller>().Ended.IsCancellationRequested);
+            return Task.CompletedTask;
+        });
     }
 
     private static Metadata Bearer(string token) => new() { { "authorization", $"Bearer {token}" } };

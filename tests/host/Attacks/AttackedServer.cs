@@ -12,7 +12,7 @@ namespace Btx.Server.Tests.Attacks;
 public sealed class AttackedServer : IAsyncLifetime, ICollectionFixture<AttackedServer>
 {
     public const string Name = "a server under attack";
-    public const int OpenFiles = 420;
+    public const int OpenFiles = 560;
     private const int LongestRefusal = 4096;
     private const long MoreMemory = 250 << 20;
     private const int MoreThreads = 48;
@@ -39,7 +39,7 @@ public sealed class AttackedServer : IAsyncLifetime, ICollectionFixture<Attacked
 
     public async ValueTask InitializeAsync()
     {
-        _server = await ServerProcess.LaunchWithinAsync($"ulimit -n {OpenFiles}", _forest);
+        _server = await ServerProcess.LaunchWithinAsync($"ulimit -n {OpenFiles}; export BTX_SERVE_HEADER_TIME=4", _forest);
         Assert.True(_server.Started, string.Join('\n', _server.Errors));
         _rpcLoad = new(_server, 1, (client, number) => Load.Request(Load.Routings("beta")[number % 7], number, 20, 10), pause: 20);
         _httpLoad = Task.Run(CompleteAsync);

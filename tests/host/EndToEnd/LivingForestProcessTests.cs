@@ -52,8 +52,8 @@ public sealed class LivingForestProcessTests
         using var readOnly = Start("serve", "--forest", tiny.Served, "--http", "127.0.0.1:0", "--grpc", "127.0.0.1:0", "--threads", "1",
             "--slots", "2", "--read-only");
         var lines = new List<string>();
-        while (lines.Count < 5) lines.Add((await readOnly.StandardOutput.ReadLineAsync(TestContext.Current.CancellationToken))!);
-        Assert.StartsWith("serving 2 experts (alpha, gamma)", lines[0], StringComparison.Ordinal);
+        while (lines.Count < 6) lines.Add((await readOnly.StandardOutput.ReadLineAsync(TestContext.Current.CancellationToken))!);
+        Assert.StartsWith("serving 2 experts (alpha, gamma)", lines[1], StringComparison.Ordinal); // after that it loads
         Assert.Contains("  forest   as it is on disk; it takes no changes (--read-only)", lines);
         var refused = await Run("experts", "remove", "alpha", "--yes", "--reason", "r", "--server",
             new Uri(lines.Single(l => l.Contains("gRPC", StringComparison.Ordinal)).Split(' ')[^1]).Authority);

@@ -2,10 +2,12 @@ using System.Diagnostics;
 using System.Net;
 using System.Net.Sockets;
 using System.Text.Json;
+using Btx.Server.Tests.Listeners;
 
 namespace Btx.Server.Tests.EndToEnd;
 
 /// <summary>The program as its users start it.</summary>
+[System.Runtime.Versioning.SupportedOSPlatform("linux")]
 public sealed class ServeProcessTests(ServedForestFixture tiny) : IClassFixture<ServedForestFixture>
 {
     [Fact]
@@ -110,6 +112,51 @@ public sealed class ServeProcessTests(ServedForestFixture tiny) : IClassFixture<
         serve.Kill();
         await serve.WaitForExitAsync(TestContext.Current.CancellationToken);
         Directory.Delete(Path.GetDirectoryName(keys)!, recursive: true);
+    }
+
+    [Fact]
+    public async Task A_configuration_with_TLS_and_a_listener_of_administration_serves_the_command_lines_clients()
+    {
+        using var certificates = new TestCertificates();
+        var client = certificates.Client();
+        var (config, served) = (certificates["btx.json"], JsonSerializer.Serialize(tiny.Served));
+        await File.WriteAllTextAsync(config, $$"""
+            { "forest": {{served}}, "http": "127.0.0.1:0", "grpc": "nowhere", "admin": "127.0.0.1:0", "threads": 1, "slots": 2,
+              "tls_cert": "{{certificates.Server.CertificateFile}}", "tls_key": "{{certificates.Server.KeyFile}}",
+              "tls_client_ca": "{{certificates.Ca}}", "allow_unauthenticated_admin": true }
+            """, TestContext.Current.CancellationToken);
+        var bad = await Run("serve", "--config", config, "--keys", "/nowhere");
+        Assert.Equal(1, bad.Code);
+        Assert.Equal($"error: --grpc is \"nowhere\"; expected ADDRESS:PORT, for example 127.0.0.1:8080; --allow-unauthenticated-admin is given "
+            + "beside keys (--admin-key-file, --keys or --jwt-*); choose one (--grpc is from "
+            + $"{config}:grpc, --allow-unauthenticated-admin is from {config}:allow_unauthenticated_admin)\n", bad.Errors);
+        using var serve = Start("serve", "--config", config, "--grpc", "127.0.0.1:0");
+        var lines = new List<string>();
+        while (lines.Count == 0 || !lines[^1].StartsWith("Ctrl-C", StringComparison.Ordinal))
+            lines.Add((await serve.StandardOutput.ReadLineAsync(TestContext.Current.CancellationToken))!);
+        string Url(string what) => lines.Single(line => line.StartsWith($"  {what}", StringComparison.Ordinal))
+            .Split(' ', StringSplitOptions.RemoveEmptyEntries)[1].TrimEnd(':');
+        Assert.StartsWith("loading; https://127.0.0.1:", lines[0], StringComparison.Ordinal);
+        Assert.Contains(lines, line => line.StartsWith("  TLS      CN=first until ", StringComparison.Ordinal));
+        string[] known = ["--server-ca", certificates.Ca, "--client-cert", client.CertificateFile!];
+        var generated = await Run(["generate", "The cat", "--server", Url("gRPC"), "--max-tokens", "3", "--ignore-eos", .. known]);
+        Assert.True(generated.Code == 0, generated.Errors);
+        Assert.Contains("alpha", (await Run(["experts", "list", "--server", Url("admin"), .. known])).Output, StringComparison.Ordinal);
+        Assert.StartsWith("error: there is no such service", (await Run(["experts", "list", "--server", Url("gRPC"), .. known])).Errors,
+            StringComparison.Ordinal);
+        Assert.Contains("--server-ca FILE", (await Run("generate", "The cat", "--server", Url("gRPC"))).Errors, StringComparison.Ordinal);
+        serve.Kill();
+        await serve.WaitForExitAsync(TestContext.Current.CancellationToken);
+    }
+
+    [Fact]
+    public async Task What_cannot_be_loaded_is_one_line_and_exit_code_1_though_the_server_listened()
+    {
+        var failed = await Run("serve", "--forest", "/nowhere", "--http", "127.0.0.1:0", "--grpc", "127.0.0.1:0");
+        Assert.Equal(1, failed.Code);
+        Assert.StartsWith("loading; http://127.0.0.1:", failed.Output, StringComparison.Ordinal);
+        Assert.StartsWith("error: /nowhere", failed.Errors, StringComparison.Ordinal);
+        Assert.Single(failed.Errors.Trim().Split('\n'));
     }
 
     [Fact]

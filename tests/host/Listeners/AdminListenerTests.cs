@@ -1,6 +1,8 @@
 using System.Net;
 using System.Net.Http.Json;
+using Btx.Client;
 using Btx.Server.Access;
+using Btx.Server.Rpc;
 using Btx.Server.Tests.Access;
 using Btx.Server.Tests.Attacks;
 using Btx.Server.Tests.Fakes;
@@ -41,6 +43,9 @@ public sealed class AdminListenerTests : IAsyncLifetime
         Assert.Equal(3, (await forest.ListExpertsAsync(new(), cancellationToken: Stop)).Experts.Count);
         Assert.Equal(StatusCode.Unimplemented, (await Assert.ThrowsAsync<RpcException>(async () =>
             await _server.Forest.ListExpertsAsync(new(), cancellationToken: Stop))).StatusCode);
+        using var remote = new BtxClient(_server.Urls.Admin!);
+        Assert.StartsWith("there is no such service or method here; reflection",
+            (await Assert.ThrowsAsync<BtxCallException>(() => remote.DescribeAsync(Stop))).Message, StringComparison.Ordinal);
         foreach (var path in new[] { "/metrics", "/v1/forest" })
         {
             Assert.Equal(HttpStatusCode.OK, (await _http.GetAsync(path, Stop)).StatusCode);

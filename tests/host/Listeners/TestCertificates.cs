@@ -7,13 +7,14 @@ using Btx.Server.Rpc;
 
 namespace Btx.Server.Tests.Listeners;
 
-/// <summary>A CA, and files of the certificates that it signs in a directory of their own, deleted on disposal.</summary>
+/// <summary>A CA, one that it signs, which signs the server's, and files of certificates in a directory of their own, deleted on
+/// disposal.</summary>
 [System.Runtime.Versioning.SupportedOSPlatform("linux")]
 internal sealed class TestCertificates : IDisposable
 {
     private const string ServerPurpose = "1.3.6.1.5.5.7.3.1", ClientPurpose = "1.3.6.1.5.5.7.3.2";
     private readonly DirectoryInfo _directory = Directory.CreateTempSubdirectory("btx-tls-");
-    private readonly X509Certificate2 _root;
+    private readonly X509Certificate2 _root, _intermediate;
     private int _number;
 
     public TestCertificates()
@@ -22,6 +23,7 @@ internal sealed class TestCertificates : IDisposable
         var request = new CertificateRequest("CN=a test's CA", key, HashAlgorithmName.SHA256);
         request.CertificateExtensions.Add(new X509BasicConstraintsExtension(true, false, 0, true));
         _root = request.CreateSelfSigned(DateTimeOffset.UtcNow.AddDays(-1), DateTimeOffset.UtcNow.AddDays(9));
+        _intermediate = Sign(_root, "CN=between", new X509BasicConstraintsExtension(true, false, 0, true));
         File.WriteAllText(Ca, _root.ExportCertificatePem());
     }
 
@@ -39,24 +41,28 @@ internal sealed class TestCertificates : IDisposable
 
     public string this[string name] => Path.Combine(_directory.FullName, name);
 
-    public void ReplaceServer(string subject)
+    /// <param name="password">Of the key; null: none.</param>
+    public void ReplaceServer(string subject, string? password = null)
     {
-        using var own = Sign(subject, ServerPurpose);
-        File.WriteAllText(this["server.pem"], own.ExportCertificatePem());
-        Secret("server.key", own.GetECDsaPrivateKey()!.ExportPkcs8PrivateKeyPem());
+        using var own = Sign(_intermediate, subject, Purpose(ServerPurpose));
+        File.WriteAllText(this["server.pem"], $"{own.ExportCertificatePem()}\n{_intermediate.ExportCertificatePem()}\n");
+        var key = own.GetECDsaPrivateKey()!;
+        Secret("server.key", password is null ? key.ExportPkcs8PrivateKeyPem()
+            : key.ExportEncryptedPkcs8PrivateKeyPem(password, new(PbeEncryptionAlgorithm.Aes128Cbc, HashAlgorithmName.SHA256, 1000)));
     }
 
     /// <summary>A server's certificate as PFX.</summary>
     public string Pfx(string password)
     {
-        using var own = Sign("CN=pfx", ServerPurpose);
-        return Secret("server.pfx", own.Export(X509ContentType.Pfx, password));
+        using var own = Sign(_intermediate, "CN=pfx", Purpose(ServerPurpose));
+        using var between = X509CertificateLoader.LoadCertificate(_intermediate.RawData);
+        return Secret("server.pfx", new X509Certificate2Collection { own, between }.Export(X509ContentType.Pfx, password)!);
     }
 
     /// <summary>What a client shows that trusts the CA of <paramref name="server"/>.</summary>
     public ClientTls Client(TestCertificates? server = null)
     {
-        using var own = Sign("CN=a client", ClientPurpose);
+        using var own = Sign(_root, "CN=a client", Purpose(ClientPurpose));
         var file = Secret("client.pem", $"{own.ExportCertificatePem()}\n{own.GetECDsaPrivateKey()!.ExportPkcs8PrivateKeyPem()}\n");
         return new((server ?? this).Ca, file);
     }
@@ -66,6 +72,7 @@ internal sealed class TestCertificates : IDisposable
     public void Dispose()
     {
         _root.Dispose();
+        _intermediate.Dispose();
         _directory.Delete(recursive: true);
     }
 
@@ -76,17 +83,18 @@ internal sealed class TestCertificates : IDisposable
         return this[name];
     }
 
-    private X509Certificate2 Sign(string subject, string purpose)
+    private static X509EnhancedKeyUsageExtension Purpose(string purpose) => new([new(purpose)], false);
+
+    private X509Certificate2 Sign(X509Certificate2 issuer, string subject, X509Extension extension)
     {
         using var key = ECDsa.Create(ECCurve.NamedCurves.nistP256);
         var request = new CertificateRequest(subject, key, HashAlgorithmName.SHA256);
-        request.CertificateExtensions.Add(new X509EnhancedKeyUsageExtension([new(purpose)], false));
+        request.CertificateExtensions.Add(extension);
         var names = new SubjectAlternativeNameBuilder();
         names.AddDnsName("localhost");
         names.AddIpAddress(IPAddress.Loopback);
         request.CertificateExtensions.Add(names.Build());
-        using var signed = request.Create(_root, DateTimeOffset.UtcNow.AddHours(-1), DateTimeOffset.UtcNow.AddDays(8),
-            BitConverter.GetBytes(++_number));
+        using var signed = request.Create(issuer, issuer.NotBefore, issuer.NotAfter, BitConverter.GetBytes(++_number));
         return signed.CopyWithPrivateKey(key);
     }
 }

@@ -12,6 +12,7 @@ using Btx.Server.Tests.Access;
 using Btx.Server.Tests.Fakes;
 using Grpc.Core;
 using Grpc.Health.V1;
+using Grpc.Net.Client;
 
 namespace Btx.Server.Tests.Listeners;
 
@@ -36,6 +37,9 @@ public sealed class TlsTests : IDisposable
         Assert.Equal(HttpStatusCode.OK, (await server.Http.GetAsync("/v1/models", Stop)).StatusCode);
         Assert.Equal(HttpStatusCode.OK, (await server.Http.GetAsync($"{server.Urls.Admin}/metrics", Stop)).StatusCode);
         Assert.Equal(3, (await server.Inference.DescribeAsync(new(), cancellationToken: Stop)).Experts.Count);
+        await using (var none = await OpenAsync(server.Urls.Grpc)) // of no protocol
+            await Assert.ThrowsAsync<IOException>(() => none.ReadExactlyAsync(new byte[1], Stop).AsTask());
+        Assert.DoesNotContain(server.Log.All, line => line.Contains("Kestrel", StringComparison.Ordinal));
         using var http = new HttpClient();
         await Assert.ThrowsAnyAsync<HttpRequestException>(() =>
             http.GetAsync(server.HttpAddress.Replace("https", "http", StringComparison.Ordinal) + "/health", Stop));
@@ -74,9 +78,13 @@ public sealed class TlsTests : IDisposable
         _certificates.ReplaceServer("CN=third");
         Assert.Equal("CN=third", await SubjectAsync(server));
         Assert.Equal(3, (await server.Inference.DescribeAsync(new(), cancellationToken: Stop)).Experts.Count); // by the first connection
+        using var silent = await Attacks.Answer.ConnectAsync(new(server.HttpAddress)); // it is not waited for at the end
         server.Engine.Problem = "a reason";
         Assert.True(await watch.ResponseStream.MoveNext(Stop));
         Assert.Equal(HealthCheckResponse.Types.ServingStatus.NotServing, watch.ResponseStream.Current.Status);
+        var stopping = server.StopAsync();
+        Assert.Equal(Attacks.Answer.None, (await Attacks.Answer.ReadAsync(silent)).Status);
+        await stopping;
     }
 
     [Fact]
@@ -86,13 +94,18 @@ public sealed class TlsTests : IDisposable
         var key = files.Add("generate");
         using var others = new TestCertificates();
         await using var server = await StartAsync(_certificates.Server with { ClientCaFile = _certificates.Ca },
-            access: new() { KeyFile = files.Keys }, client: _certificates.Client());
+            access: new() { KeyFile = files.Keys, AuditFile = files["audit"] }, client: _certificates.Client());
         Assert.Equal(HttpStatusCode.OK, (await server.Http.GetAsync("/health", Stop)).StatusCode);
         Assert.Equal(HttpStatusCode.Unauthorized, (await server.Http.GetAsync("/v1/models", Stop)).StatusCode);
         server.Http.DefaultRequestHeaders.Add("x-api-key", key);
         Assert.Equal(HttpStatusCode.OK, (await server.Http.GetAsync("/v1/models", Stop)).StatusCode);
         using var remote = new BtxClient(new BtxClientOptions { Address = server.GrpcAddress, Key = key, Tls = _certificates.Client() });
         Assert.Equal(3, (await remote.DescribeAsync(Stop)).Experts.Count);
+        using var admin = GrpcChannel.ForAddress(server.Urls.Admin!, new() { HttpHandler = _certificates.Client().Handler() });
+        using var change = new V1.Forest.ForestClient(admin).Rollback(new(), new Metadata { { "x-api-key", key } }, cancellationToken: Stop);
+        await Assert.ThrowsAsync<RpcException>(() => change.ResponseStream.MoveNext(Stop));
+        await Patience.UntilAsync(() => File.Exists(files["audit"]) && new FileInfo(files["audit"]).Length > 0, "the line");
+        Assert.Contains("\"certificate\":\"CN=a client\"", await File.ReadAllTextAsync(files["audit"], Stop), StringComparison.Ordinal);
         ClientTls[] strangers = [new(_certificates.Ca), others.Client(_certificates)];
         foreach (var stranger in strangers)
         {
@@ -114,11 +127,15 @@ public sealed class TlsTests : IDisposable
     }
 
     [Fact]
-    public async Task A_PFX_and_its_password_will_do()
+    public async Task A_PFX_and_its_password_will_do_and_so_will_a_key_with_one()
     {
         var tls = new TlsOptions(_certificates.Pfx("p w"), null, _certificates.Secret("password", "p w\n"));
         await using var server = await StartAsync(tls);
         Assert.Equal("CN=pfx", await SubjectAsync(server));
+        _certificates.ReplaceServer("CN=locked", "p w");
+        var locked = _certificates.Server;
+        Assert.Equal("CN=locked", (locked with { PasswordFile = tls.PasswordFile }).Read().Own.Subject);
+        Assert.Contains("the key's password is missing or wrong", Problem(locked), StringComparison.Ordinal);
         Assert.Contains("--tls-password-file is missing or wrong", Problem(tls with { PasswordFile = null }), StringComparison.Ordinal);
         Assert.Contains("--tls-password-file is missing or wrong",
             Problem(tls with { PasswordFile = _certificates.Secret("wrong", "pw") }), StringComparison.Ordinal);

@@ -61,7 +61,7 @@ public sealed class GenerateVerbTests
     [Fact]
     public async Task A_refusal_is_one_clear_line()
     {
-        var failure = await Assert.ThrowsAsync<BtxException>(() =>
+        var failure = await Assert.ThrowsAsync<BtxCallException>(() =>
             Run(new() { Prompt = new() { Text = "the" }, Routing = new() { Mode = Mode.TopK, K = 9 } }, colour: false));
         Assert.Equal("k is 9; expected 1..3, the number of experts", failure.Message);
     }

@@ -76,10 +76,8 @@ internal sealed class ChatRun
         var (field, name) = names.FirstOrDefault(one => parameter.StartsWith(one.Field, StringComparison.Ordinal)
             && (parameter.Length == one.Field.Length || parameter[one.Field.Length] is '.' or '['));
         if (field is null) return problem;
-        return problem with
-        {
-            Parameter = name + parameter[field.Length..],
-            Message = problem.Message.StartsWith(field, StringComparison.Ordinal) ? name + problem.Message[field.Length..] : problem.Message,
-        };
+        var message = problem.Message;
+        if (message.StartsWith(field, StringComparison.Ordinal)) message = name + message[field.Length..];
+        return problem with { Parameter = name + parameter[field.Length..], Message = message };
     }
 }

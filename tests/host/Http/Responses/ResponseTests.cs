@@ -107,8 +107,8 @@ public sealed class ResponseTests : IAsyncLifetime
     {
         await _server.AnswerAsync(Path, $"{{{Hi},\"text\":{{\"format\":{{\"type\":\"json_object\"}}}}}}");
         Assert.Same(Engine.Grammars.OutputGrammar.AnyObject, _server.Engine.LastGeneration!.Grammar);
-        var answer = await _server.AnswerAsync(Path,
-            $"{{{Hi},\"text\":{{\"format\":{{\"type\":\"json_schema\",\"name\":\"n\",\"strict\":true,\"schema\":{{\"type\":\"integer\"}}}}}}}}");
+        const string Format = """{"type":"json_schema","name":"n","strict":true,"schema":{"type":"integer"}}""";
+        var answer = await _server.AnswerAsync(Path, $"{{{Hi},\"text\":{{\"format\":{Format}}}}}");
         Assert.NotNull(_server.Engine.LastGeneration!.Grammar);
         Assert.Equal("n", answer.GetProperty("text").Text("format", "name"));
     }

@@ -1,5 +1,6 @@
 using System.CommandLine;
 using Btx.Cli;
+using Btx.Client;
 using Btx.Model;
 using Btx.Server.Tests.Fakes;
 using Btx.Server.Verbs.Experts;
@@ -23,7 +24,7 @@ internal static class ExpertsRun
                 TestContext.Current.CancellationToken);
             return (code, output.ToString(), errors.ToString());
         }
-        catch (BtxException e)
+        catch (Exception e) when (e is BtxException or BtxCallException)
         {
             Assert.DoesNotContain('\n', e.Message);
             return (1, output.ToString(), $"{errors}error: {e.Message}\n");
