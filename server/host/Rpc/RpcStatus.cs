@@ -74,9 +74,13 @@ internal static class RpcStatus
     private static void Set(IHeaderDictionary headers, Google.Rpc.Status status)
     {
         headers[StatusHeader] = status.Code.ToString(System.Globalization.CultureInfo.InvariantCulture);
-        headers[MessageHeader] = Uri.EscapeDataString(status.Message);
+        headers[MessageHeader] = Encoded(status.Message);
         headers[ErrorDetails.Header] = Convert.ToBase64String(status.ToByteArray());
     }
+
+    // No more is encoded than gRPC says: grpc-js reads %3A as it stands.
+    private static string Encoded(string message) => string.Concat(Encoding.UTF8.GetBytes(message)
+        .Select(b => b is >= 0x20 and < 0x7F and not (byte)'%' ? $"{(char)b}" : $"%{b:X2}"));
 }
 
 /// <summary>Turns refusals into gRPC statuses; anything unexpected is answered INTERNAL without detail, which the log has.</summary>
