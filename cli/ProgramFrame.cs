@@ -27,7 +27,8 @@ public sealed partial record ProgramFrame
     /// error: the verb writes its report past it.</summary>
     public bool JsonStandsAlone { get; init; }
 
-    /// <summary>A verb ends by itself when it is told to stop; this is for one that does not. Null: the verb treats signals itself.</summary>
+    /// <summary>A verb ends by itself when it is told to stop; this is for one that does not. Null: the verb treats signals
+    /// itself.</summary>
     public TimeSpan? TerminationTimeout { get; init; } = TimeSpan.FromMinutes(1);
 
     /// <param name="stop">Stops the verb like Ctrl-C.</param>

@@ -49,7 +49,8 @@ public sealed class BtxCallException : Exception
         {
             Status = e.StatusCode,
             Code = status?.GetDetail<ErrorInfo>()?.Reason,
-            Violations = [.. status?.GetDetail<BadRequest>()?.FieldViolations.Select(v => new FieldViolation(v.Field, v.Description)) ?? []],
+            Violations = [.. (status?.GetDetail<BadRequest>()?.FieldViolations ?? [])
+                .Select(v => new FieldViolation(v.Field, v.Description))],
             RetryAfter = status?.GetDetail<RetryInfo>()?.RetryDelay?.ToTimeSpan(),
         };
     }

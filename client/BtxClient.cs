@@ -44,7 +44,8 @@ public sealed class BtxClient : IInference, IDisposable
         Address = Read(options.Address) ?? throw new BtxCallException(CallFailure.NotMade, $"{options.AddressName} "
             + $"{Cut(options.Address)}: not a server's address; expected ADDRESS:PORT, for example 127.0.0.1:8081, or a URL");
         var tls = options.Tls ?? new();
-        _channel = GrpcChannel.ForAddress(Address, new() { MaxReceiveMessageSize = null, HttpHandler = tls.Handler(), DisposeHttpClient = true });
+        _channel = GrpcChannel.ForAddress(Address,
+            new() { MaxReceiveMessageSize = null, HttpHandler = tls.Handler(), DisposeHttpClient = true });
         _calls = new(options, Address, tls);
         var invoker = _channel.Intercept(_calls);
         (Inference, Forest) = (new(invoker), new(invoker));

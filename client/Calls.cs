@@ -26,15 +26,16 @@ internal sealed class Calls : Interceptor
         var time = context.Method.ServiceName == Forest.Descriptor.FullName ? _options.Patience : _options.Deadline;
         var own = With(context, time);
         var call = continuation(request, own);
-        return new(Try(() => call.ResponseAsync, own.Options.CancellationToken), call.ResponseHeadersAsync, call.GetStatus, call.GetTrailers,
-            call.Dispose);
+        return new(Try(() => call.ResponseAsync, own.Options.CancellationToken), call.ResponseHeadersAsync, call.GetStatus,
+            call.GetTrailers, call.Dispose);
     }
 
     public override AsyncServerStreamingCall<TResponse> AsyncServerStreamingCall<TRequest, TResponse>(TRequest request,
         ClientInterceptorContext<TRequest, TResponse> context, AsyncServerStreamingCallContinuation<TRequest, TResponse> continuation)
     {
         // A change takes what it takes, and events come when they do.
-        var call = continuation(request, With(context, context.Method.ServiceName == Forest.Descriptor.FullName ? null : _options.Deadline));
+        var time = context.Method.ServiceName == Forest.Descriptor.FullName ? null : _options.Deadline;
+        var call = continuation(request, With(context, time));
         return new(new Stream<TResponse>(this, call.ResponseStream), call.ResponseHeadersAsync, call.GetStatus, call.GetTrailers,
             call.Dispose);
     }
@@ -53,8 +54,8 @@ internal sealed class Calls : Interceptor
         catch (Exception e) when (e is TimeoutException or RpcException { StatusCode: StatusCode.DeadlineExceeded })
         {
             throw new BtxCallException(CallFailure.TooLate, $"the server at {Name} took the call and gave no answer within "
-                + $"{(_options.Deadline ?? _options.Patience).TotalSeconds:0.#} s; is it one of btx, and does it run (not stopped, not out of "
-                + "memory)?", e);
+                + $"{(_options.Deadline ?? _options.Patience).TotalSeconds:0.#} s; is it one of btx, and does it run (not stopped, "
+                + "not out of memory)?", e);
         }
         catch (RpcException e)
         {
@@ -84,7 +85,8 @@ internal sealed class Calls : Interceptor
         if (Causes(e).OfType<AuthenticationException>().FirstOrDefault() is { } untrusted)
             return NotReached($"{Name} has no TLS that this client and it agree on: {untrusted.Message}; name the CA of its certificate "
                 + "(--server-ca FILE, or ClientTls.CaFile)");
-        if (e.StatusCode == StatusCode.Unavailable && HasSocketError(e)) return NotReached($"no server listens at {Name}; {_options.Remedy}");
+        if (e.StatusCode == StatusCode.Unavailable && HasSocketError(e))
+            return NotReached($"no server listens at {Name}; {_options.Remedy}");
         if (Causes(e).Any(cause => cause is HttpIOException { HttpRequestError: HttpRequestError.ResponseEnded }))
             return new(CallFailure.BrokenOff, $"the server at {Name} went away before its answer ended; {_options.Remedy}", e);
         return BtxCallException.Of(e);

@@ -14,7 +14,8 @@ public sealed record ClientTls(string? CaFile = null, string? CertificateFile = 
     private const int LongestFile = 1 << 20;
     private const UnixFileMode Others = UnixFileMode.GroupRead | UnixFileMode.GroupWrite | UnixFileMode.OtherRead | UnixFileMode.OtherWrite;
 
-    /// <exception cref="BtxCallException">A file cannot be read, does not hold what it should, or holds a key that others can read.</exception>
+    /// <exception cref="BtxCallException">A file cannot be read, does not hold what it should, or holds a key that others can
+    /// read.</exception>
     public SocketsHttpHandler Handler()
     {
         var handler = new SocketsHttpHandler { EnableMultipleHttp2Connections = true };

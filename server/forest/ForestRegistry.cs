@@ -93,6 +93,12 @@ public sealed class ForestRegistry : IForestRegistry, IAsyncDisposable
             : $"the forest is at revision {state.Revision} by now, not {plan.Revision}; look again";
     }
 
+    public MoeFate? MoeFate(RemovalPlan plan, bool drop)
+    {
+        var state = State;
+        return state.Revision == plan.Revision ? new RemovalChange(resources).Moe(plan, state, drop) : null;
+    }
+
     public ReplayRecipe Replay(IReadOnlyList<string> experts, string? corpus, string? seedModel)
     {
         // Of experts that are gone: as it was before the removal that took the last of them.

@@ -24,6 +24,10 @@ public interface IForestRegistry
     /// <summary>Why the files of what a plan removes would not be deleted, one line; null: nothing is known against it.</summary>
     string? PurgeObstacle(RemovalPlan plan);
 
+    /// <summary>What becomes of a served BTX model that holds what a plan takes out; null: there is none.</summary>
+    /// <param name="drop">It is to be served no more.</param>
+    MoeFate? MoeFate(RemovalPlan plan, bool drop);
+
     /// <summary>The commands that retrain the descendants of experts from clean ancestors.</summary>
     /// <param name="corpus">Directory of the text; null: as recorded.</param>
     ReplayRecipe Replay(IReadOnlyList<string> experts, string? corpus, string? seedModel);
@@ -40,3 +44,8 @@ public interface IForestRegistry
     /// <exception cref="BtxException">No such change, it is no removal, or its certificate is not there.</exception>
     byte[] Certificate(string changeId);
 }
+
+/// <summary>What a removal makes of a served BTX model.</summary>
+/// <param name="Outcome">Mixed again without some experts, or served no more.</param>
+/// <param name="Obstacle">Why the removal would be refused because of it, one line; null: nothing is known against it.</param>
+public sealed record MoeFate(string Outcome, string? Obstacle);

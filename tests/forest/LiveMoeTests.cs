@@ -46,6 +46,9 @@ public sealed class LiveMoeTests(ServedForest served, ServedBtx btx)
         await using var f = Fixture(served, btx, null);
         var e = await Assert.ThrowsAsync<BtxException>(() => f.Remove("beta"));
         Assert.EndsWith("remove with --drop-btx to stop serving it", e.Message, StringComparison.Ordinal);
+        var plan = f.Registry.Plan(["beta"], LineagePolicy.Only);
+        Assert.Equal(new MoeFate("mixed again without beta", e.Message), f.Registry.MoeFate(plan, drop: false));
+        Assert.Equal(new MoeFate("served no more, for it holds beta", null), f.Registry.MoeFate(plan, drop: true));
         await AssertAnswers(f, true);
         var result = await f.Registry.ChangeAsync(Removal("beta") with { DropMoe = true });
         Assert.Contains("its files stay and still hold beta", Assert.Single(result.Notes), StringComparison.Ordinal);

@@ -75,7 +75,7 @@ public static class CertificateVerifier
         }
 
         var began = journal.Wanted.Before ?? journal.Base ?? ForestState.Load(directory);
-        problems.AddRange(Differences(c, change, began, journal.Wanted.After!).Select(d => $"{directory}: {d}"));
+        problems.AddRange(Differences(c, change, began, journal.Wanted.After!, out var isLatest).Select(d => $"{directory}: {d}"));
         foreach (var expert in c.Removed.Where(e => journal.State!.Experts.Any(s => s.Name == e.Name || s.Sha256 == e.Sha256)))
         {
             var again = journal.History.LastOrDefault(h => h.Kind == ChangeKind.Add && h.Outcome == ChangeOutcome.Committed
@@ -87,6 +87,9 @@ public static class CertificateVerifier
         if (problems.Count == before)
         {
             checks.Add($"the journal of {directory} has the change and says the same in every field");
+            if (!isLatest)
+                checks.Add($"the journal has a later finding of change {c.ChangeId} than this certificate, which was made again since: "
+                    + $"fetch the latest (btx experts certificate {c.ChangeId})");
             checks.Add($"none of the removed is served at revision {journal.State!.Revision}");
             checks.Add(journal.SignedBy is { } key
                 ? $"the journal's {journal.Records} records are all there: their end is signed by the key {key}"
@@ -97,11 +100,15 @@ public static class CertificateVerifier
     }
 
     // Every statement follows from the journal: from the states before and after, the change, and what was found when it was made.
-    private static List<string> Differences(RemovalCertificate c, ChangeRecord change, ForestState before, ForestState after)
+    /// <param name="isLatest">What was found last when it was made is what the certificate says.</param>
+    private static List<string> Differences(RemovalCertificate c, ChangeRecord change, ForestState before, ForestState after,
+        out bool isLatest)
     {
         var plan = RemovalPlan.Of(before, change.Subjects, change.Policy ?? c.Policy);
         IReadOnlyList<CertifiedFindings> found = change.Certified.Count > 0 ? change.Certified : [c.Findings()];
-        var differences = found.Select(f => Fields(c, RemovalCertificate.Of(plan, before, after, change, f))).MinBy(d => d.Count)!;
+        var all = found.Select(f => Fields(c, RemovalCertificate.Of(plan, before, after, change, f))).ToList();
+        var differences = all.MinBy(d => d.Count)!;
+        isLatest = all[^1].Count == differences.Count;
         if (change.Certified.Count == 0 && c.Schema >= 2)
             differences.Add($"its journal does not have that change {change.Id} was certified");
         return differences;

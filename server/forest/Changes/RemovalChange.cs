@@ -14,7 +14,7 @@ internal sealed class RemovalChange(RegistryResources resources)
         var probe = EqualityProbe.Of(removal.Probe, resources.Engine);
         var after = before.Apply(plan);
         var moe = resources.Engine.Describe().Moe;
-        string[] held = moe is null ? [] : [.. plan.Removed.Concat(plan.Quarantined).Where(n => MemberOf(before.Expert(n)) is not null)];
+        var held = Held(plan, before);
         if (held.Length > 0) after = Without(after, held, removal, session);
         else if (removal.DropMoe)
             session.Note(moe is null ? "no BTX model is served"
@@ -100,16 +100,37 @@ internal sealed class RemovalChange(RegistryResources resources)
             return after with { Moe = null, MoeDropped = true };
         }
 
-        foreach (var expert in held.Select(resources.State.Expert))
-            if (MemberOf(expert) is { } other && other != expert.Name)
-                throw new BtxException(ErrorKind.Precondition, $"the BTX model {present} holds {expert.Name} under the name {other}, and "
-                    + "is re-mixed by names; remove with --drop-btx to stop serving it");
-        if (resources.MixObstacle(after, present, null) is { } obstacle)
-            throw new BtxException(ErrorKind.Precondition, $"the BTX model {present} holds {string.Join(", ", held)}: {obstacle}; remove "
-                + "with --drop-btx to stop serving it");
+        if (MoeObstacle(after, held) is { } obstacle) throw new BtxException(ErrorKind.Precondition, obstacle);
         foreach (var note in resources.Options.Remix!.Notes(present)) session.Note(note);
         if (!made) session.Note($"the BTX model {present} is served no more; its files stay and still hold {string.Join(", ", held)}");
         return after with { Moe = MoeFolders.Of(resources.Log.NextId), MoeDropped = false };
+    }
+
+    /// <summary>What becomes of a served BTX model that holds what a plan takes out; null: there is none.</summary>
+    /// <param name="drop">It is to be served no more.</param>
+    public MoeFate? Moe(RemovalPlan plan, ForestState before, bool drop)
+    {
+        var held = Held(plan, before);
+        if (held.Length == 0) return null;
+        var holds = $"it holds {string.Join(", ", held)}";
+        return drop ? new($"served no more, for {holds}", null)
+            : new($"mixed again without {string.Join(", ", held)}", MoeObstacle(before.Apply(plan), held));
+    }
+
+    /// <summary>Experts of the served BTX model that a plan takes out of the traffic.</summary>
+    private string[] Held(RemovalPlan plan, ForestState before) => resources.Engine.Describe().Moe is null ? []
+        : [.. plan.Removed.Concat(plan.Quarantined).Where(n => MemberOf(before.Expert(n)) is not null)];
+
+    /// <summary>Why the BTX model cannot be mixed again without these; null: nothing is known against it.</summary>
+    private string? MoeObstacle(ForestState after, string[] held)
+    {
+        var present = resources.MoeOf(resources.State)!;
+        foreach (var expert in held.Select(resources.State.Expert))
+            if (MemberOf(expert) is { } other && other != expert.Name)
+                return $"the BTX model {present} holds {expert.Name} under the name {other}, and is re-mixed by names; remove with "
+                    + "--drop-btx to stop serving it";
+        return resources.MixObstacle(after, present, null) is { } obstacle
+            ? $"the BTX model {present} holds {string.Join(", ", held)}: {obstacle}; remove with --drop-btx to stop serving it" : null;
     }
 
     /// <summary>Why a purge would be refused, as far as that can be told without trying to write; null: it would not.</summary>

@@ -26,6 +26,12 @@ internal sealed class ForestAdministration(ForestChanges changes)
     {
         var plan = Registry.Plan(ChangeRequests.Experts(request.Experts), ChangeRequests.Lineage(request.Lineage));
         var message = StateMessages.Plan(plan);
+        if (Registry.MoeFate(plan, request.DropMoe) is { } moe)
+        {
+            message.Moe = moe.Outcome;
+            message.MoeRefused = mayChange ? moe.Obstacle ?? "" : "";
+        }
+
         if (request.Purge && mayChange) message.PurgeRefused = Registry.PurgeObstacle(plan) ?? ""; // it names directories
         return message;
     }

@@ -51,7 +51,8 @@ internal sealed class InferenceRpc(InferenceService service, ChatPrompt template
         await foreach (var e in events.WithCancellation(cancellation)) yield return _messages.Of(e, e.Forest ?? forest);
     }
 
-    public async IAsyncEnumerable<V1.ChatResponse> ChatAsync(V1.ChatRequest request, [EnumeratorCancellation] CancellationToken cancellation)
+    public async IAsyncEnumerable<V1.ChatResponse> ChatAsync(V1.ChatRequest request,
+        [EnumeratorCancellation] CancellationToken cancellation)
     {
         var run = await ChatRun.BeginAsync(service, template, () => ChatMessages.Read(request, service.Forest, template.Stops), [],
             cancellation);

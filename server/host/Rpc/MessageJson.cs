@@ -33,7 +33,8 @@ internal static class MessageJson
         catch (Exception e) when (e is InvalidProtocolBufferException or InvalidJsonException or ArgumentException or FormatException
             or OverflowException)
         {
-            throw RequestRejectedException.For("body", $"the body is not a {new T().Descriptor.Name} in JSON: {BtxException.OneLine(e.Message)}");
+            throw RequestRejectedException.For("body",
+                $"the body is not a {new T().Descriptor.Name} in JSON: {BtxException.OneLine(e.Message)}");
         }
     }
 

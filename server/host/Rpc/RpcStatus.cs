@@ -54,7 +54,7 @@ internal static class RpcStatus
                 "the request is not a message of the method's type: it is malformed, or its text is not valid UTF-8"),
             StatusCode.ResourceExhausted when message.Contains("maximum configured message size", StringComparison.Ordinal) =>
                 ErrorDetails.Of(StatusCode.ResourceExhausted,
-                    $"the message has more than {limit} bytes, the most that this server takes (its option --max-body-mb); send less at once",
+                    $"the message has more than {limit} bytes, the most that this server takes (its option --max-body-mb)",
                     "message_too_large"),
             StatusCode.ResourceExhausted => ErrorDetails.Of(status.Value, message, null, null, TimeSpan.FromSeconds(1)),
             _ => ErrorDetails.Of(status.Value, message),
@@ -90,7 +90,8 @@ internal sealed class RejectionInterceptor : Interceptor
         UnaryServerMethod<TRequest, TResponse> continuation) => AnswerAsync(request, context, () => continuation(request, context));
 
     public override Task ServerStreamingServerHandler<TRequest, TResponse>(TRequest request, IServerStreamWriter<TResponse> responseStream,
-        ServerCallContext context, ServerStreamingServerMethod<TRequest, TResponse> continuation) => AnswerAsync(request, context, async () =>
+        ServerCallContext context,
+        ServerStreamingServerMethod<TRequest, TResponse> continuation) => AnswerAsync(request, context, async () =>
         {
             await continuation(request, responseStream, context);
             return true;

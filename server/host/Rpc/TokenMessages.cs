@@ -72,7 +72,8 @@ internal sealed class TokenMessages(InferenceService service)
     };
 
     private static V1.FinishReason Of(FinishReason finish) =>
-        finish != FinishReason.None && Enum.TryParse<V1.FinishReason>(finish.ToString(), out var named) ? named : V1.FinishReason.Unspecified;
+        finish != FinishReason.None && Enum.TryParse<V1.FinishReason>(finish.ToString(), out var named) ? named
+            : V1.FinishReason.Unspecified;
 
     private static IEnumerable<V1.ExpertShare> Shares(TokenEvent e, ForestDescription forest)
     {

@@ -106,8 +106,8 @@ internal sealed class Conversation(IInference inference, TextWriter output, Text
             }
 
             if (left > 0)
-                await notes.WriteLineAsync($"({left} earlier {(left == 1 ? "question" : "questions")} left out: the context holds {context} "
-                    + "tokens)");
+                await notes.WriteLineAsync($"({left} earlier {(left == 1 ? "question" : "questions")} left out: the context holds "
+                    + $"{context} tokens)");
             // A long question may still leave a short answer; what leaves none is refused by the server.
             request.MaxTokens = Math.Clamp(context - used, 1, room);
             return request;

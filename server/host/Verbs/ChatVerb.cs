@@ -38,7 +38,10 @@ internal static class ChatVerb
         var seed = new Flag<long?>("--seed N", "the same seed gives the same answers (random)");
         var showExperts = new Flag<bool>("--show-experts", "colour each token, as /experts on does");
         var colour = new Choice("--color", ["auto", "always", "never"], "auto: on a terminal only", "auto");
-        var command = new Command("chat", Text) { server, key, tls.All, system, maxTokens, temperature, seed, showExperts, colour, routing };
+        var command = new Command("chat", Text)
+        {
+            server, key, tls.All, system, maxTokens, temperature, seed, showExperts, colour, routing,
+        };
         engine.AddTo(command);
         command.SetAction(async (parsed, cancellation) =>
         {

@@ -72,6 +72,10 @@ internal sealed class FakeRegistry : IForestRegistry, IDisposable
 
     public string? PurgeObstacle(RemovalPlan plan) => PurgeRefused;
 
+    public MoeFate? Moe { get; set; }
+
+    public MoeFate? MoeFate(RemovalPlan plan, bool drop) => Moe;
+
     public ReplayRecipe Replay(IReadOnlyList<string> experts, string? corpus, string? seedModel)
     {
         LastReplay = (corpus, seedModel);

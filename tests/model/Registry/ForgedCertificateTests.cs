@@ -103,6 +103,21 @@ public sealed class ForgedCertificateTests
     }
 
     [Fact]
+    public void A_later_finding_of_the_journal_is_told()
+    {
+        using var directory = new TemporaryDirectory();
+        var (served, state) = SampleForest.Write(directory);
+        var (certificate, signer) = Certified(served, state);
+        signer.Dispose();
+        IReadOnlyList<string> Checks() => CertificateVerifier.Verify(certificate.ToJson(), "c.json", null, served).Checks;
+        Assert.DoesNotContain(Checks(), check => check.Contains("later finding", StringComparison.Ordinal));
+        using (var journal = ChangeJournal.Open(served, state))
+            journal.Certified(certificate.ChangeId, RemovalCertificateTests.Findings(deleted: true));
+        Assert.Contains(Checks(), check => check.StartsWith(
+            $"the journal has a later finding of change {certificate.ChangeId} than this certificate", StringComparison.Ordinal));
+    }
+
+    [Fact]
     public void An_end_that_was_cut_off_is_seen_by_who_verifies()
     {
         using var directory = new TemporaryDirectory();

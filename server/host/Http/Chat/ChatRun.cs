@@ -27,7 +27,8 @@ internal sealed class ChatRun
         BeginAsync(service, template, () => body.ToRequest(service.Forest, template.Stops, messages), names, cancellation);
 
     /// <param name="read">Checks and translates what the client sent.</param>
-    /// <inheritdoc cref="BeginAsync(InferenceService, ChatPrompt, ChatBody, IReadOnlyList{ChatMessage}, IEnumerable{ValueTuple{string, string}}, CancellationToken)"/>
+    /// <param name="names">What the fields of a chat's body are called in the form that the client spoke.</param>
+    /// <exception cref="RequestRejectedException">The chat breaks a rule.</exception>
     public static async Task<ChatRun> BeginAsync(InferenceService service, ChatPrompt template, Func<ChatRequest> read,
         IEnumerable<(string Field, string Name)> names, CancellationToken cancellation)
     {

@@ -74,6 +74,8 @@ internal static class ForestReport
         foreach (var (what, names) in new[] { ("quarantined", plan.Quarantined), ("averages dropped", plan.DroppedAverages),
             ("averages over the others", plan.ReweightedAverages), ("priors over the others", plan.ReweightedPriors) })
             if (names.Count > 0) yield return $"{what}: {string.Join(", ", names)}";
+        if (plan.Moe.Length > 0) yield return $"the served BTX model: {plan.Moe}";
+        if (plan.MoeRefused.Length > 0) yield return $"the removal would be refused: {plan.MoeRefused}";
         foreach (var r in plan.Residuals)
         {
             var parts = string.Join(", ", r.ByAncestor.Select(a => $"{a.Key} {Quantity.Share(a.Value)}"));

@@ -62,7 +62,13 @@ internal static class RemoveVerb
             var probeText = parsed.GetValue(probe) is { } file ? TextFile.Read("--probe", file) : "";
             var policy = Enum.Parse<LineagePolicy>(parsed.GetValue(lineage)!, ignoreCase: true);
             using var remote = server.Open(parsed);
-            var asked = new PlanRemovalRequest { Experts = { parsed.GetValue(names)! }, Lineage = policy, Purge = parsed.GetValue(purge) };
+            var asked = new PlanRemovalRequest
+            {
+                Experts = { parsed.GetValue(names)! },
+                Lineage = policy,
+                Purge = parsed.GetValue(purge),
+                DropMoe = parsed.GetValue(dropBtx),
+            };
             var plan = await remote.Forest.PlanRemovalAsync(asked, cancellationToken: cancellation);
             if (parsed.GetValue(expect) is { } revision && plan.Revision != revision)
                 throw new BtxException($"--expect-revision is {revision}, but the forest is at revision {plan.Revision} now; look at it "

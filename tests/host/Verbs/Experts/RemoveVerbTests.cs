@@ -44,6 +44,18 @@ public sealed class RemoveVerbTests : IAsyncLifetime
     }
 
     [Fact]
+    public async Task A_dry_run_says_what_becomes_of_a_served_BTX_model_and_why_the_removal_would_be_refused_for_it()
+    {
+        _server.Registry.Moe = new("mixed again without python", null);
+        var (_, mixed, _) = await ExpertsRun.On(_server, null, "remove", "python", "--dry-run");
+        Assert.Contains("the served BTX model: mixed again without python\n", mixed, StringComparison.Ordinal);
+        Assert.DoesNotContain("refused", mixed, StringComparison.Ordinal);
+        _server.Registry.Moe = new("mixed again without python", "there is no exporter");
+        var (_, refused, _) = await ExpertsRun.On(_server, null, "remove", "python", "--dry-run");
+        Assert.Contains("the removal would be refused: there is no exporter\n", refused, StringComparison.Ordinal);
+    }
+
+    [Fact]
     public async Task A_dry_run_says_that_the_purge_would_be_refused()
     {
         _server.Registry.PurgeRefused = "--purge would delete the files of expert \"python\" under other served forests: /other";
