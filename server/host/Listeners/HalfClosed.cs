@@ -12,6 +12,7 @@ internal static class HalfClosed
 {
     private const int TcpLevel = 6; // IPPROTO_TCP
     private const int TcpInfo = 11; // TCP_INFO
+    private const int Unacked = 24, NotSent = 144, TcpInfoLength = 148; // of tcp_info: packets, bytes
     private const byte CloseWait = 8; // TCP_CLOSE_WAIT: the peer sends no more; it may still read
     private static readonly TimeSpan s_look = TimeSpan.FromMilliseconds(100);
     private static readonly TimeSpan s_ask = 3 * s_look; // what is answered by then is sent without an interim answer
@@ -40,9 +41,9 @@ internal static class HalfClosed
         {
             try
             {
-                for (var waited = TimeSpan.Zero; !isTls && waited < patience && IsHalfClosed(socket); waited += s_look)
+                for (var waited = TimeSpan.Zero; !isTls && waited < patience && IsHalfClosed(socket, out var hasAll); waited += s_look)
                 {
-                    if (waited >= s_ask) question.Ask();
+                    if (waited >= s_ask && hasAll) question.Ask();
                     await Task.Delay(s_look, ended.Token);
                 }
 
@@ -90,12 +91,16 @@ internal static class HalfClosed
         }
     }
 
-    private static bool IsHalfClosed(Socket? socket)
+    /// <param name="hasAll">The client has received all that was sent to it: an answer before this one cannot be under way still.</param>
+    private static bool IsHalfClosed(Socket? socket, out bool hasAll)
     {
+        hasAll = false;
         try
         {
-            Span<byte> info = stackalloc byte[8];
-            return socket is not null && socket.GetRawSocketOption(TcpLevel, TcpInfo, info) > 0 && info[0] == CloseWait;
+            Span<byte> info = stackalloc byte[TcpInfoLength];
+            var length = socket?.GetRawSocketOption(TcpLevel, TcpInfo, info) ?? 0;
+            hasAll = length == TcpInfoLength && BitConverter.ToUInt32(info[Unacked..]) == 0 && BitConverter.ToUInt32(info[NotSent..]) == 0;
+            return length > 0 && info[0] == CloseWait;
         }
         catch (Exception e) when (e is SocketException or ObjectDisposedException)
         {
