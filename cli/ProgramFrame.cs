@@ -20,6 +20,10 @@ public sealed partial record ProgramFrame
     /// <summary>Whether a failure's message is written for the user: one line that says what to do.</summary>
     public required Func<Exception, bool> IsForTheUser { get; init; }
 
+    /// <summary>What else is wrong with a verb's options, told with what is wrong on the command line; where that is in order, the verb
+    /// tells it.</summary>
+    public IEnumerable<string> MoreProblems { get; init; } = [];
+
     /// <summary>Said when a verb was stopped.</summary>
     public string Stopped { get; init; } = "stopped";
 
@@ -49,7 +53,7 @@ public sealed partial record ProgramFrame
             verb.Description = Gist().Match(verb.Description ?? "").Value.ReplaceLineEndings(" ");
         if (Problems(parsed, args) is { Count: > 0 } problems)
         {
-            foreach (var problem in problems) Console.Error.WriteLine($"error: {problem}");
+            foreach (var problem in problems.Concat(MoreProblems)) Console.Error.WriteLine($"error: {problem}");
             Console.Error.WriteLine($"see: {string.Join(' ', [.. Path(parsed.CommandResult), "--help"])}");
             return 2;
         }
@@ -92,10 +96,19 @@ public sealed partial record ProgramFrame
         if (command.Subcommands.Count > 0 && parsed.UnmatchedTokens is [var first, ..])
             return [UsageError.Unknown(first[0] == '-' ? "option" : "command", first)];
         List<string> problems =
-            [.. parsed.Errors.Select(error => UsageError.Plain(error.Message, (error.SymbolResult as OptionResult)?.Option.Name))];
+            [.. parsed.Errors.Select(error => UsageError.Plain(error.Message, (error.SymbolResult as OptionResult)?.Option.Name)),
+            .. UsageError.OptionsAsValues(args, Names(command))];
         var values = parsed.CommandResult.Children.OfType<ArgumentResult>().SelectMany(a => a.Tokens).Select(t => t.Value);
         if (problems.Count == 0 && UsageError.UnknownOption(args, values) is { } unknown) problems.Add(unknown);
         return problems;
+    }
+
+    // Of all options, and of those that take a value.
+    private static (HashSet<string> All, HashSet<string> WithValue) Names(Command command)
+    {
+        static HashSet<string> Of(IEnumerable<Option> options) =>
+            [.. options.SelectMany(option => (string[])[option.Name, .. option.Aliases])];
+        return (Of(command.Options), Of(command.Options.Where(option => option.Arity.MinimumNumberOfValues > 0)));
     }
 
     // Names of the commands that led here.

@@ -35,6 +35,21 @@ public static partial class UsageError
             : null;
     }
 
+    /// <summary>Options that the parser took for the value of the one before them, as messages. <c>--out=--x</c> is meant so.</summary>
+    /// <param name="args">The command line.</param>
+    /// <param name="options">Names of all, and of those that need a value.</param>
+    public static IEnumerable<string> OptionsAsValues(string[] args, (HashSet<string> All, HashSet<string> WithValue) options)
+    {
+        string[] own = [.. args.TakeWhile(a => a != "--")];
+        for (var i = 0; i + 1 < own.Length; i++)
+        {
+            if (!options.WithValue.Contains(own[i]) || !own[i + 1].StartsWith("--", StringComparison.Ordinal)) continue;
+            i++;
+            if (options.All.Contains(own[i]))
+                yield return $"{own[i - 1]} has no value: {own[i]} behind it is an option; if it is meant, write {own[i - 1]}={own[i]}";
+        }
+    }
+
     /// <summary>A command or an option of a program that has none of that name.</summary>
     public static string Unknown(string what, string name) => $"unknown {what} \"{Shown(name)}\"";
 

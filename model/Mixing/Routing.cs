@@ -110,37 +110,46 @@ public static class RoutingRules
     /// <param name="averages">Named averages; null: there are none.</param>
     /// <returns>One clear sentence, or null if the routing is valid.</returns>
     public static string? Problem(Routing r, IReadOnlyList<string> experts, IReadOnlyCollection<string> domains, int moe = 0,
-        IReadOnlyCollection<string>? averages = null)
+        IReadOnlyCollection<string>? averages = null) => Fault(r, experts, domains, moe, averages)?.Message;
+
+    /// <summary>As <see cref="Problem"/>, with the option that is at fault as the wire names it; null: the mode is.</summary>
+    public static (string? Option, string Message)? Fault(Routing r, IReadOnlyList<string> experts, IReadOnlyCollection<string> domains,
+        int moe = 0, IReadOnlyCollection<string>? averages = null)
     {
-        if (!Enum.IsDefined(r.Mode)) return $"unknown mode {r.Mode}; use ensemble, top_k, top_p, average, expert or moe";
+        if (!Enum.IsDefined(r.Mode)) return ("mode", $"unknown mode {r.Mode}; use ensemble, top_k, top_p, average, expert or moe");
         if (r.Mode == RoutingMode.Moe)
         {
-            if (moe == 0) return "mode moe needs a BTX model; none is loaded";
-            if (r.K < 1 || r.K > moe) return $"k is {r.K}; expected 1..{moe}, the number of the mixture's experts";
-            return Foreign(r) is { } option ? $"{option} does not apply to mode moe: the model's own router chooses; leave it out" : null;
+            if (moe == 0) return (null, "mode moe needs a BTX model; none is loaded");
+            if (r.K < 1 || r.K > moe) return ("k", $"k is {r.K}; expected 1..{moe}, the number of the mixture's experts");
+            return Foreign(r) is not { } option ? null
+                : (null, $"{option} does not apply to mode moe: the model's own router chooses; leave it out");
         }
 
-        if (experts.Count == 0) return "only a BTX model is loaded, no forest; use mode moe";
+        if (experts.Count == 0) return (null, "only a BTX model is loaded, no forest; use mode moe");
 
-        if (!Enum.IsDefined(r.Posterior)) return $"unknown posterior {r.Posterior}; use full_prefix, last_token, fixed or switching";
+        if (!Enum.IsDefined(r.Posterior))
+            return ("posterior", $"unknown posterior {r.Posterior}; use full_prefix, last_token, fixed or switching");
         if (r.Mode == RoutingMode.TopK && (r.K < 1 || r.K > experts.Count))
-            return $"k is {r.K}; expected 1..{experts.Count}, the number of experts";
-        if (r.Mode == RoutingMode.TopP && !(r.P is > 0 and <= 1)) return $"p is {r.P}; expected a number in (0, 1]";
-        if (!(r.SwitchingRate is >= 0 and <= 1)) return $"switching rate is {r.SwitchingRate}; expected a number in [0, 1]";
-        if (r.SelectTokens < 1) return $"select tokens is {r.SelectTokens}; expected 1 or more";
-        if (r.RerouteInterval < 0) return $"re-route interval is {r.RerouteInterval}; expected 0 or more";
-        if (r.Mode == RoutingMode.Expert && r.Expert is null) return "mode expert needs an expert's name";
+            return ("k", $"k is {r.K}; expected 1..{experts.Count}, the number of experts");
+        if (r.Mode == RoutingMode.TopP && !(r.P is > 0 and <= 1)) return ("p", $"p is {r.P}; expected a number in (0, 1]");
+        if (!(r.SwitchingRate is >= 0 and <= 1))
+            return ("switching_rate", $"switching rate is {r.SwitchingRate}; expected a number in [0, 1]");
+        if (r.SelectTokens < 1) return ("select_tokens", $"select tokens is {r.SelectTokens}; expected 1 or more");
+        if (r.RerouteInterval < 0)
+            return ("reroute_interval", $"re-route interval is {r.RerouteInterval}; expected 0 or more");
+        if (r.Mode == RoutingMode.Expert && r.Expert is null) return ("expert", "mode expert needs an expert's name");
         if (r.Mode == RoutingMode.Expert && !experts.Contains(r.Expert))
-            return $"no expert \"{BtxException.OneLine(r.Expert!, 100)}\"; there are {string.Join(", ", experts)}";
-        if (r.PriorDomain is not null && !domains.Contains(r.PriorDomain)) return NoPrior(r.PriorDomain, domains);
+            return ("expert", $"no expert \"{BtxException.OneLine(r.Expert!, 100)}\"; there are {string.Join(", ", experts)}");
+        if (r.PriorDomain is not null && !domains.Contains(r.PriorDomain)) return ("prior_domain", NoPrior(r.PriorDomain, domains));
         if (r is { Mode: RoutingMode.Average, AverageName: { } name })
             return averages?.Contains(name) == true
                 ? null
-                : $"no average \"{BtxException.OneLine(name, 100)}\"; there are {List(averages ?? [])}";
+                : ("average_name", $"no average \"{BtxException.OneLine(name, 100)}\"; there are {List(averages ?? [])}");
         if (r.Mode != RoutingMode.Average || r.Average == AverageWeights.Uniform) return null;
         if (r.AverageDomain is null)
-            return $"average {r.Average.ToString().ToLowerInvariant()} needs a target domain; there are {List(domains)}";
-        return domains.Contains(r.AverageDomain) ? null : NoPrior(r.AverageDomain, domains);
+            return ("average_domain",
+                $"average {r.Average.ToString().ToLowerInvariant()} needs a target domain; there are {List(domains)}");
+        return domains.Contains(r.AverageDomain) ? null : ("average_domain", NoPrior(r.AverageDomain, domains));
     }
 
     private static string NoPrior(string domain, IReadOnlyCollection<string> domains) =>

@@ -28,6 +28,10 @@ public sealed class RequestRejectedException(RequestProblem problem, Exception? 
 /// <param name="Code">A machine's word for it, as OpenAI's errors have; null: none.</param>
 public sealed record RequestProblem(string? Parameter, string Message, ErrorKind Kind = ErrorKind.Invalid, string? Code = null)
 {
+    /// <summary>Where <see cref="Parameter"/> is the model: the routing's option that is at fault, by its wire name; null: none
+    /// is.</summary>
+    public string? RoutingOption { get; init; }
+
     /// <summary>The code of a text that is longer than the context.</summary>
     public const string ContextLengthExceeded = "context_length_exceeded";
 }

@@ -83,16 +83,16 @@ public static class RequestRules
     public static RequestProblem? RoutingProblem(Routing routing, ForestDescription forest)
     {
         if (forest.Damage.Problem(routing, forest.Experts) is { } damage) return new("model", damage, ErrorKind.Damaged);
-        var message = RoutingRules.Problem(routing, forest.Experts, (IReadOnlyCollection<string>)forest.PriorDomains,
-            forest.Moe?.Experts.Count ?? 0, (IReadOnlyCollection<string>)forest.Averages);
+        var (option, message) = RoutingRules.Fault(routing, forest.Experts, (IReadOnlyCollection<string>)forest.PriorDomains,
+            forest.Moe?.Experts.Count ?? 0, (IReadOnlyCollection<string>)forest.Averages) ?? default;
         if (routing is { Mode: RoutingMode.Expert, Expert: { } name } && forest.Quarantined.Contains(name))
             message = $"expert \"{name}\" is quarantined: it stays listed without traffic, for it was branched from one that was "
                 + $"removed; use one of {List(forest.Experts)}";
         if (message is null && routing.Mode == RoutingMode.Moe && !forest.Moe!.Choices.Contains(routing.K))
-            message = $"k is {routing.K}; the BTX model was exported for k "
-                + $"{List(forest.Moe.Choices)}; use one of these or export it for more";
+            (option, message) = ("k", $"k is {routing.K}; the BTX model was exported for k "
+                + $"{List(forest.Moe.Choices)}; use one of these or export it for more");
         if (message is null) return null;
-        return new("model", message, IsUnknown(routing, forest) ? ErrorKind.Missing : ErrorKind.Invalid);
+        return new("model", message, IsUnknown(routing, forest) ? ErrorKind.Missing : ErrorKind.Invalid) { RoutingOption = option };
     }
 
     /// <summary>True if a routing asks for a model, an expert or a domain's prior that is not there.</summary>

@@ -17,7 +17,7 @@ internal sealed record Answer<T>(string Id, string Object, long Created, string 
 }
 
 /// <summary>Tokens of a request, all choices together; a prompt counts once, however many answers it gets.</summary>
-/// <param name="ExpertSteps">Rows that each expert ran, as gRPC's usage has them.</param>
+/// <param name="ExpertSteps">Steps that each expert ran, as gRPC's usage has them.</param>
 /// <param name="RoutedTokens">Of a BTX model: tokens that each expert computed, mean over layers; null: none.</param>
 internal sealed record AnswerUsage(int PromptTokens, int CompletionTokens, IReadOnlyDictionary<string, int> ExpertSteps,
     [property: JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingNull)] IReadOnlyDictionary<string, double>? RoutedTokens)

@@ -14,11 +14,12 @@ internal static class CompletionEndpoints
         var request = body.ToRequest(service.Forest);
         var asked = request.Asked;
         int[][] prompts = [.. request.Prompts.Select(prompt => service.Checked(prompt, asked.Generation, request.IsOnlyEcho))];
-        if (!request.IsOnlyEcho) service.Reserve(asked.For(prompts, request.Candidates));
+        ScoreRequest?[] scores = [.. prompts.Select(prompt => ScoreOf(request, prompt))];
+        service.Reserve(request.IsOnlyEcho ? [] : asked.For(prompts, request.Candidates), scores.OfType<ScoreRequest>());
         var usage = new UsageCount(prompts.Sum(prompt => prompt.Length));
         var answer = new AnswerWriter<CompletionChoice>(asked, () => usage.Total, HttpEndpoints.Fingerprint(service.Forest, changes),
             time.GetUtcNow(), "cmpl", BodyJson.Answers.AnswerCompletionChoice);
-        var pieces = PiecesAsync(service, request, prompts, usage, http.RequestAborted);
+        var pieces = PiecesAsync(service, request, prompts, scores, usage, http.RequestAborted);
         if (asked.Stream)
             return await answer.StreamAsync(http, Kind, pieces.Where(piece => !piece.IsEmpty));
         var all = await pieces.ToListAsync();
@@ -34,14 +35,14 @@ internal static class CompletionEndpoints
 
     /// <summary>What each token adds to each choice; first the prompts, if they are to be repeated.</summary>
     private static async IAsyncEnumerable<CompletionChoice> PiecesAsync(InferenceService service, CompletionRequest request,
-        int[][] prompts, UsageCount usage, [EnumeratorCancellation] CancellationToken cancellation)
+        int[][] prompts, ScoreRequest?[] scores, UsageCount usage, [EnumeratorCancellation] CancellationToken cancellation)
     {
         var served = service.Forest;
         var generations = request.Asked.For(prompts, request.Candidates);
         CompletionChoices[] choices = [.. generations.Select((_, index) => new CompletionChoices(service, request, index))];
         for (var p = 0; request.Echo && p < prompts.Length; p++)
         {
-            var score = await ScoreAsync(service, request, prompts[p], cancellation);
+            var score = scores[p] is { } asked ? await service.ScoreAsync(asked, cancellation) : null;
             for (var i = p * request.Candidates; i < (p + 1) * request.Candidates; i++)
                 yield return choices[i].Echo(request.Prompts[p], prompts[p], score);
         }
@@ -55,11 +56,10 @@ internal static class CompletionEndpoints
     }
 
     /// <summary>The prompt's own score; null where nothing asks for it, or nothing is predicted in one token.</summary>
-    private static async Task<ScoreResult?> ScoreAsync(
-        InferenceService service, CompletionRequest request, int[] prompt, CancellationToken cancellation)
+    private static ScoreRequest? ScoreOf(CompletionRequest request, int[] prompt)
     {
-        if (request.Asked.LogProbs is not { } count || prompt.Length == 1) return null;
+        if (!request.Echo || request.Asked.LogProbs is not { } count || prompt.Length == 1) return null;
         var routing = request.Asked.Generation.Routing with { Select = Model.Mixing.SelectForm.PerToken };
-        return await service.ScoreAsync(new ScoreRequest(prompt, routing) { TopLogProbs = count }, cancellation);
+        return new ScoreRequest(prompt, routing) { TopLogProbs = count };
     }
 }

@@ -14,8 +14,8 @@ internal static class ForestEndpoints
         v1.MapGet("/forest/experts/{name}", [Needs(Scope.Observe)] (HttpContext http, string name, ForestAdministration forest) =>
             Json(forest.Show(new() { Name = name }, ForestAdministration.MayChange(http))));
         v1.MapGet("/forest/averages", [Needs(Scope.Observe)] (ForestAdministration forest) => Json(forest.Averages()));
-        v1.MapGet("/forest/history", [Needs(Scope.Observe)] (int? limit, ForestAdministration forest) =>
-            Json(forest.History(new() { Limit = limit ?? 0 })));
+        v1.MapGet("/forest/history", [Needs(Scope.Observe)] (HttpContext http, ForestAdministration forest) =>
+            Json(forest.History(new() { Limit = Limit(http.Request.Query) })));
         v1.MapGet("/forest/certificates/{id}", [Needs(Scope.Observe)] (string id, ForestAdministration forest) =>
             Results.Bytes(forest.Certificate(new() { ChangeId = id }).Certificate.ToByteArray(), "application/json"));
         v1.MapGet("/forest/events", [Needs(Scope.Observe)] (HttpContext http, ForestAdministration forest, Caller caller) =>
@@ -41,6 +41,17 @@ internal static class ForestEndpoints
             var lines = new JsonLines<V1.ChangeUpdate>(http);
             await lines.RunAsync(cancellation => forest.ChangeAsync(change, lines, cancellation));
         };
+
+    private static int Limit(IQueryCollection query)
+    {
+        if (query.Keys.FirstOrDefault(key => key != "limit") is { } unknown)
+            throw RequestRejectedException.For(unknown, $"unknown parameter {BtxException.OneLine(unknown, 100)}; there is limit");
+        var given = query["limit"];
+        if (given.Count > 1) throw RequestRejectedException.For("limit", "limit is given twice; give it once");
+        return given.Count == 0 ? 0
+            : int.TryParse(given[0], System.Globalization.NumberStyles.AllowLeadingSign, null, out var limit) ? limit
+            : throw RequestRejectedException.For("limit", $"limit is \"{BtxException.OneLine(given[0]!, 100)}\"; expected a whole number");
+    }
 
     private static IResult Json(IMessage message) => Results.Text(MessageJson.Text(message, indented: false), "application/json");
 

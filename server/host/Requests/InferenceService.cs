@@ -11,7 +11,10 @@ internal sealed class InferenceService(IForestEngine engine, TextTokenizer token
     public ForestDescription Forest => engine.Describe();
 
     /// <summary>The forest as the caller is told of it.</summary>
-    public ForestDescription Shown => caller.Shown(Forest);
+    public ForestDescription Shown => ShownOf(Forest);
+
+    /// <summary>A forest that a request began with, as the caller is told of it.</summary>
+    public ForestDescription ShownOf(ForestDescription forest) => caller.Shown(forest);
 
     /// <summary>The prompt's tokens, once everything about the request holds: nothing but reading the prompt is done before that.</summary>
     /// <param name="request">Its own prompt does not count.</param>
@@ -40,21 +43,29 @@ internal sealed class InferenceService(IForestEngine engine, TextTokenizer token
             ?? (onlyRead ? null : RequestRules.MaxTokensProblem(request.MaxTokens, forest)));
     }
 
-    /// <summary>Takes what all generations of a request may use, before the first of them begins.</summary>
+    /// <summary>Takes what all generations and scores of a request may use, before the first of them begins.</summary>
     /// <exception cref="RequestRejectedException">The caller has not so many tokens left.</exception>
-    public void Reserve(IEnumerable<GenerationRequest> requests) =>
-        caller.Reserve(requests.Sum(request => (long)request.Prompt.Length + request.MaxTokens));
+    public void Reserve(IEnumerable<GenerationRequest> requests, params IEnumerable<ScoreRequest> scores) =>
+        caller.Reserve(requests.Sum(request => (long)request.Prompt.Length + request.MaxTokens)
+            + scores.Sum(score => (long)score.Tokens.Length));
 
     /// <param name="request">With the tokens that <see cref="Checked"/> gave, and reserved.</param>
     /// <returns>The events in order; the last has a finish reason and the usage.</returns>
     /// <exception cref="OperationCanceledException">While it is read: the client left.</exception>
     /// <exception cref="RequestRejectedException">It is refused; later: the server shut down, or a model left before the first
     /// token.</exception>
-    public IAsyncEnumerable<TokenEvent> Generate(GenerationRequest request, CancellationToken cancellation) =>
-        ReadAsync(engine.Generate(request with
+    public IAsyncEnumerable<TokenEvent> Generate(GenerationRequest request, CancellationToken cancellation)
+    {
+        string[] stop = [.. request.Stop.Select(tokenizer.Normalize).Where(stop => stop.Length > 0)]; // a model writes normalised text only
+        try
         {
-            Stop = [.. request.Stop.Select(tokenizer.Normalize).Where(stop => stop.Length > 0)], // a model writes normalised text only
-        }, cancellation), request, cancellation);
+            return ReadAsync(engine.Generate(request with { Stop = stop }, cancellation), request, cancellation);
+        }
+        catch (RequestRejectedException e) when (Told(e) is { } told)
+        {
+            throw told;
+        }
+    }
 
     /// <param name="request">Its own tokens do not count.</param>
     /// <param name="stride">A text longer than the context is scored in windows, see <see cref="ScoreWindow"/>; 0: of half a context each.
@@ -71,6 +82,12 @@ internal sealed class InferenceService(IForestEngine engine, TextTokenizer token
         var mayBeLong = stride is not null && tokens.Length >= 2;
         Refuse(mayBeLong ? RequestRules.IdProblem(tokens, "text", forest) : RequestRules.TextProblem(tokens, forest));
         if (stride is null or 0) stride = Math.Max(1, forest.ContextLength / 2);
+        var (count, read) = ScoreWindow.Cost(tokens.Length, forest.ContextLength, stride.Value);
+        if (read > RequestLimits.MaxScoreTokens)
+            throw RequestRejectedException.For("stride", $"the text has {tokens.Length} tokens, and its {count} windows read {read} with a "
+                + $"stride of {stride}; one score reads at most {RequestLimits.MaxScoreTokens}: take a larger stride, or score the text "
+                + "in parts");
+        caller.Reserve(read);
         var windows = ScoreWindow.Over(tokens.Length, forest.ContextLength, stride.Value);
         var results = new List<ScoreResult>();
         foreach (var window in windows)
@@ -78,13 +95,19 @@ internal sealed class InferenceService(IForestEngine engine, TextTokenizer token
         return new(tokens, ScoreWindow.Join(windows, results), windows);
     }
 
-    /// <param name="request">With tokens that were checked.</param>
+    /// <param name="request">With tokens that were checked, and reserved.</param>
     public async Task<ScoreResult> ScoreAsync(ScoreRequest request, CancellationToken cancellation)
     {
-        caller.Reserve(request.Tokens.Length);
-        var result = await engine.ScoreAsync(request, cancellation);
-        caller.Use(request.Tokens.Length);
-        return result;
+        try
+        {
+            var result = await engine.ScoreAsync(request, cancellation);
+            caller.Use(request.Tokens.Length);
+            return result;
+        }
+        catch (RequestRejectedException e) when (Told(e) is { } told)
+        {
+            throw told;
+        }
     }
 
     /// <summary>True if <paramref name="tokens"/> starts with a beginning-of-text token that the client did not write.</summary>
@@ -150,14 +173,22 @@ internal sealed class InferenceService(IForestEngine engine, TextTokenizer token
 
             if (!begun && e.Finish is (FinishReason.Removed or FinishReason.Aborted))
                 throw new RequestRejectedException(e.Finish == FinishReason.Removed ? ErrorKind.Missing : ErrorKind.Conflict,
-                    e.Message!);
+                    Told(e.Message)!);
             if (e.Finish == FinishReason.Failed) throw new InvalidOperationException("the engine could not finish the request");
             if (e.Token is not null) caller.Use(1);
             begun |= e.Token is not null;
-            yield return e.StoppedBy is null ? e
-                : e with { StoppedBy = request.Stop.First(stop => tokenizer.Normalize(stop) == e.StoppedBy) }; // as the client wrote it
+            var told = e.Message is null ? e : e with { Message = Told(e.Message) };
+            yield return e.StoppedBy is null ? told
+                : told with { StoppedBy = request.Stop.First(stop => tokenizer.Normalize(stop) == e.StoppedBy) }; // as the client wrote it
         }
     }
+
+    // What the engine says of a change names experts of the whole forest.
+    private string? Told(string? message) =>
+        message is null || ReferenceEquals(Shown, Forest) ? message : "the forest changed, and what this request ran on left it";
+
+    private RequestRejectedException? Told(RequestRejectedException e) =>
+        e.Kind is not (ErrorKind.Missing or ErrorKind.Conflict) || Told(e.Message) == e.Message ? null : new(e.Kind, Told(e.Message)!);
 
     // What is said of the answer binds nothing where there is none.
     private static GenerationRequest OnlyRead(GenerationRequest request) =>

@@ -38,6 +38,9 @@ internal sealed record RequestLimits
     /// <summary>Tokens of all answers to one request, where there are several.</summary>
     public const int MaxAnswerTokens = 1 << 20;
 
+    /// <summary>Tokens that all windows of one score read.</summary>
+    public const int MaxScoreTokens = 1 << 22;
+
     /// <summary>Characters of a model's id and of a user's name.</summary>
     public const int MaxNameLength = 512;
 

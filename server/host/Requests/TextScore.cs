@@ -22,6 +22,13 @@ internal readonly record struct ScoreWindow(int Start, int End, int First)
         return windows;
     }
 
+    /// <summary>How many windows <see cref="Over"/> gives, and how many tokens they read in all.</summary>
+    public static (long Windows, long Tokens) Cost(int tokens, int context, int stride)
+    {
+        var more = Math.Max(0, ((long)tokens - context + stride - 1) / stride);
+        return (1 + more, Math.Min(tokens, context) + (more * context));
+    }
+
     /// <summary>What all windows say together.</summary>
     /// <exception cref="RequestRejectedException">The forest changed between two of them.</exception>
     public static ScoreResult Join(IReadOnlyList<ScoreWindow> windows, IReadOnlyList<ScoreResult> results)

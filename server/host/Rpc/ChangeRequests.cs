@@ -60,7 +60,7 @@ internal static class ChangeRequests
 
     public static Rollback Rollback(V1.RollbackRequest request) => new() { By = Author(request.By) };
 
-    public static AverageRemoval Drop(V1.DropAverageRequest request) => new(request.Name) { By = Author(request.By) };
+    public static AverageRemoval Drop(V1.DropAverageRequest request) => new(Needed("name", request.Name)) { By = Author(request.By) };
 
     public static IReadOnlyList<string> Experts(IReadOnlyList<string> names)
     {
@@ -89,7 +89,7 @@ internal static class ChangeRequests
             throw Invalid(parameter, $"the weight of {of} is {weight}; expected 0 or more");
     }
 
-    private static string Needed(string parameter, string text) =>
+    public static string Needed(string parameter, string text) =>
         text.Length > 0 ? text : throw Invalid(parameter, $"{parameter} is missing");
 
     private static string Name(string parameter, string text) => ForestManifestRules.IsName(Needed(parameter, text)) ? text

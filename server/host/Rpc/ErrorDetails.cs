@@ -40,8 +40,10 @@ internal static class ErrorDetails
     /// <summary>A field as a path in a request's message: the rules name it alone, and call the routing by what HTTP has in its
     /// place.</summary>
     /// <param name="request">Null: it is not known.</param>
-    public static string? Path(string? field, MessageDescriptor? request)
+    public static string? Path(RequestProblem problem, MessageDescriptor? request)
     {
+        var field = problem.Parameter == "model" ? problem.RoutingOption ?? "model"
+            : problem.Parameter == "logprobs" ? "top_logprobs" : problem.Parameter;
         if (field is null || request is null) return field;
         var first = field.Split('.', '[')[0];
         if (request.FindFieldByName(first) is not null) return field;

@@ -13,14 +13,17 @@ internal sealed class ForestAdministration(ForestChanges changes)
         StateMessages.List(Registry.State, Registry.Damage, Registry.KeyFingerprint, mayChange ? Registry.ExpertRoots : null);
 
     public V1.ShowExpertResponse Show(V1.ShowExpertRequest request, bool mayChange) =>
-        StateMessages.Show(Registry.State, Registry.Damage, request.Name, mayChange);
+        StateMessages.Show(Registry.State, Registry.Damage, ChangeRequests.Needed("name", request.Name), mayChange);
 
     public V1.ListAveragesResponse Averages() => StateMessages.Averages(Registry.State);
 
-    public V1.HistoryResponse History(V1.HistoryRequest request) => StateMessages.History(Registry.History, request.Limit);
+    public V1.HistoryResponse History(V1.HistoryRequest request) => request.Limit >= 0
+        ? StateMessages.History(Registry.History, request.Limit)
+        : throw RequestRejectedException.For("limit", $"limit is {request.Limit}; expected 0 (all changes) or more");
 
     public V1.GetCertificateResponse Certificate(V1.GetCertificateRequest request) =>
-        new() { Certificate = Google.Protobuf.UnsafeByteOperations.UnsafeWrap(Registry.Certificate(request.ChangeId)) };
+        new() { Certificate = Google.Protobuf.UnsafeByteOperations.UnsafeWrap(
+            Registry.Certificate(ChangeRequests.Needed("change_id", request.ChangeId))) };
 
     public V1.RemovalPlan Plan(V1.PlanRemovalRequest request, bool mayChange)
     {

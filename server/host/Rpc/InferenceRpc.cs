@@ -105,8 +105,10 @@ internal sealed class InferenceRpc(InferenceService service, ChatPrompt template
             response.Top.Add(new V1.Alternatives { Entries = { top.Select(_messages.Of) } });
         }
 
+        var shown = service.ShownOf(forest).Experts;
         for (var j = 0; j < score.Result.Posterior.Length; j++)
         {
+            if (!shown.Contains(forest.Experts[j])) continue;
             var expert = new V1.ExpertScore { Name = forest.Experts[j], Posterior = { score.Result.Posterior[j] } };
             if (score.Result.ExpertLogProbs[j] is { } logProbs) expert.Logprobs.AddRange(logProbs);
             response.Experts.Add(expert);

@@ -30,13 +30,38 @@ internal static class MessageJson
         {
             return s_parser.Parse<T>(json.GetRawText());
         }
-        catch (Exception e) when (e is InvalidProtocolBufferException or InvalidJsonException or ArgumentException or FormatException
-            or OverflowException)
+        catch (Exception e) when (IsOfJson(e))
         {
-            throw RequestRejectedException.For("body",
+            throw RequestRejectedException.For(Wrong(json, new T().Descriptor) ?? "body",
                 $"the body is not a {new T().Descriptor.Name} in JSON: {BtxException.OneLine(e.Message)}");
         }
     }
+
+    /// <summary>The field that is unknown, or has a value of another type, as a path; null: the message itself is none.</summary>
+    private static string? Wrong(JsonElement json, MessageDescriptor message)
+    {
+        if (json.ValueKind != JsonValueKind.Object || message.FullName.StartsWith("google.", StringComparison.Ordinal)) return null;
+        foreach (var (name, value) in json.EnumerateObject().Select(one => (one.Name, one.Value)))
+        {
+            var field = message.FindFieldByName(name) ?? message.Fields.InDeclarationOrder().FirstOrDefault(one => one.JsonName == name);
+            if (field is null) return BtxException.OneLine(name, 100);
+            if (field is { FieldType: FieldType.Message, IsRepeated: false } && Wrong(value, field.MessageType) is { } inner)
+                return $"{field.Name}.{inner}";
+            try
+            {
+                s_parser.Parse(new JsonObject { [name] = JsonNode.Parse(value.GetRawText()) }.ToJsonString(), message);
+            }
+            catch (Exception e) when (IsOfJson(e))
+            {
+                return field.Name;
+            }
+        }
+
+        return null;
+    }
+
+    private static bool IsOfJson(Exception e) => e is InvalidProtocolBufferException or InvalidJsonException or ArgumentException
+        or FormatException or OverflowException;
 
     public static JsonObject Node(IMessage message) => new(message.Descriptor.Fields.InDeclarationOrder()
         .Where(field => !field.HasPresence || field.Accessor.HasValue(message))

@@ -115,7 +115,7 @@ internal sealed class RejectionInterceptor : Interceptor
         var http = context.GetHttpContext();
         if (Rejection.Of(exception, paths: NeedsAttribute.Of(http) == Scope.Admin) is { } rejection)
         {
-            rejection = rejection with { Parameter = ErrorDetails.Path(rejection.Parameter, request) };
+            rejection = rejection with { Parameter = ErrorDetails.Path(rejection, request) };
             if (Refusal.ReasonOf(rejection.Kind.Status().Grpc) is { } reason)
                 http.Features.Set(new Refusal(reason, rejection.Message) { Field = rejection.Parameter });
             return ErrorDetails.Of(rejection, http.RequestServices.GetRequiredService<Caller>().RetryAfter);

@@ -1,3 +1,4 @@
+using System.Numerics;
 using Btx.Server.Http.Chat;
 using Google.Protobuf;
 
@@ -88,9 +89,13 @@ internal sealed class TokenMessages(InferenceService service)
         CompletionTokens = usage.CompletionTokens,
         SecondsToFirstToken = usage.TimeToFirstToken.TotalSeconds,
         Seconds = usage.Total.TotalSeconds,
-        ExpertSteps = { forest.Experts.Zip(usage.ExpertSteps).ToDictionary(e => e.First, e => e.Second) },
-        RoutedTokens = { (forest.Moe?.Experts ?? []).Zip(usage.RoutedTokens).ToDictionary(e => e.First, e => e.Second) },
+        ExpertSteps = { Ran(forest.Experts, usage.ExpertSteps) },
+        RoutedTokens = { Ran(forest.Moe?.Experts ?? [], usage.RoutedTokens) },
     };
+
+    // Experts without work are not named: the caller may be bound to others.
+    private static Dictionary<string, T> Ran<T>(IReadOnlyList<string> experts, IReadOnlyList<T> work) where T : struct, INumber<T> =>
+        experts.Zip(work).Where(one => one.Second > T.Zero).ToDictionary(one => one.First, one => one.Second);
 
     public static V1.TokenRouting Of(RouterGates gates, ForestDescription forest) => new()
     {

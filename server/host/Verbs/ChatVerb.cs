@@ -30,7 +30,7 @@ internal static class ChatVerb
     public static Command Create()
     {
         var routing = RoutingFlags.Create();
-        var engine = new EngineFlags(required: false);
+        var engine = new EngineFlags();
         var (server, key, tls) = (new ServerFlag(), new ApiKeyFlag(), new TlsFlags());
         var system = new Flag<string?>("--system TEXT", "instructions before the conversation");
         var maxTokens = new Flag<int>("--max-tokens N", "tokens of an answer at most", 256);

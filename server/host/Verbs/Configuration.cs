@@ -16,6 +16,8 @@ internal sealed partial class Configuration(Command verb, string prefix)
     private const int LongestFile = 1 << 20;
     private const string TrueOrFalse = "true or false";
     private static readonly JsonDocumentOptions s_json = new() { CommentHandling = JsonCommentHandling.Skip, AllowTrailingCommas = true };
+    private readonly HashSet<Option> _refused = [];
+    private bool _isUnread; // a file was named, and is none
     private readonly Dictionary<string, string> _sources = new(StringComparer.Ordinal); // of an option's value, by its name
 
     /// <summary>Names the file.</summary>
@@ -23,6 +25,9 @@ internal sealed partial class Configuration(Command verb, string prefix)
 
     /// <summary>What is wrong with the file and the variables, once they were read.</summary>
     public Problems Problems { get; } = [];
+
+    /// <summary>True if an option may be configured, in what cannot be read of it.</summary>
+    public bool Refuses(Option option) => _isUnread || _refused.Contains(option);
 
     private IEnumerable<Option> Options => verb.Options.Where(option => !option.Hidden);
 
@@ -34,8 +39,15 @@ internal sealed partial class Configuration(Command verb, string prefix)
         var parsed = verb.Parse(args);
         var given = Options.Where(option => parsed.GetResult(option) is { Implicit: false }).ToHashSet();
         var values = OfVariables(variables);
-        var file = parsed.GetResult(File) is { Implicit: false, Tokens: [var named] } ? named.Value
-            : values.GetValueOrDefault(File).Values?[0];
+        var named = parsed.GetResult(File) is { Implicit: false, Tokens: var tokens } ? tokens.Select(token => token.Value).ToArray()
+            : values.GetValueOrDefault(File).Values ?? [];
+        var file = named.FirstOrDefault();
+        if (named.Length > 1)
+        {
+            (file, _isUnread) = (null, true);
+            Problems.Add($"{File.Name} is given {named.Length} times; name one file");
+        }
+        else if (values.TryGetValue(File, out var configured)) _sources[File.Name] = configured.Source;
         foreach (var (option, value) in file is null ? [] : OfFile(file)) values.TryAdd(option, value);
         List<string> flags = [];
         foreach (var (option, (source, texts)) in values.Where(one => !given.Contains(one.Key)))
@@ -45,7 +57,12 @@ internal sealed partial class Configuration(Command verb, string prefix)
             if (Expected(option) == TrueOrFalse && !bool.TryParse(texts[0], out _)) // the parser takes it for an argument
                 Problems.Add($"{source}: {option.Name} \"{BtxException.OneLine(texts[0], 100)}\": expected {TrueOrFalse}");
             else Problems.AddRange(errors.Select(error => $"{source}: {UsageError.Plain(error.Message, option.Name)}"));
-            if (errors.Count > 0) continue;
+            if (errors.Count > 0)
+            {
+                _refused.Add(option);
+                continue;
+            }
+
             _sources[option.Name] = source;
             flags.AddRange(words);
         }
@@ -96,26 +113,34 @@ internal sealed partial class Configuration(Command verb, string prefix)
         JsonElement all;
         try
         {
-            all = JsonDocument.Parse(BoundedFile.Read(file, LongestFile), s_json).RootElement;
+            var text = BoundedFile.Read(file, LongestFile).AsMemory();
+            all = JsonDocument.Parse(text.Span.StartsWith("\uFEFF"u8) ? text[3..] : text, s_json).RootElement;
         }
         catch (Exception e) when (e is JsonException or BtxException)
         {
-            Problems.Add(Explain($"{File.Name} {BtxException.OneLine(file)}: cannot be read ({BtxException.OneLine(e.Message)})"));
+            _isUnread = true;
+            Problems.Add($"{File.Name} {BtxException.OneLine(file)}: cannot be read ({BtxException.OneLine(e.Message)})");
             yield break;
         }
 
-        if (all.ValueKind != JsonValueKind.Object) Problems.Add($"{File.Name} {BtxException.OneLine(file)}: is no JSON object");
+        if (all.ValueKind != JsonValueKind.Object)
+        {
+            _isUnread = true;
+            Problems.Add($"{File.Name} {BtxException.OneLine(file)}: is no JSON object");
+        }
         else
         {
             foreach (var same in all.EnumerateObject().GroupBy(one => one.Name))
             {
                 var source = $"{BtxException.OneLine(file)}:{BtxException.OneLine(same.Key, 100)}";
+                var option = Options.FirstOrDefault(one => KeyOf(one) == same.Key && one != File);
+                string[]? words = null;
                 if (same.Count() > 1) Problems.Add($"{source}: is given twice");
-                else if (Options.FirstOrDefault(one => KeyOf(one) == same.Key && one != File) is not { } option)
-                    Problems.Add($"{source}: `{verb.Name}` has no such option");
-                else if (Words(option, same.Single().Value) is not { } words)
+                else if (option is null) Problems.Add($"{source}: `{verb.Name}` has no such option");
+                else if ((words = Words(option, same.Single().Value)) is null)
                     Problems.Add($"{source}: is {Kind(same.Single().Value)}; expected {Expected(option)}");
-                else yield return new(option, (source, words));
+                if (words is not null) yield return new(option!, (source, words));
+                else if (option is not null) _refused.Add(option);
             }
         }
     }

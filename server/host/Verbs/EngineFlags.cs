@@ -3,8 +3,7 @@ using Btx.Model.Devices;
 namespace Btx.Server.Verbs;
 
 /// <summary>The flags that say which forest and which BTX model run, and on what.</summary>
-/// <param name="required">At least one of the two must be named.</param>
-internal sealed class EngineFlags(bool required)
+internal sealed class EngineFlags
 {
     private readonly Flag<string?> _forest = new("--forest DIR", "the served forest, which `btx export` writes");
     private readonly Flag<string?> _mixture = new("--btx DIR",
@@ -38,16 +37,10 @@ internal sealed class EngineFlags(bool required)
             (options, place) => options with { CopiesInMemory = place == "memory" } },
     };
 
-    public void AddTo(Command command)
-    {
-        command.Add([_forest, _mixture, .. _others]);
-        if (!required) return;
-        command.Validators.Add(parsed =>
-        {
-            if (parsed.GetValue(_forest) is null && parsed.GetValue(_mixture) is null)
-                parsed.AddError("Option '--forest' or '--btx' is required.");
-        });
-    }
+    /// <summary>Those that name what runs.</summary>
+    public IEnumerable<Option> Models => [_forest, _mixture];
+
+    public void AddTo(Command command) => command.Add([.. Models, .. _others]);
 
     /// <summary>Null: neither was named.</summary>
     /// <exception cref="BtxException">The device is unknown.</exception>

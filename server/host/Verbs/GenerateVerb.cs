@@ -30,7 +30,7 @@ internal static class GenerateVerb
     {
         var prompt = new Argument<string>("prompt") { Description = "the text to continue; -: standard input" };
         var routing = RoutingFlags.Create();
-        var engine = new EngineFlags(required: false);
+        var engine = new EngineFlags();
         var (server, key, tls) = (new ServerFlag(), new ApiKeyFlag(), new TlsFlags());
         var maxTokens = new Flag<int>("--max-tokens N", "tokens to generate at most", 128);
         var sampling = new FlagTable<Sampling>

@@ -32,7 +32,7 @@ internal static class ScoreVerb
     public static Command Create()
     {
         var routing = RoutingFlags.Create();
-        var engine = new EngineFlags(required: false);
+        var engine = new EngineFlags();
         var file = new Flag<string>("--file FILE", "the text, UTF-8, or a .jsonl of documents; -: standard input") { Required = true };
         var json = new JsonFlag();
         var stride = new Flag<int?>("--stride N", "tokens that each window of a long text scores (half the context)");

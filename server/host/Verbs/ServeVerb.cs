@@ -1,3 +1,4 @@
+using System.CommandLine.Parsing;
 using System.Runtime.InteropServices;
 using Btx.Forest;
 
@@ -39,27 +40,36 @@ internal static class ServeVerb
                -d '{"model": "forest:top_k=2", "prompt": "In the beginning", "max_tokens": 40}'
         """;
 
+    private const string NoModel = "Option '--forest' or '--btx' is required.";
+
     /// <param name="configuration">Where else its options may stand.</param>
     public static Command Create(out Configuration configuration)
     {
-        var (engine, living, listening) = (new EngineFlags(required: true), new AccessFlags(), new ListenFlags());
+        var (engine, living, listening) = (new EngineFlags(), new AccessFlags(), new ListenFlags());
         var averages = new Choice("--averages", ["load", "demand"],
             "load: make every average when the forest is loaded, each as large as an expert; demand: at the first request for it", "load");
         var command = new Command("serve", Text);
         var configured = configuration = new Configuration(command, "BTX_SERVE_");
         engine.AddTo(command);
         command.Add([averages, .. listening.All, .. living.All, configured.File]);
+        bool LacksModel(CommandResult parsed) =>
+            engine.Models.All(model => parsed.GetResult(model) is null && !configured.Refuses(model));
+        command.Validators.Add(parsed => // whose error hides all others
+        {
+            if (configured.Problems.Count == 0 && LacksModel(parsed)) parsed.AddError(NoModel);
+        });
         command.SetAction(async (parsed, cancellation) =>
         {
             try
             {
                 var metrics = new EngineMetrics(Prometheus.Metrics.NewCustomRegistry());
                 Problems problems = [.. configured.Problems];
-                var engineOptions = problems.Of(() => (engine.Read(parsed, metrics)! with
+                var engineOptions = problems.Of(() => engine.Read(parsed, metrics) is not { } named ? null : (named with
                 {
                     Report = Console.Error.WriteLine,
                     PrepareAverages = parsed.GetValue(averages) == "load",
                 }).Validate());
+                if (LacksModel(parsed.CommandResult)) problems.Add(NoModel);
                 var changes = problems.Of(() => living.Read(parsed));
                 var options = listening.Read(parsed, problems) with { Access = living.ReadAccess(parsed, problems) };
                 options.Check(problems);

@@ -70,6 +70,34 @@ public sealed class ForestAdministrationTests
         Assert.Equal(0, server.Registry.State.Revision);
     }
 
+    [Theory]
+    [InlineData("nonsense", """{"nonsense": 1}""")]
+    [InlineData("by.author", """{"by": {"author": 1}}""")]
+    [InlineData("by.nonsense", """{"by": {"reason": "r", "nonsense": 1}}""")]
+    [InlineData("weights", """{"name": "a", "weights": {"novels": "much"}}""")]
+    [InlineData("body", "[]")]
+    public async Task A_field_that_is_wrong_is_named(string field, string body)
+    {
+        await using var server = await RunningServer.StartAsync();
+        Assert.Equal(field, (await server.RefusalAsync("/v1/forest/averages", body)).Error.Text("param"));
+    }
+
+    [Theory]
+    [InlineData("limit", "limit=abc")]
+    [InlineData("limit", "limit=")]
+    [InlineData("limit", "limit=-1")]
+    [InlineData("limit", "limit=1&limit=2")]
+    [InlineData("most", "most=1")]
+    public async Task How_much_of_the_history_is_told_is_a_number(string parameter, string query)
+    {
+        await using var server = await RunningServer.StartAsync();
+        using var response = await server.Http.GetAsync($"/v1/forest/history?{query}", Stop);
+        Assert.Equal(HttpStatusCode.BadRequest, response.StatusCode);
+        var error = (await response.Content.ReadFromJsonAsync<JsonElement>(Stop)).GetProperty("error");
+        Assert.Equal(parameter, error.Text("param"));
+        Assert.Contains("limit", error.Text("message"), StringComparison.Ordinal);
+    }
+
     [Fact]
     public async Task Events_come_as_lines_from_the_call_on()
     {

@@ -15,6 +15,7 @@ public sealed class ScoreWindowTests
                 for (var stride = 1; stride < context; stride++)
                 {
                     var windows = ScoreWindow.Over(tokens, context, stride);
+                    Assert.Equal(((long)windows.Count, windows.Sum(w => (long)w.End - w.Start)), ScoreWindow.Cost(tokens, context, stride));
                     Assert.Equal(Enumerable.Range(1, tokens - 1), windows.SelectMany(w => Enumerable.Range(w.First, w.End - w.First)));
                     Assert.Equal((0, Math.Min(tokens, context), 1), (windows[0].Start, windows[0].End, windows[0].First));
                     Assert.All(windows.Skip(1), w => Assert.Equal(context, w.End - w.Start));

@@ -26,7 +26,7 @@ public sealed class ErrorDetailsTests
         var unknown = await Refused(client, new() { Mode = Mode.Expert, Expert = "nobody" });
         Assert.Equal((StatusCode.NotFound, "model_not_found"), (unknown.Status, unknown.Code));
         var invalid = await Refused(client, new() { Mode = Mode.TopK, K = 0 });
-        Assert.Equal((StatusCode.InvalidArgument, "invalid_argument", "routing", (TimeSpan?)null),
+        Assert.Equal((StatusCode.InvalidArgument, "invalid_argument", "routing.k", (TimeSpan?)null),
             (invalid.Status, invalid.Code, invalid.Field, invalid.RetryAfter));
         server.Engine.Refusal = new RequestRejectedException(ErrorKind.Busy, "full");
         var busy = await Refused(client, new());
@@ -39,6 +39,9 @@ public sealed class ErrorDetailsTests
         var change = server.Forest.RemoveExpert(new());
         var refused = await Assert.ThrowsAsync<RpcException>(() => change.ResponseStream.MoveNext(Stop));
         Assert.Equal("by.author", refused.GetRpcStatus()!.GetDetail<BadRequest>()!.FieldViolations[0].Field);
+        Assert.Equal("name", await Field(() => server.Forest.ShowExpertAsync(new()).ResponseAsync));
+        Assert.Equal("change_id", await Field(() => server.Forest.GetCertificateAsync(new()).ResponseAsync));
+        Assert.Equal("limit", await Field(() => server.Forest.HistoryAsync(new() { Limit = -1 }).ResponseAsync));
         Assert.Equal("btx", refused.GetRpcStatus()!.GetDetail<ErrorInfo>()!.Domain);
     }
 
@@ -90,6 +93,13 @@ public sealed class ErrorDetailsTests
         Assert.InRange(Uri.EscapeDataString(status.Message).Length + Convert.ToBase64String(status.ToByteArray()).Length, 100, 7100);
         Assert.True(status.Message.Length >= 50);
         Assert.Equal(status.Message, status.GetDetail<BadRequest>()!.FieldViolations[0].Description);
+    }
+
+    private static async Task<string> Field<T>(Func<Task<T>> call)
+    {
+        var refused = await Assert.ThrowsAsync<RpcException>(async () => await call());
+        Assert.Equal(StatusCode.InvalidArgument, refused.StatusCode);
+        return refused.GetRpcStatus()!.GetDetail<BadRequest>()!.FieldViolations[0].Field;
     }
 
     private static Task<BtxCallException> Refused(BtxClient client, Routing routing) => Assert.ThrowsAsync<BtxCallException>(async () =>

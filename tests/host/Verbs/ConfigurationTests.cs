@@ -72,14 +72,48 @@ public sealed class ConfigurationTests : IDisposable
     [Theory]
     [InlineData("{\"slots\": 4", "cannot be read")]
     [InlineData("[]", "is no JSON object")]
+    [InlineData("", "cannot be read")]
+    [InlineData("""{"forest": "/a", "forest": "/b"}""", ":forest: is given twice")]
+    [InlineData("""{"btx": 1}""", ":btx: is a number; expected a text")]
     [InlineData(null, "cannot be read")]
-    public void A_file_that_is_none_is_told(string? text, string expected)
+    public void A_mistake_in_the_file_is_told_and_not_what_it_may_have_named(string? text, string expected)
     {
         if (text is not null) File.WriteAllText(_file, text);
-        Complete([], ("BTX_SERVE_CONFIG", text is null ? "/nowhere.json" : _file));
+        var parsed = _serve.Parse(Complete([], ("BTX_SERVE_CONFIG", text is null ? "/nowhere.json" : _file)));
         Assert.Contains(expected, Assert.Single(_configuration.Problems), StringComparison.Ordinal);
-        Assert.Contains("--config", _configuration.Problems[0], StringComparison.Ordinal);
+        Assert.Empty(parsed.Errors);
+        var told = Told(parsed);
+        Assert.Contains(expected, told, StringComparison.Ordinal);
+        Assert.DoesNotContain("is required", told, StringComparison.Ordinal);
     }
+
+    [Fact]
+    public void A_forest_that_nothing_names_is_told_with_the_other_mistakes()
+    {
+        File.WriteAllText(_file, """{"slots": "four", "http": "127.0.0.1:99999", "grpc": "nowhere"}""");
+        var told = Told(_serve.Parse(Complete(["--config", _file])));
+        Assert.All([":slots: is a text", "--http is \"127.0.0.1:99999\"", "--grpc is \"nowhere\"", "'--forest' or '--btx' is required"],
+            part => Assert.Contains(part, told, StringComparison.Ordinal));
+    }
+
+    [Fact]
+    public void Of_two_files_neither_is_read()
+    {
+        File.WriteAllText(_file, """{"slots": "four"}""");
+        Complete(["--config", _file, "--config", _file]);
+        Assert.Equal(["--config is given 2 times; name one file"], _configuration.Problems);
+    }
+
+    [Fact]
+    public void A_byte_order_mark_is_no_mistake()
+    {
+        File.WriteAllText(_file, """{"forest": "served"}""", new System.Text.UTF8Encoding(encoderShouldEmitUTF8Identifier: true));
+        Assert.Contains("--forest=served", Complete(["--config", _file]));
+        Assert.Empty(_configuration.Problems);
+    }
+
+    private static string Told(ParseResult parsed) => Assert.ThrowsAny<Exception>(() => parsed.InvokeAsync(
+        new() { EnableDefaultExceptionHandler = false }, TestContext.Current.CancellationToken).GetAwaiter().GetResult()).Message;
 
     [Fact]
     public void What_only_a_configuration_says_counts_as_given()
