@@ -23,4 +23,15 @@ public sealed class UsageErrorTests
     [InlineData(null, "generate", "--", "--max-token=5")]
     public void An_unknown_option_is_no_value(string? expected, params string[] args) =>
     Assert.Equal(expected, UsageError.UnknownOption(args, args.Skip(1).Where(a => a != "--")));
+
+    [Theory]
+    [InlineData(null, "serve", "--out", "x", "--force")]
+    [InlineData(null, "serve", "--out=--force")]
+    [InlineData(null, "serve", "--out", "--like-a-text")]
+    [InlineData(null, "serve", "--force", "--out", "x")]
+    [InlineData(null, "serve", "--", "--out", "--force")]
+    [InlineData("--out has no value: --force behind it is an option; if it is meant, write --out=--force", "serve", "--out", "--force")]
+    [InlineData("--out has no value: --out behind it is an option; if it is meant, write --out=--out", "serve", "--out", "--out", "x")]
+    public void An_option_is_no_value_of_the_one_before_it(string? expected, params string[] args) =>
+        Assert.Equal(expected is null ? [] : [expected], UsageError.OptionsAsValues(args, (["--out", "--force"], ["--out"])));
 }

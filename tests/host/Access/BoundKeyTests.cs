@@ -5,7 +5,6 @@ using Btx.Model;
 using Btx.Server.Tests.Fakes;
 using Google.Protobuf;
 using Grpc.Core;
-using RequestRejectedException = Btx.Engine.RequestRejectedException;
 
 namespace Btx.Server.Tests.Access;
 
@@ -57,7 +56,7 @@ public sealed class BoundKeyTests : IAsyncLifetime
             }, Key)));
             await Told(expert, () => All(_server.Inference.Chat(new()
             {
-                Messages = { new V1.ChatMessage { Role = V1.ChatRole.User, Content = "the" } },
+                Messages = { new V1.Message { Role = V1.Role.User, Content = "the" } },
                 Routing = routing,
                 MaxTokens = 3,
                 TopLogprobs = 2,
