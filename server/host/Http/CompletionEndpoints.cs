@@ -11,10 +11,8 @@ internal static class CompletionEndpoints
     public static async Task<IResult> CompleteAsync(HttpContext http, InferenceService service, ForestChanges changes, TimeProvider time)
     {
         var body = await BodyJson.ReadAsync(http, BodyJson.Requests.CompletionBody);
-        var request = body.ToRequest(service.Forest);
+        var (request, prompts) = await CheckedAsync(service, body, http.RequestAborted);
         var asked = request.Asked;
-        int[][] prompts = [.. request.Prompts.Select(prompt => service.Checked(prompt, asked.Generation, request.IsOnlyEcho))];
-        if (!request.IsOnlyEcho) service.Reserve(asked.For(prompts, request.Candidates));
         var usage = new UsageCount(prompts.Sum(prompt => prompt.Length));
         var answer = new AnswerWriter<CompletionChoice>(asked, () => usage.Total, HttpEndpoints.Fingerprint(service.Forest, changes),
             time.GetUtcNow(), "cmpl", BodyJson.Answers.AnswerCompletionChoice);
@@ -23,6 +21,24 @@ internal static class CompletionEndpoints
             return await answer.StreamAsync(http, Kind, pieces.Where(piece => !piece.IsEmpty));
         var all = await pieces.ToListAsync();
         return answer.Whole(Kind, [.. Best(all.GroupBy(piece => piece.Index).Select(of => CompletionChoice.Join([.. of])), request)]);
+    }
+
+    /// <summary>What is asked for, checked and reserved, and the prompts' tokens.</summary>
+    private static async Task<(CompletionRequest Request, int[][] Prompts)> CheckedAsync(InferenceService service, CompletionBody body,
+        CancellationToken cancellation)
+    {
+        try
+        {
+            var request = await SchemaReading.ReadAsync(() => body.ToRequest(service.Forest), cancellation);
+            var generation = request.Asked.Generation;
+            int[][] prompts = [.. request.Prompts.Select(prompt => service.Checked(prompt, generation, request.IsOnlyEcho))];
+            if (!request.IsOnlyEcho) service.Reserve(request.Asked.For(prompts, request.Candidates));
+            return (request, prompts);
+        }
+        catch (RequestRejectedException e)
+        {
+            throw new RequestRejectedException(FieldNames.In(e.Problem, body.RoutingNames));
+        }
     }
 
     /// <summary>Of each prompt's candidates those whose tokens are the most probable, in the order of their number.</summary>
