@@ -34,7 +34,8 @@ public static class RequestRules
         if (request.MaxTokens < 1) return new("max_tokens", $"max_tokens is {request.MaxTokens}; expected 1 or more");
         if (ConstraintRules.Problem(request, forest) is { } constraint) return constraint;
         if (TopProblem(request.TopLogProbs) is { } top) return top;
-        if (request.Stop.Count > MaxStops) return new("stop", $"stop has {request.Stop.Count} strings; at most {MaxStops} are taken");
+        if (request.Stop.Count - request.AddedStops is > MaxStops and var stops)
+            return new("stop", $"stop has {stops} strings; at most {MaxStops} are taken");
         return request.Stop.Any(stop => stop is not { Length: > 0 and <= MaxStopLength })
             ? new("stop", $"stop has an empty string or one of more than {MaxStopLength} characters")
             : null;

@@ -1,3 +1,4 @@
+using System.Diagnostics.CodeAnalysis;
 using System.Text.Json;
 
 namespace Btx.Engine.Grammars;
@@ -18,6 +19,9 @@ public sealed class OutputGrammar
     internal const int Never = 1_000_000_000;
 
     private static readonly GrammarCache Cache = new();
+
+    [ThreadStatic]
+    private static bool isOnlyFinding;
 
     private readonly List<int[]> least = []; // [levels of nesting left][place]
     private readonly int places;
@@ -56,7 +60,31 @@ public sealed class OutputGrammar
     /// <exception cref="RequestRejectedException">The schema has a keyword that cannot be served, lets no answer through, or is beyond a
     /// limit; one line with its path.</exception>
     public static OutputGrammar FromSchema(JsonElement schema, string parameter = "response_format") =>
-        Cache.Get(schema.GetRawText(), () => new SchemaCompiler(schema, parameter).Grammar());
+        Cache.Get($"{parameter}\n{schema.GetRawText()}", () => isOnlyFinding ? throw new NotCompiledException()
+            : new SchemaCompiler(schema, parameter).Grammar());
+
+    /// <summary>Makes what needs schemas, where all of them have been compiled; it takes no time then.</summary>
+    /// <param name="make">It calls <see cref="FromSchema"/> on the thread that it is called on.</param>
+    /// <returns>False: one has still to be compiled, and nothing was made.</returns>
+    /// <exception cref="RequestRejectedException">As of <see cref="FromSchema"/>: what was refused once is known, too.</exception>
+    public static bool TryMake<T>(Func<T> make, [MaybeNullWhen(false)] out T made)
+    {
+        isOnlyFinding = true;
+        try
+        {
+            made = make();
+            return true;
+        }
+        catch (NotCompiledException)
+        {
+            made = default;
+            return false;
+        }
+        finally
+        {
+            isOnlyFinding = false;
+        }
+    }
 
     /// <summary>The least bytes from a place to the end of its rule.</summary>
     /// <param name="levels">Of nesting, that are left.</param>
@@ -117,35 +145,54 @@ public sealed class OutputGrammar
     }
 }
 
-/// <summary>Compiled grammars by the text of their schemas, the oldest given up beyond a size. Thread-safe.</summary>
+/// <summary>A schema has still to be compiled.</summary>
+internal sealed class NotCompiledException : Exception;
+
+/// <summary>Compiled grammars, and why others were refused, by their schemas; the oldest are given up beyond a size. Thread-safe.</summary>
 internal sealed class GrammarCache
 {
     private const long MaxBytes = 64L << 20;
-    private readonly Dictionary<string, OutputGrammar> grammars = new(StringComparer.Ordinal);
+    private readonly Dictionary<string, Compiled> all = new(StringComparer.Ordinal);
     private readonly Queue<string> order = new();
     private long bytes;
 
+    /// <param name="schema">With the name that messages have for it.</param>
     public OutputGrammar Get(string schema, Func<OutputGrammar> compile)
     {
-        lock (grammars)
-            if (grammars.TryGetValue(schema, out var known)) return known;
+        lock (all)
+            if (all.TryGetValue(schema, out var known)) return known.Result;
 
-        var grammar = compile();
-        lock (grammars)
+        Compiled compiled;
+        try
         {
-            if (!grammars.TryAdd(schema, grammar)) return grammars[schema];
+            compiled = new(compile(), null);
+        }
+        catch (RequestRejectedException e)
+        {
+            compiled = new(null, e.Problem);
+        }
+
+        lock (all)
+        {
+            if (!all.TryAdd(schema, compiled)) return all[schema].Result;
             order.Enqueue(schema);
-            bytes += Cost(schema, grammar);
+            bytes += Cost(schema, compiled);
             while (bytes > MaxBytes)
             {
                 var oldest = order.Dequeue();
-                grammars.Remove(oldest, out var gone);
+                all.Remove(oldest, out var gone);
                 bytes -= Cost(oldest, gone!);
             }
         }
 
-        return grammar;
+        return compiled.Result;
     }
 
-    private static long Cost(string schema, OutputGrammar grammar) => (2L * schema.Length) + grammar.Size;
+    private static long Cost(string schema, Compiled compiled) =>
+        (2L * (schema.Length + (compiled.Problem?.Message.Length ?? 0))) + 200 + (compiled.Grammar?.Size ?? 0);
+
+    private sealed record Compiled(OutputGrammar? Grammar, RequestProblem? Problem)
+    {
+        public OutputGrammar Result => Grammar ?? throw new RequestRejectedException(Problem!);
+    }
 }

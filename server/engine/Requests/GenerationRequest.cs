@@ -19,6 +19,9 @@ public sealed record GenerationRequest
     /// <summary>Generation ends before the first of these in the text; at most 16, none empty.</summary>
     public IReadOnlyList<string> Stop { get; init; } = [];
 
+    /// <summary>How many of <see cref="Stop"/> are the server's own, and do not count against the limit.</summary>
+    public int AddedStops { get; init; }
+
     public bool IgnoreEndOfSequence { get; init; }
 
     /// <summary>What the answer may look like, in every routing mode; null: anything. The answer is whole within

@@ -36,7 +36,8 @@ internal sealed class UsageCount(int promptTokens)
     private readonly Dictionary<string, double> _routed = new(StringComparer.Ordinal);
     private int _completionTokens;
 
-    public AnswerUsage Total => new(promptTokens, _completionTokens, _steps, _routed.Count == 0 ? null : _routed);
+    public AnswerUsage Total => new(promptTokens, _completionTokens, _steps,
+        _routed.Count == 0 ? null : _routed.ToDictionary(e => e.Key, e => Math.Round(e.Value, 6))); // whatever the order of adding up
 
     /// <param name="forest">The forest that the generation began with.</param>
     public void Add(Usage usage, ForestDescription forest)

@@ -11,11 +11,9 @@ internal static class CompletionEndpoints
     public static async Task<IResult> CompleteAsync(HttpContext http, InferenceService service, ForestChanges changes, TimeProvider time)
     {
         var body = await BodyJson.ReadAsync(http, BodyJson.Requests.CompletionBody);
-        var request = body.ToRequest(service.Forest);
+        var (request, prompts) = await CheckedAsync(service, body, http.RequestAborted);
         var asked = request.Asked;
-        int[][] prompts = [.. request.Prompts.Select(prompt => service.Checked(prompt, asked.Generation, request.IsOnlyEcho))];
         ScoreRequest?[] scores = [.. prompts.Select(prompt => ScoreOf(request, prompt))];
-        service.Reserve(request.IsOnlyEcho ? [] : asked.For(prompts, request.Candidates), scores.OfType<ScoreRequest>());
         var usage = new UsageCount(prompts.Sum(prompt => prompt.Length));
         var answer = new AnswerWriter<CompletionChoice>(asked, () => usage.Total, HttpEndpoints.Fingerprint(service.Forest, changes),
             time.GetUtcNow(), "cmpl", BodyJson.Answers.AnswerCompletionChoice);
@@ -24,6 +22,25 @@ internal static class CompletionEndpoints
             return await answer.StreamAsync(http, Kind, pieces.Where(piece => !piece.IsEmpty));
         var all = await pieces.ToListAsync();
         return answer.Whole(Kind, [.. Best(all.GroupBy(piece => piece.Index).Select(of => CompletionChoice.Join([.. of])), request)]);
+    }
+
+    /// <summary>What is asked for, checked and reserved, and the prompts' tokens.</summary>
+    private static async Task<(CompletionRequest Request, int[][] Prompts)> CheckedAsync(InferenceService service, CompletionBody body,
+        CancellationToken cancellation)
+    {
+        try
+        {
+            var request = await SchemaReading.ReadAsync(() => body.ToRequest(service.Forest), cancellation);
+            var generation = request.Asked.Generation;
+            int[][] prompts = [.. request.Prompts.Select(prompt => service.Checked(prompt, generation, request.IsOnlyEcho))];
+            service.Reserve(request.IsOnlyEcho ? [] : request.Asked.For(prompts, request.Candidates),
+                prompts.Select(prompt => ScoreOf(request, prompt)).OfType<ScoreRequest>());
+            return (request, prompts);
+        }
+        catch (RequestRejectedException e)
+        {
+            throw new RequestRejectedException(FieldNames.In(e.Problem, body.RoutingNames));
+        }
     }
 
     /// <summary>Of each prompt's candidates those whose tokens are the most probable, in the order of their number.</summary>

@@ -76,6 +76,10 @@ internal abstract record GenerationBody : RequestObject
 
     public string? User { get; init; }
 
+    /// <summary>What the rules call a field that is a part of the routing, and what this body has it in.</summary>
+    public IEnumerable<(string Field, string Name)> RoutingNames => Model is null ? []
+        : Routing is null ? [("select", "model")] : [("model", "routing"), ("select", "routing")];
+
     /// <summary>The one place that turns these fields into the engine's terms.</summary>
     /// <param name="forest">What is served.</param>
     /// <param name="maxTokens">Where the body has none.</param>

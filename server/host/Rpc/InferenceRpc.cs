@@ -44,7 +44,7 @@ internal sealed class InferenceRpc(InferenceService service, ChatPrompt template
         [EnumeratorCancellation] CancellationToken cancellation)
     {
         var forest = service.Forest;
-        var asked = RoutingMessages.ToGeneration(request, forest);
+        var asked = await SchemaReading.ReadAsync(() => RoutingMessages.ToGeneration(request, forest), cancellation);
         asked = asked with { Prompt = service.Checked(ToPrompt(request.Prompt), asked) };
         service.Reserve([asked]);
         var events = service.Generate(asked, cancellation);

@@ -23,6 +23,10 @@ internal sealed record ChatBody : GenerationBody
 
     public JsonElement? ChatTemplateKwargs { get; init; }
 
+    /// <summary>What the rules call some fields, and this body.</summary>
+    public IEnumerable<(string Field, string Name)> OwnNames => MaxTokens is null && MaxCompletionTokens is not null
+        ? [.. RoutingNames, ("max_tokens", "max_completion_tokens")] : RoutingNames;
+
     /// <param name="forest">What is served.</param>
     /// <param name="stops">What ends an answer besides the client's own stop strings.</param>
     /// <param name="messages">Null: the body's own.</param>
@@ -54,7 +58,8 @@ internal sealed record ChatRequest(AskedGeneration Asked, IReadOnlyList<ChatMess
         if (tools.IsForced && generation.Grammar is not null)
             throw RequestRejectedException.At("response_format", "does not go with a tool that is required; leave out one of the two");
         if (tools.IsForced) generation = generation with { Grammar = OutputGrammar.FromSchema(tools.Schema(), "tools") };
-        if (generation.Grammar is null) generation = generation with { Stop = [.. generation.Stop, .. stops] }; // a grammar ends by itself
+        // A grammar ends by itself.
+        if (generation.Grammar is null) generation = generation with { Stop = [.. generation.Stop, .. stops], AddedStops = stops.Count };
         return new(asked with { Generation = generation }, messages, tools);
     }
 

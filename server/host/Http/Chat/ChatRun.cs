@@ -6,7 +6,7 @@ namespace Btx.Server.Http.Chat;
 /// answer from.</summary>
 internal sealed class ChatRun
 {
-    private static readonly (string Field, string Name)[] s_ownNames = [("prompt", "messages")];
+    private static readonly (string Field, string Name)[] s_ownNames = [("prompt", "messages"), ("logprobs", "top_logprobs")];
     private readonly InferenceService _service;
     private readonly int[] _prompt;
     private readonly UsageCount _usage;
@@ -24,7 +24,8 @@ internal sealed class ChatRun
     /// <exception cref="RequestRejectedException">The chat breaks a rule.</exception>
     public static Task<ChatRun> BeginAsync(InferenceService service, ChatPrompt template, ChatBody body,
         IReadOnlyList<ChatMessage>? messages, IEnumerable<(string Field, string Name)> names, CancellationToken cancellation) =>
-        BeginAsync(service, template, () => body.ToRequest(service.Forest, template.Stops, messages), names, cancellation);
+        BeginAsync(service, template, () => body.ToRequest(service.Forest, template.Stops, messages), [.. names, .. body.OwnNames],
+            cancellation);
 
     /// <param name="read">Checks and translates what the client sent.</param>
     /// <param name="names">What the fields of a chat's body are called in the form that the client spoke.</param>
@@ -34,7 +35,7 @@ internal sealed class ChatRun
     {
         try
         {
-            var request = read();
+            var request = await SchemaReading.ReadAsync(read, cancellation);
             service.RequireOptions(request.Asked.Generation);
             var prompt = service.Checked(await template.OfAsync(request.Messages, request.Tools, answer: true, cancellation),
                 request.Asked.Generation);
@@ -43,7 +44,7 @@ internal sealed class ChatRun
         }
         catch (RequestRejectedException e)
         {
-            throw new RequestRejectedException(Named(Named(e.Problem, s_ownNames), names));
+            throw new RequestRejectedException(FieldNames.In(FieldNames.In(e.Problem, s_ownNames), names));
         }
     }
 
@@ -67,17 +68,5 @@ internal sealed class ChatRun
             if (e.Usage is { } used) _usage.Add(used, e.Forest ?? served);
             yield return (index, e, e.Forest ?? served);
         }
-    }
-
-    /// <summary>A refusal with the names of another form; a message begins with its field's name, or does not name it.</summary>
-    private static RequestProblem Named(RequestProblem problem, IEnumerable<(string Field, string Name)> names)
-    {
-        if (problem.Parameter is not { } parameter) return problem;
-        var (field, name) = names.FirstOrDefault(one => parameter.StartsWith(one.Field, StringComparison.Ordinal)
-            && (parameter.Length == one.Field.Length || parameter[one.Field.Length] is '.' or '['));
-        if (field is null) return problem;
-        var message = problem.Message;
-        if (message.StartsWith(field, StringComparison.Ordinal)) message = name + message[field.Length..];
-        return problem with { Parameter = name + parameter[field.Length..], Message = message };
     }
 }

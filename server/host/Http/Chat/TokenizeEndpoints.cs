@@ -1,14 +1,14 @@
 namespace Btx.Server.Http.Chat;
 
 /// <summary>The body of <c>POST /tokenize</c>, in vLLM's form: a prompt, or the messages of a chat.</summary>
-/// <param name="Model">Not looked at: all models of a server have one tokenizer.</param>
+/// <param name="Model">Null: any, for all models of a server have one tokenizer.</param>
 /// <param name="AddSpecialTokens">The token that begins a text, before a prompt; absent: yes.</param>
 /// <param name="AddGenerationPrompt">The messages end where the assistant's answer begins; absent: yes.</param>
 internal sealed record TokenizeBody(string? Model, string? Prompt, bool? AddSpecialTokens, bool? ReturnTokenStrs,
     IReadOnlyList<MessageBody>? Messages, bool? AddGenerationPrompt, IReadOnlyList<ToolBody>? Tools) : RequestObject;
 
 /// <summary>The body of <c>POST /detokenize</c>.</summary>
-/// <param name="Model">Not looked at.</param>
+/// <param name="Model">As of <see cref="TokenizeBody"/>.</param>
 internal sealed record DetokenizeBody(string? Model, IReadOnlyList<int>? Tokens) : RequestObject;
 
 /// <summary><c>/tokenize</c> and <c>/detokenize</c>.</summary>
@@ -21,6 +21,9 @@ internal static class TokenizeEndpoints
         body.RefuseOthers();
         if ((body.Prompt is null) == (body.Messages is null))
             throw RequestRejectedException.For("prompt", "give either prompt or messages");
+        RequireModel(body.Model, service);
+        if (body.Prompt is not null && (body.Tools is not null || body.AddGenerationPrompt is not null))
+            throw RequestRejectedException.At(body.Tools is null ? "add_generation_prompt" : "tools", "is for messages; leave it out");
         var prompt = body.Prompt is { } text ? new Prompt(text)
             : await template.OfAsync(ChatMessage.All(body.Messages!), ChatTools.Of(body.Tools ?? [], ToolChoice.Auto, many: true),
                 body.AddGenerationPrompt ?? true, http.RequestAborted);
@@ -39,7 +42,14 @@ internal static class TokenizeEndpoints
     {
         var body = await BodyJson.ReadAsync(http, BodyJson.Requests.DetokenizeBody);
         body.RefuseOthers();
+        RequireModel(body.Model, service);
         var tokens = body.Tokens ?? throw RequestRejectedException.For("tokens", "tokens is missing");
         return Results.Json(new { prompt = service.Decode([.. tokens], "tokens") });
+    }
+
+    /// <summary>All models of a server have one tokenizer, but one that there is not has none.</summary>
+    public static void RequireModel(string? model, InferenceService service)
+    {
+        if (model is not null) ModelId.Parse(model, service.Shown);
     }
 }

@@ -7,7 +7,10 @@ internal sealed record MessagesBody : RequestObject
 {
     /// <summary>What the fields of a chat's body are called here.</summary>
     public static IReadOnlyList<(string Field, string Name)> Names { get; } =
-        [("stop", "stop_sequences"), ("response_format.json_schema", "output_config.format"), ("response_format", "output_config.format")];
+    [
+        ("stop", "stop_sequences"), ("response_format.json_schema", "output_config.format"), ("response_format", "output_config.format"),
+        (".function.parameters", ".input_schema"), (".function.", "."),
+    ];
 
     public string? Model { get; init; }
 
@@ -71,6 +74,7 @@ internal sealed record MessagesBody : RequestObject
     /// <exception cref="RequestRejectedException">It breaks a rule.</exception>
     public async Task<int> CountAsync(InferenceService service, ChatPrompt template, CancellationToken cancellation)
     {
+        TokenizeEndpoints.RequireModel(Model, service);
         var tools = ChatTools.Of(ToTools() ?? [], ToolChoice?.Read() ?? Chat.ToolChoice.Auto, many: true);
         return service.Encode(await template.OfAsync(ToMessages(), tools, answer: true, cancellation)).Length;
     }

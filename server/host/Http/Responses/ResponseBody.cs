@@ -13,7 +13,7 @@ internal sealed record ResponseBody : RequestObject
     public static IReadOnlyList<(string Field, string Name)> Names { get; } =
     [
         ("messages", "input"), ("max_tokens", "max_output_tokens"), ("response_format.json_schema", "text.format"),
-        ("response_format", "text.format"), ("logprobs", "top_logprobs"),
+        ("response_format", "text.format"), ("logprobs", "top_logprobs"), (".function.", "."),
     ];
 
     public string? Model { get; init; }
@@ -81,6 +81,8 @@ internal sealed record ResponseBody : RequestObject
             if (asked is not (LogProbs or Reasoning))
                 throw Invalid("include", $"include has {Quoted.Of(asked)}; {LogProbs} is what there is to include");
         var hasLogProbs = Include?.Contains(LogProbs) == true;
+        if (TopLogprobs is < 0 or > RequestRules.MaxTopLogProbs)
+            throw Invalid("top_logprobs", $"top_logprobs is {TopLogprobs}; expected 0..{RequestRules.MaxTopLogProbs}");
         if (TopLogprobs > 0 && !hasLogProbs) throw Invalid("top_logprobs", $"top_logprobs is given without include: {LogProbs}");
         if (Metadata is { } metadata) CheckMetadata(metadata);
         var messages = ResponseItem.Messages(Instructions, Input ?? throw Invalid("input", "input is missing; give a text or a list"));

@@ -163,8 +163,12 @@ public sealed class ChatCompletionTests : IAsyncLifetime
         var chat = _server.Engine.LastGeneration!;
         await JsonAsync("/v1/completions", $"{{\"model\":\"forest\",\"prompt\":\"a\",{Fields}}}");
         var completion = _server.Engine.LastGeneration!;
-        Assert.Equal(Describe(completion with { Prompt = chat.Prompt, Stop = [.. completion.Stop, "\nUser:", "\nSystem:"] }),
-            Describe(chat));
+        Assert.Equal(Describe(completion with
+        {
+            Prompt = chat.Prompt,
+            Stop = [.. completion.Stop, "\nUser:", "\nSystem:"],
+            AddedStops = 2,
+        }), Describe(chat));
         Assert.Equal((0.2, -0.2, -100, 1, 9), (chat.Sampling.PresencePenalty, chat.Sampling.FrequencyPenalty, chat.Sampling.LogitBias[5],
             chat.Sampling.MinTokens, chat.Sampling.StopTokenIds[0]));
 

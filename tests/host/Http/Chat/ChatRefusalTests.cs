@@ -41,7 +41,7 @@ public sealed class ChatRefusalTests : IAsyncLifetime
         (""" "messages":[{"role":"assistant","tool_calls":[{"id":"1","type":"function","function":{"name":"a","arguments":"{"}}]}] """,
             "messages[0].tool_calls[0].function.arguments", "is not a JSON object in a string"),
         (""" "max_tokens":1,"max_completion_tokens":2 """, "max_completion_tokens", "differ"),
-        (""" "max_completion_tokens":0 """, "max_tokens", "max_tokens is 0"),
+        (""" "max_completion_tokens":0 """, "max_completion_tokens", "max_completion_tokens is 0"),
         (""" "top_logprobs":2 """, "top_logprobs", "without logprobs: true"),
         (""" "logprobs":true,"top_logprobs":21 """, "logprobs", "expected 0..20"),
         (""" "logprobs":2 """, "logprobs", "logprobs is 2; expected true or false"),
