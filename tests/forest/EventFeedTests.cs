@@ -9,9 +9,9 @@ public sealed class EventFeedTests
         using var stop = new CancellationTokenSource();
         await using var cancelled = feed.Watch(stop.Token).GetAsyncEnumerator(TestContext.Current.CancellationToken);
         await using var ended = feed.Watch(CancellationToken.None).GetAsyncEnumerator(TestContext.Current.CancellationToken);
-        var (first, second) = (cancelled.MoveNextAsync(), ended.MoveNextAsync());
+        var (first, second) = (cancelled.MoveNextAsync().AsTask(), ended.MoveNextAsync().AsTask());
         await stop.CancelAsync();
-        await Assert.ThrowsAnyAsync<OperationCanceledException>(async () => await first);
+        await Assert.ThrowsAnyAsync<OperationCanceledException>(() => first);
         feed.Close();
         Assert.False(await second);
     }

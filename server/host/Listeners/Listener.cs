@@ -54,7 +54,8 @@ internal static class Listener
         {
             (true, true) => "over HTTP/2 this port speaks gRPC; /v1/forest, /metrics and /health are here over HTTP/1.1, and the rest of "
                 + "/v1 is at the port of --http\n",
-            (true, false) => "this port speaks gRPC; /v1 and /health are at the port of --http, /v1/forest and /metrics at that of --admin\n",
+            (true, false) => "this port speaks gRPC; /v1 and /health are at the port of --http, /v1/forest and /metrics at that "
+                + "of --admin\n",
             _ => "this port speaks gRPC; /v1, /metrics and /health are at the HTTP port\n",
         });
     });

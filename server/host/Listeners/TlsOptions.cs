@@ -52,7 +52,8 @@ internal sealed record TlsOptions(string? CertificateFile = null, string? KeyFil
     /// <summary>Why every client would refuse a certificate of a server; null: it may be good.</summary>
     private static string? Problem(X509Certificate2 own)
     {
-        var purposes = own.Extensions.OfType<X509EnhancedKeyUsageExtension>().SelectMany(one => one.EnhancedKeyUsages.Cast<Oid>()).ToArray();
+        var purposes = own.Extensions.OfType<X509EnhancedKeyUsageExtension>()
+            .SelectMany(one => one.EnhancedKeyUsages.Cast<Oid>()).ToArray();
         return own.NotAfter.ToUniversalTime() <= DateTime.UtcNow
                 ? $"the certificate has expired, on {own.NotAfter.ToUniversalTime():yyyy-MM-dd HH:mm} (UTC)"
             : purposes.Length > 0 && !purposes.Any(purpose => purpose.Value is ServerPurpose or AnyPurpose)

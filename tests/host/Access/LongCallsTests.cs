@@ -45,8 +45,11 @@ public sealed class LongCallsTests
                 (ended.StatusCode, ended.Status.Detail));
         }
 
-        Assert.Equal("""{"error":{"message":"the key was revoked, or it has expired, since the call began","type":"invalid_request_error","""
-            + """"param":null,"code":"invalid_api_key"}}""" + "\n", await events.Content.ReadAsStringAsync(Stop));
+        Assert.Equal("""
+            {"error":{"message":"the key was revoked, or it has expired, since the call began",
+            """ + """
+            "type":"invalid_request_error","param":null,"code":"invalid_api_key"}}
+            """ + "\n", await events.Content.ReadAsStringAsync(Stop));
         await Assert.ThrowsAsync<RpcException>(() => generation.ResponseStream.MoveNext(Stop));
         await Patience.UntilAsync(() => server.Engine.Running == 1, "the end of the generation in the engine");
         var next = watches[2].ResponseStream.MoveNext(Stop);
