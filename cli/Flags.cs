@@ -133,12 +133,22 @@ public static class Flags
         return flag;
     }
 
-    /// <summary>Names separated by commas; the flag may be repeated.</summary>
-    public static Flag<string[]> Names(string form, string description) => new(form, description, [])
+    /// <summary>Names separated by commas; the flag may be repeated. A list that names nothing is refused: where the flag is left out it
+    /// often means all.</summary>
+    public static Flag<string[]> Names(string form, string description)
     {
-        AllowMultipleArgumentsPerToken = true,
-        CustomParser = result => [.. result.Tokens.SelectMany(t => Split(t.Value))],
-    };
+        var flag = new Flag<string[]>(form, description, [])
+        {
+            AllowMultipleArgumentsPerToken = true,
+            CustomParser = result => [.. result.Tokens.SelectMany(t => Split(t.Value))],
+        };
+        flag.Validators.Add(result =>
+        {
+            if (result.Tokens.FirstOrDefault(t => Split(t.Value).Length == 0) is { } none)
+                result.AddError($"{flag.Name} \"{none.Value}\": names nothing; expected {flag.HelpName}");
+        });
+        return flag;
+    }
 
     /// <summary>What stands between commas.</summary>
     public static string[] Split(string? list) =>

@@ -20,7 +20,7 @@ internal sealed class EventFeed(TimeProvider time, Lock gate)
         }
     }
 
-    /// <summary>Watches from the call on, not from the first read.</summary>
+    /// <summary>Watches from the call on, not from the first read. The end of the feed ends it; a cancellation throws.</summary>
     public IAsyncEnumerable<ForestEvent> Watch(CancellationToken cancellation)
     {
         var channel = Channel.CreateBounded<ForestEvent>(new BoundedChannelOptions(Kept)
@@ -47,7 +47,8 @@ internal sealed class EventFeed(TimeProvider time, Lock gate)
     private async IAsyncEnumerable<ForestEvent> Read(Channel<ForestEvent> channel,
         [System.Runtime.CompilerServices.EnumeratorCancellation] CancellationToken cancellation)
     {
-        using var registration = cancellation.UnsafeRegister(static c => ((Channel<ForestEvent>)c!).Writer.TryComplete(), channel);
+        using var registration = cancellation.UnsafeRegister(static (c, token) =>
+            ((Channel<ForestEvent>)c!).Writer.TryComplete(new OperationCanceledException(token)), channel);
         try
         {
             await foreach (var e in channel.Reader.ReadAllAsync(CancellationToken.None)) yield return e;

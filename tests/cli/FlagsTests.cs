@@ -34,12 +34,15 @@ public sealed class FlagsTests
     [InlineData("--out ''")]
     [InlineData("--model=")]
     [InlineData("--model a=b ''")]
+    [InlineData("--names ,")]
+    [InlineData("--names a ''")]
     public void What_a_flag_does_not_take_is_an_error(string line) => Assert.NotEmpty(
         new Command("x")
         {
             new Choice("--one", ["a"], "one"), Flags.Threads("how many", 0, least: 0),
             new Flag<double>("--seconds S", "how long", 1).Between(1, 2), new Flag<string?>("--out FILE.svg", "where"),
             new Flag<string[]>("--model NAME=DIR", "which", []) { AllowMultipleArgumentsPerToken = true },
+            Flags.Names("--names A,B", "which"),
         }.Parse([.. line.Split(' ').Select(word => word.Trim('\''))]).Errors);
 
     [Fact]

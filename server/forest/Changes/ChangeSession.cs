@@ -28,7 +28,7 @@ internal sealed class ChangeSession(RegistryResources resources, RequestedChange
     {
         try
         {
-            progress?.Report(new ChangeProgress(phase, fraction, message));
+            progress?.Report(new ChangeProgress(phase, fraction, message, Record?.Id));
         }
         catch (Exception) when (Committed)
         {

@@ -75,7 +75,8 @@ public sealed record AverageRemoval(string Name) : RequestedChange(ChangeKind.Dr
 /// <summary>Undoes the last committed change, an addition, an average or a BTX model.</summary>
 public sealed record Rollback() : RequestedChange(ChangeKind.Rollback);
 
-public sealed record ChangeProgress(string Phase, double Fraction, string Message);
+/// <param name="ChangeId">Null: it is not begun yet, or the same as before.</param>
+public sealed record ChangeProgress(string Phase, double Fraction, string Message, string? ChangeId = null);
 
 /// <summary>Names of <see cref="ChangeProgress.Phase"/>, in order.</summary>
 public static class ChangePhase

@@ -1,25 +1,18 @@
 using System.Text.Encodings.Web;
-using System.Text.Json.Nodes;
-using Google.Protobuf;
-using Grpc.Core.Interceptors;
+using Btx.Model.Registry;
 
 namespace Btx.Server.Access;
 
 /// <summary>
 /// Every administrative call: a line of JSON each, appended to a file and flushed to the disk when the call has ended. Of calls that were
-/// refused before they were read, the first <see cref="RefusedPerMinute"/> of each caller in a minute are lines, and the rest are one line
-/// that counts them, so that nobody fills the disk. Thread-safe.
+/// refused or failed, the first <see cref="RefusedPerMinute"/> of each caller in a minute are lines, and the rest are one line that counts
+/// them, so that nobody fills the disk. Thread-safe.
 /// </summary>
 internal sealed partial class AuditLog : IDisposable
 {
     public const int RefusedPerMinute = 10;
     private const int MostCallers = 1000; // those of tokens are as many as their issuer likes
     private static readonly TimeSpan s_minute = TimeSpan.FromMinutes(1);
-    private static readonly JsonSerializerOptions s_json = new()
-    {
-        PropertyNamingPolicy = JsonNamingPolicy.SnakeCaseLower,
-        Encoder = JavaScriptEncoder.UnsafeRelaxedJsonEscaping,
-    };
 
     private readonly AccessOptions _options;
     private readonly TimeProvider _time;
@@ -33,6 +26,13 @@ internal sealed partial class AuditLog : IDisposable
         (_options, _time, _log) = (options, time, log);
         if (options.AuditFile is not null) _minutes = time.CreateTimer(_ => Summarise(), null, s_minute, s_minute);
     }
+
+    /// <summary>Of its lines.</summary>
+    public static JsonSerializerOptions Json { get; } = new()
+    {
+        PropertyNamingPolicy = JsonNamingPolicy.SnakeCaseLower,
+        Encoder = JavaScriptEncoder.UnsafeRelaxedJsonEscaping,
+    };
 
     /// <exception cref="BtxException">It is not.</exception>
     public static void RequireWritable(string file)
@@ -56,19 +56,20 @@ internal sealed partial class AuditLog : IDisposable
             return;
         }
 
-        OpenAiError? error = null;
+        (string Outcome, string? Message)? failure = null;
         try
         {
             await next(http);
         }
         catch (Exception e)
         {
-            error = OpenAiError.Of(e, http.RequestAborted); // over HTTP it is answered further out
+            failure = OpenAiError.Of(e, http.RequestAborted) is { } error ? ($"{error.Status}", error.Message) // answered further out
+                : (nameof(StatusCode.Cancelled), "the client left");
             throw;
         }
         finally
         {
-            Write(file, http, error);
+            Write(file, http, failure);
         }
     }
 
@@ -79,30 +80,34 @@ internal sealed partial class AuditLog : IDisposable
         Summarise();
     }
 
-    private void Write(string file, HttpContext http, OpenAiError? error)
+    // What became of the change counts, where one was begun: its client may have left before or after it was committed.
+    private void Write(string file, HttpContext http, (string Outcome, string? Message)? failure)
     {
-        var (status, message) = RpcStatus.Of(http);
-        var refusal = http.Features.Get<Refusal>(); // of HTTP; also of one that came within a stream
-        var (caller, request) = (AccessControl.IdOf(http.User), http.Features.Get<AuditedRequest>()?.Json);
-        var isRefused = Listener.IsGrpc(http)
-            ? status is StatusCode.Unauthenticated or StatusCode.PermissionDenied or StatusCode.Unavailable or StatusCode.ResourceExhausted
-            : http.Response.StatusCode is StatusCodes.Status401Unauthorized or StatusCodes.Status403Forbidden
-                or StatusCodes.Status415UnsupportedMediaType or StatusCodes.Status503ServiceUnavailable;
-        if (request is null && isRefused && !IsAmongTheFirst(caller)) return;
+        var (caller, change) = (AccessControl.IdOf(http.User), http.Features.Get<AuditedChange>());
+        var (outcome, message) = failure ?? OutcomeOf(http);
+        var isDone = change is null ? outcome is nameof(StatusCode.OK) or ['2', _, _] : change.Outcome == ChangeOutcome.Committed;
+        if (!isDone && !IsAmongTheFirst(caller)) return;
         Write(file, new
         {
             Time = _time.GetUtcNow(),
             Caller = caller,
             Certificate = http.Connection.ClientCertificate is { } own ? BtxException.OneLine(own.Subject, 200) : null,
             Remote = http.Connection.RemoteIpAddress?.ToString(),
-            Call = http.Request.Path.Value,
+            Call = BtxException.OneLine(http.Request.Path, 200),
             RequestId = http.TraceIdentifier,
-            Request = request,
-            Outcome = Listener.IsGrpc(http) ? $"{status ?? StatusCode.Cancelled}"
-                : error is not null ? $"{error.Status}"
-                : http.Response.StatusCode < 400 && refusal is not null ? refusal.Reason : $"{http.Response.StatusCode}",
-            Message = message ?? error?.Message ?? refusal?.Message,
+            Request = http.Features.Get<AuditedRequest>()?.Json,
+            Change = change?.Id,
+            Outcome = change?.Outcome ?? outcome,
+            Message = message,
         });
+    }
+
+    private static (string Outcome, string? Message) OutcomeOf(HttpContext http)
+    {
+        var (status, message) = RpcStatus.Of(http);
+        if (Listener.IsGrpc(http)) return ($"{status ?? StatusCode.Cancelled}", message);
+        var refusal = http.Features.Get<Refusal>(); // also of one that came within a stream
+        return (refusal is not null && http.Response.StatusCode < 400 ? refusal.Reason : $"{http.Response.StatusCode}", refusal?.Message);
     }
 
     private bool IsAmongTheFirst(string caller)
@@ -127,13 +132,13 @@ internal sealed partial class AuditLog : IDisposable
         foreach (var (caller, count) in counts)
         {
             var more = count - RefusedPerMinute;
-            Write(file, new { Time = _time.GetUtcNow(), Caller = caller, Outcome = "refused", MoreInTheLastMinute = more });
+            Write(file, new { Time = _time.GetUtcNow(), Caller = caller, Outcome = "refused or failed", MoreInTheLastMinute = more });
         }
     }
 
     private void Write<T>(string file, T entry)
     {
-        var line = JsonSerializer.SerializeToUtf8Bytes(entry, s_json);
+        var line = JsonSerializer.SerializeToUtf8Bytes(entry, Json);
         try
         {
             lock (_gate) Append(file, [.. line, (byte)'\n']);
@@ -156,32 +161,4 @@ internal sealed partial class AuditLog : IDisposable
 
     [LoggerMessage(Level = LogLevel.Critical, Message = "--audit {File}: cannot be written: {Line}: {Problem}")]
     private static partial void LogProblem(ILogger logger, string file, string line, string problem);
-}
-
-/// <summary>What an administrative call asks for; left with it as a feature.</summary>
-internal sealed record AuditedRequest(JsonObject Json);
-
-/// <summary>Keeps the message of an administrative call for the <see cref="AuditLog"/>.</summary>
-internal sealed class AuditInterceptor : Interceptor
-{
-    public override Task<TResponse> UnaryServerHandler<TRequest, TResponse>(TRequest request, ServerCallContext context,
-        UnaryServerMethod<TRequest, TResponse> continuation)
-    {
-        Keep(request, context);
-        return continuation(request, context);
-    }
-
-    public override Task ServerStreamingServerHandler<TRequest, TResponse>(TRequest request, IServerStreamWriter<TResponse> responseStream,
-        ServerCallContext context, ServerStreamingServerMethod<TRequest, TResponse> continuation)
-    {
-        Keep(request, context);
-        return continuation(request, responseStream, context);
-    }
-
-    private static void Keep(object request, ServerCallContext context)
-    {
-        var http = context.GetHttpContext();
-        if (!NeedsAttribute.Of(http).HasFlag(Scope.Admin)) return;
-        http.Features.Set(new AuditedRequest(MessageJson.Node((IMessage)request)));
-    }
 }

@@ -64,13 +64,15 @@ internal sealed class Caller
     }
 
     /// <summary>Takes the tokens that a request may use.</summary>
-    /// <exception cref="RequestRejectedException">The key has not so many left (busy).</exception>
+    /// <exception cref="RequestRejectedException">The key has not so many left (busy), or never will have (invalid).</exception>
     public void Reserve(long tokens)
     {
         if (_quota is not { Tokens: { } rate, Key: var key }) return;
-        if (rate.Take(tokens) is { } wait)
-            throw Busy($"key {key.Id} has {rate.Limit} tokens a minute, and the request may take {tokens}; "
-                + (tokens > rate.Limit ? "shorten it or lower max_tokens" : $"try again in {KeyQuota.Text(wait)}"), wait);
+        var need = $"key {key.Id} has {rate.Limit} tokens a minute, and the request may take {tokens}; ";
+        if (tokens > rate.Limit) // no waiting helps, and clients wait wherever they are told to
+            throw new RequestRejectedException(new RequestProblem(null, need + "shorten it or lower max_tokens",
+                Code: "quota_too_small"));
+        if (rate.Take(tokens) is { } wait) throw Busy($"{need}try again in {KeyQuota.Text(wait)}", wait);
         Interlocked.Add(ref _unused, tokens);
     }
 

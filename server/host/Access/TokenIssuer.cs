@@ -2,6 +2,7 @@ using System.Security.Claims;
 using System.Security.Cryptography;
 using Btx.Model.Files;
 using Microsoft.AspNetCore.Authentication.JwtBearer;
+using Microsoft.IdentityModel.JsonWebTokens;
 using Microsoft.IdentityModel.Tokens;
 
 namespace Btx.Server.Access;
@@ -63,11 +64,12 @@ internal sealed record TokenIssuer(string? Authority = null, string? Issuer = nu
             },
             OnTokenValidated = context =>
             {
-                var subject = context.Principal!.FindFirst("sub")?.Value ?? "";
                 var identity = (ClaimsIdentity)context.Principal!.Identity!;
-                foreach (var claimed in identity.FindAll(ClaimTypes.NameIdentifier).ToList())
-                    identity.RemoveClaim(claimed); // the name is ours to give
-                identity.AddClaim(new(ClaimTypes.NameIdentifier, $"jwt:{BtxException.OneLine(subject, 100)}"));
+                if (context.SecurityToken is not JsonWebToken token || token.TryGetHeaderValue<object>("crit", out _))
+                    context.Fail("the token has a header that must be understood (crit), and this server knows none"); // RFC 7515, 4.1.11
+                else if (NameOf(identity) is not { } name)
+                    context.Fail("the token names nobody: it has none of the claims sub, client_id and azp");
+                else Rename(identity, name);
                 return Task.CompletedTask;
             },
             OnAuthenticationFailed = context =>
@@ -77,6 +79,25 @@ internal sealed record TokenIssuer(string? Authority = null, string? Issuer = nu
                 return Task.CompletedTask;
             },
         };
+    }
+
+    /// <summary>What the audit log has of a token: its subject, or else the program that it was given to; null: it names nobody.</summary>
+    private static string? NameOf(ClaimsIdentity identity)
+    {
+        foreach (var (claim, kind) in new[] { ("sub", "jwt"), ("client_id", "jwt-client"), ("azp", "jwt-client") })
+        {
+            if (identity.FindFirst(claim)?.Value is { } value && !string.IsNullOrWhiteSpace(value))
+                return $"{kind}:{BtxException.OneLine(value, 100)}";
+        }
+
+        return null;
+    }
+
+    private static void Rename(ClaimsIdentity identity, string name)
+    {
+        foreach (var claimed in identity.FindAll(ClaimTypes.NameIdentifier).ToList())
+            identity.RemoveClaim(claimed); // the name is ours to give
+        identity.AddClaim(new(ClaimTypes.NameIdentifier, name));
     }
 
     private static SecurityKey[] Keys(string file)

@@ -39,7 +39,7 @@ internal static class ForestEndpoints
         {
             var change = read(await ReadAsync<T>(http));
             var lines = new JsonLines<V1.ChangeUpdate>(http);
-            await lines.RunAsync(cancellation => forest.ChangeAsync(change, lines, cancellation));
+            await lines.RunAsync(cancellation => forest.ChangeAsync(change, lines, http, cancellation));
         };
 
     private static int Limit(IQueryCollection query)
@@ -58,7 +58,7 @@ internal static class ForestEndpoints
     private static async Task<T> ReadAsync<T>(HttpContext http) where T : IMessage<T>, new()
     {
         var message = MessageJson.Parse<T>(await BodyJson.ReadAsync(http));
-        if (NeedsAttribute.Of(http).HasFlag(Scope.Admin)) http.Features.Set(new AuditedRequest(MessageJson.Node(message)));
+        if (NeedsAttribute.Of(http).HasFlag(Scope.Admin)) http.Features.Set(AuditedRequest.Of(message));
         return message;
     }
 }

@@ -34,6 +34,8 @@ internal sealed record OpenAiError(int Status, string Message, string Type, stri
     public static OpenAiError? Of(Exception exception, CancellationToken clientLeft) => exception switch
     {
         _ when Rejection.Of(exception) is { } rejection => Of(rejection),
+        RpcException { StatusCode: StatusCode.Unauthenticated } ended => // within a stream: the key is good no more
+            new(StatusCodes.Status401Unauthorized, ended.Status.Detail, "invalid_request_error", null, "invalid_api_key"),
         JsonException => Invalid($"the body is not valid JSON in UTF-8 ({BtxException.OneLine(exception.Message)})"),
         BadHttpRequestException { StatusCode: StatusCodes.Status413PayloadTooLarge } => Invalid("the body is too large",
             status: StatusCodes.Status413PayloadTooLarge),

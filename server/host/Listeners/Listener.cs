@@ -50,7 +50,14 @@ internal static class Listener
                     ? "there is no such service or method here; administration and reflection are at the port of --admin"
                     : "there is no such service or method here; reflection lists them, and HTTP is at another port");
         http.Response.StatusCode = StatusCodes.Status404NotFound;
-        return http.Response.WriteAsync("this port speaks gRPC; /v1, /metrics and /health are at the HTTP port\n");
+        return http.Response.WriteAsync((hasAdmin, Of(http) == Admin) switch
+        {
+            (true, true) => "over HTTP/2 this port speaks gRPC; /v1/forest, /metrics and /health are here over HTTP/1.1, and the rest of "
+                + "/v1 is at the port of --http\n",
+            (true, false) => "this port speaks gRPC; /v1 and /health are at the port of --http, /v1/forest and /metrics at that "
+                + "of --admin\n",
+            _ => "this port speaks gRPC; /v1, /metrics and /health are at the HTTP port\n",
+        });
     });
 
     private static bool IsOpen(Endpoint endpoint) => endpoint.Metadata.GetMetadata<IAllowAnonymous>() is not null;

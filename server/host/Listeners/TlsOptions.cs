@@ -14,6 +14,7 @@ internal sealed record TlsOptions(string? CertificateFile = null, string? KeyFil
     string? ClientCaFile = null, bool ClientsMayHaveNone = false)
 {
     private const string CertificateOption = "--tls-cert", KeyOption = "--tls-key", ClientCaOption = "--tls-client-ca";
+    private const string ServerPurpose = "1.3.6.1.5.5.7.3.1", AnyPurpose = "2.5.29.37.0"; // RFC 5280, 4.2.1.12
     private const int LongestFile = 1 << 20;
 
     /// <summary>False: nothing is said of TLS, and the ports speak in clear text.</summary>
@@ -24,7 +25,7 @@ internal sealed record TlsOptions(string? CertificateFile = null, string? KeyFil
 
     /// <summary>Reads the files.</summary>
     /// <exception cref="BtxException">One is missing, cannot be read, holds a secret that others can read, or does not fit the
-    /// others.</exception>
+    /// others, or the certificate has expired or is not for servers.</exception>
     public TlsFiles Read()
     {
         if (CertificateFile is not { } file) throw new BtxException($"{CertificateOption} is missing, the server's own certificate");
@@ -36,7 +37,8 @@ internal sealed record TlsOptions(string? CertificateFile = null, string? KeyFil
         try
         {
             var (own, chain) = KeyFile is null ? OfPfx(file, password) : OfPem(file, KeyFile, password);
-            return new(own, chain, clients);
+            return Problem(own) is { } problem ? throw new BtxException($"{CertificateOption} {file}: {problem}")
+                : new(own, chain, clients);
         }
         catch (Exception e) when (e is CryptographicException or ArgumentException)
         {
@@ -45,6 +47,18 @@ internal sealed record TlsOptions(string? CertificateFile = null, string? KeyFil
                 : $"{CertificateOption} {file} and {KeyOption} {KeyFile}: are no certificate and its key in PEM, or the key's password is "
                     + $"missing or wrong ({BtxException.OneLine(e.Message)})", e);
         }
+    }
+
+    /// <summary>Why every client would refuse a certificate of a server; null: it may be good.</summary>
+    private static string? Problem(X509Certificate2 own)
+    {
+        var purposes = own.Extensions.OfType<X509EnhancedKeyUsageExtension>()
+            .SelectMany(one => one.EnhancedKeyUsages.Cast<Oid>()).ToArray();
+        return own.NotAfter.ToUniversalTime() <= DateTime.UtcNow
+                ? $"the certificate has expired, on {own.NotAfter.ToUniversalTime():yyyy-MM-dd HH:mm} (UTC)"
+            : purposes.Length > 0 && !purposes.Any(purpose => purpose.Value is ServerPurpose or AnyPurpose)
+                ? "the certificate is not one for servers (extended key usage)"
+            : null;
     }
 
     /// <summary>Certificates in PEM.</summary>

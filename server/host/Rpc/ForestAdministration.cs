@@ -52,10 +52,20 @@ internal sealed class ForestAdministration(ForestChanges changes)
     }
 
     /// <summary>Makes a change and streams its progress, then its result.</summary>
-    public async Task ChangeAsync(RequestedChange change, IServerStreamWriter<V1.ChangeUpdate> stream, CancellationToken cancellation)
+    /// <param name="http">The call: what became of the change is left with it.</param>
+    public async Task ChangeAsync(RequestedChange change, IServerStreamWriter<V1.ChangeUpdate> stream, HttpContext http,
+        CancellationToken cancellation)
     {
         var updates = new ChangeStream(TimeProvider.System);
-        await updates.SendAsync(changes.RunAsync(change, updates, cancellation), stream, cancellation);
+        try
+        {
+            await updates.SendAsync(changes.RunAsync(change, updates, cancellation), stream, cancellation);
+        }
+        finally
+        {
+            if (updates.ChangeId is { } id && Registry.History.LastOrDefault(one => one.Id == id) is { } record)
+                http.Features.Set(new AuditedChange(id, record.Outcome));
+        }
     }
 
     /// <summary>Streams every event until the call or the server ends.</summary>
@@ -97,7 +107,14 @@ internal sealed class ChangeStream(TimeProvider time) : IProgress<ChangeProgress
         new BoundedChannelOptions(Waiting) { FullMode = BoundedChannelFullMode.DropOldest, SingleReader = true });
     private readonly long _began = time.GetTimestamp();
 
-    public void Report(ChangeProgress value) => _progress.Writer.TryWrite(StateMessages.Progress(value, time.GetElapsedTime(_began)));
+    /// <summary>Null: it was not begun.</summary>
+    public string? ChangeId { get; private set; }
+
+    public void Report(ChangeProgress value)
+    {
+        ChangeId = value.ChangeId ?? ChangeId;
+        _progress.Writer.TryWrite(StateMessages.Progress(value, time.GetElapsedTime(_began)));
+    }
 
     /// <summary>Sends the progress of <paramref name="change"/>, which reports here, then its result; throws what it throws.</summary>
     public async Task SendAsync(Task<ChangeResult> change, IServerStreamWriter<V1.ChangeUpdate> stream, CancellationToken cancellation)

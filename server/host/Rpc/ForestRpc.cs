@@ -1,3 +1,5 @@
+using Btx.Forest;
+
 namespace Btx.Server.Rpc;
 
 /// <summary>Administration over gRPC.</summary>
@@ -28,27 +30,30 @@ internal sealed class ForestRpc(ForestAdministration forest) : V1.Forest.ForestB
 
     [Needs(Scope.Admin)]
     public override Task AddExpert(V1.AddExpertRequest request, IServerStreamWriter<V1.ChangeUpdate> responseStream,
-        ServerCallContext context) => forest.ChangeAsync(ChangeRequests.Addition(request), responseStream, context.CancellationToken);
+        ServerCallContext context) => ChangeAsync(ChangeRequests.Addition(request), responseStream, context);
 
     [Needs(Scope.Admin)]
     public override Task RemoveExpert(V1.RemoveExpertRequest request, IServerStreamWriter<V1.ChangeUpdate> responseStream,
-        ServerCallContext context) => forest.ChangeAsync(ChangeRequests.Removal(request), responseStream, context.CancellationToken);
+        ServerCallContext context) => ChangeAsync(ChangeRequests.Removal(request), responseStream, context);
 
     [Needs(Scope.Admin)]
     public override Task Rollback(V1.RollbackRequest request, IServerStreamWriter<V1.ChangeUpdate> responseStream,
-        ServerCallContext context) => forest.ChangeAsync(ChangeRequests.Rollback(request), responseStream, context.CancellationToken);
+        ServerCallContext context) => ChangeAsync(ChangeRequests.Rollback(request), responseStream, context);
 
     [Needs(Scope.Admin)]
     public override Task CreateAverage(V1.CreateAverageRequest request, IServerStreamWriter<V1.ChangeUpdate> responseStream,
-        ServerCallContext context) => forest.ChangeAsync(ChangeRequests.Average(request), responseStream, context.CancellationToken);
+        ServerCallContext context) => ChangeAsync(ChangeRequests.Average(request), responseStream, context);
 
     [Needs(Scope.Admin)]
     public override Task DropAverage(V1.DropAverageRequest request, IServerStreamWriter<V1.ChangeUpdate> responseStream,
-        ServerCallContext context) => forest.ChangeAsync(ChangeRequests.Drop(request), responseStream, context.CancellationToken);
+        ServerCallContext context) => ChangeAsync(ChangeRequests.Drop(request), responseStream, context);
 
     public override Task Watch(V1.WatchRequest request, IServerStreamWriter<V1.ForestEvent> responseStream, ServerCallContext context) =>
         forest.WatchAsync(() => context.WriteResponseHeadersAsync([]), responseStream,
             context.GetHttpContext().RequestServices.GetRequiredService<Caller>().Ended, context.CancellationToken);
+
+    private Task ChangeAsync(RequestedChange change, IServerStreamWriter<V1.ChangeUpdate> stream, ServerCallContext context) =>
+        forest.ChangeAsync(change, stream, context.GetHttpContext(), context.CancellationToken);
 
     private static bool MayChange(ServerCallContext context) => ForestAdministration.MayChange(context.GetHttpContext());
 }

@@ -35,6 +35,8 @@ public sealed class LongCallsTests
         Assert.True(await generation.ResponseStream.MoveNext(Stop));
         using var other = server.Inference.Generate(new() { Prompt = new() { Text = "the" } }, Bearer(good), cancellationToken: Stop);
         Assert.True(await other.ResponseStream.MoveNext(Stop));
+        using var asked = new HttpRequestMessage(HttpMethod.Get, "/v1/forest/events") { Headers = { { "x-api-key", revoked } } };
+        using var events = await server.Http.SendAsync(asked, HttpCompletionOption.ResponseHeadersRead, Stop);
         files.Revoke(id);
         foreach (var watch in watches[..2])
         {
@@ -43,6 +45,11 @@ public sealed class LongCallsTests
                 (ended.StatusCode, ended.Status.Detail));
         }
 
+        Assert.Equal("""
+            {"error":{"message":"the key was revoked, or it has expired, since the call began",
+            """ + """
+            "type":"invalid_request_error","param":null,"code":"invalid_api_key"}}
+            """ + "\n", await events.Content.ReadAsStringAsync(Stop));
         await Assert.ThrowsAsync<RpcException>(() => generation.ResponseStream.MoveNext(Stop));
         await Patience.UntilAsync(() => server.Engine.Running == 1, "the end of the generation in the engine");
         var next = watches[2].ResponseStream.MoveNext(Stop);

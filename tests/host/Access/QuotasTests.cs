@@ -68,6 +68,10 @@ public sealed class QuotasTests
             await Left(1, (service, _) => service.ScoreAsync(new ScoreRequest([1, 2, 3], new Routing()), default)));
         var refused = await Assert.ThrowsAsync<RequestRejectedException>(() => Left(2000));
         Assert.Contains("has 1000 tokens a minute, and the request may take 2003; shorten it", refused.Message, StringComparison.Ordinal);
+        Assert.Equal((ErrorKind.Invalid, "quota_too_small"), (refused.Kind, refused.Problem.Code));
+        refused = await Assert.ThrowsAsync<RequestRejectedException>(() => Left(997)); // it may, later
+        Assert.Contains("the request may take 1000; try again in ", refused.Message, StringComparison.Ordinal);
+        Assert.Equal((ErrorKind.Busy, "rate_limit_exceeded"), (refused.Kind, refused.Problem.Code));
     }
 
     [Fact]
@@ -107,11 +111,13 @@ public sealed class QuotasTests
         var token = files.Add(KeyFiles.Plain with { TokensPerMinute = 10 }).Token;
         await using var server = await RunningServer.StartAsync(access: new() { KeyFile = files.Keys });
         using var refused = await Complete(server, token, maxTokens: 40);
-        Assert.Equal(HttpStatusCode.TooManyRequests, refused.StatusCode);
+        Assert.Equal(HttpStatusCode.BadRequest, refused.StatusCode); // clients try a 429 again
+        Assert.Null(refused.Headers.RetryAfter);
+        Assert.Contains("\"code\":\"quota_too_small\"", await refused.Content.ReadAsStringAsync(), StringComparison.Ordinal);
         Assert.Null(server.Engine.LastGeneration);
         using var call = server.Inference.Generate(new() { Prompt = new() { Text = "the" }, MaxTokens = 40 }, Bearer(token));
         var denied = await Assert.ThrowsAsync<RpcException>(() => call.ResponseStream.MoveNext(default));
-        Assert.Equal(StatusCode.ResourceExhausted, denied.StatusCode);
+        Assert.Equal(StatusCode.InvalidArgument, denied.StatusCode);
         Assert.Contains("shorten it or lower max_tokens", denied.Status.Detail, StringComparison.Ordinal);
     }
 
@@ -127,7 +133,7 @@ public sealed class QuotasTests
         request.Headers.Authorization = new("Bearer", token);
         using var http = new HttpClient();
         using var refused = await http.SendAsync(request, TestContext.Current.CancellationToken);
-        Assert.Equal(HttpStatusCode.TooManyRequests, refused.StatusCode);
+        Assert.Equal(HttpStatusCode.BadRequest, refused.StatusCode);
         Assert.Contains("shorten it or lower max_tokens", await refused.Content.ReadAsStringAsync(TestContext.Current.CancellationToken),
             StringComparison.Ordinal);
         Assert.Null(server.Engine.LastGeneration);

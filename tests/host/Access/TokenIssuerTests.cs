@@ -55,8 +55,14 @@ public sealed class TokenIssuerTests : IDisposable
             $"{parts[0]}.{parts[1]}.",
             good[..^4],
             "eyJ..",
+            Token(signing, "admin", subject: null), // the audit log could name nobody
+            Token(signing, "admin", subject: " "),
+            Token(signing, "admin", critical: "exp"),
         ];
         foreach (var token in bad) Assert.Equal((401, 401), await Ask(server, token));
+        using var named = await server.Http.SendAsync(
+            Request("/metrics", Token(signing, "generate", subject: null, client: "batch"), "authorization"));
+        Assert.Contains("jwt-client:batch has generate", await named.Content.ReadAsStringAsync(), StringComparison.Ordinal);
         using var expired = await server.Http.SendAsync(Request("/metrics", bad[0], "authorization"));
         Assert.Contains("\"the token has expired\"", await expired.Content.ReadAsStringAsync(), StringComparison.Ordinal);
         Assert.NotEmpty(server.Log.All);
@@ -108,13 +114,15 @@ public sealed class TokenIssuerTests : IDisposable
         Assert.Throws<BtxException>(() => new TokenIssuer(authority, issuer, audience, keyFile).Check()).Message;
 
     private static string Token(SigningCredentials signing, string? scope, string issuer = Issuer, string audience = Audience,
-        DateTime? expires = null) => new JsonWebTokenHandler().CreateToken(new SecurityTokenDescriptor
+        DateTime? expires = null, string? subject = "ada", string? client = null, string? critical = null) => new JsonWebTokenHandler().CreateToken(new SecurityTokenDescriptor
         {
             Issuer = issuer,
             Audience = audience,
             NotBefore = DateTime.UtcNow.AddHours(-1),
             Expires = expires ?? DateTime.UtcNow.AddHours(1),
-            Subject = new([new Claim("sub", "ada"), .. scope is null ? Array.Empty<Claim>() : [new Claim("scope", scope)]]),
+            Subject = new(new[] { ("sub", subject), ("client_id", client), ("scope", scope) }.Where(claim => claim.Item2 is not null)
+                .Select(claim => new Claim(claim.Item1, claim.Item2!))),
+            AdditionalHeaderClaims = critical is null ? null : new Dictionary<string, object> { ["crit"] = new[] { critical } },
             SigningCredentials = signing,
         });
 

@@ -163,7 +163,7 @@ internal sealed class FakeRegistry : IForestRegistry, IDisposable
         try
         {
             Tell(change, ChangePhase.Build, "begun");
-            progress?.Report(new(ChangePhase.Build, 0.5, "half"));
+            progress?.Report(new(ChangePhase.Build, 0.5, "half", change.Id));
             _building.TrySetResult();
             await Hold.WaitAsync(cancellation);
             if (Failure is not null) throw Failure;

@@ -73,6 +73,16 @@ public sealed class AdminListenerTests : IAsyncLifetime
             await new V1.Inference.InferenceClient(_admin).DescribeAsync(new(), cancellationToken: Stop))).StatusCode);
         Assert.Equal(HttpStatusCode.OK, (await _server.Http.PostAsJsonAsync("/v1/completions", body, Stop)).StatusCode);
         Assert.Equal(3, (await _server.Inference.DescribeAsync(new(), cancellationToken: Stop)).Experts.Count);
+        async Task<string> OverHttp2(string address)
+        {
+            using var request = new HttpRequestMessage(HttpMethod.Get, $"{address}/v1/completions")
+            { Version = HttpVersion.Version20, VersionPolicy = HttpVersionPolicy.RequestVersionExact };
+            using var response = await _http.SendAsync(request, Stop);
+            return await response.Content.ReadAsStringAsync(Stop);
+        }
+
+        Assert.StartsWith("over HTTP/2 this port speaks gRPC; /v1/forest", await OverHttp2(_server.Urls.Admin!), StringComparison.Ordinal);
+        Assert.EndsWith("/v1/forest and /metrics at that of --admin\n", await OverHttp2(_server.GrpcAddress), StringComparison.Ordinal);
         foreach (var http in new[] { _http, _server.Http })
             Assert.Equal("""{"status":"serving"}""", await http.GetStringAsync("/health", Stop));
         foreach (var channel in new[] { _admin, _server.Channel })

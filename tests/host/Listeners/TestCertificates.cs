@@ -12,7 +12,7 @@ namespace Btx.Server.Tests.Listeners;
 [System.Runtime.Versioning.SupportedOSPlatform("linux")]
 internal sealed class TestCertificates : IDisposable
 {
-    private const string ServerPurpose = "1.3.6.1.5.5.7.3.1", ClientPurpose = "1.3.6.1.5.5.7.3.2";
+    public const string ServerPurpose = "1.3.6.1.5.5.7.3.1", ClientPurpose = "1.3.6.1.5.5.7.3.2";
     private readonly DirectoryInfo _directory = Directory.CreateTempSubdirectory("btx-tls-");
     private readonly X509Certificate2 _root, _intermediate;
     private int _number;
@@ -42,9 +42,10 @@ internal sealed class TestCertificates : IDisposable
     public string this[string name] => Path.Combine(_directory.FullName, name);
 
     /// <param name="password">Of the key; null: none.</param>
-    public void ReplaceServer(string subject, string? password = null)
+    /// <param name="until">Null: as long as its issuer's.</param>
+    public void ReplaceServer(string subject, string? password = null, string purpose = ServerPurpose, DateTimeOffset? until = null)
     {
-        using var own = Sign(_intermediate, subject, Purpose(ServerPurpose));
+        using var own = Sign(_intermediate, subject, Purpose(purpose), until);
         File.WriteAllText(this["server.pem"], $"{own.ExportCertificatePem()}\n{_intermediate.ExportCertificatePem()}\n");
         var key = own.GetECDsaPrivateKey()!;
         Secret("server.key", password is null ? key.ExportPkcs8PrivateKeyPem()
@@ -85,7 +86,7 @@ internal sealed class TestCertificates : IDisposable
 
     private static X509EnhancedKeyUsageExtension Purpose(string purpose) => new([new(purpose)], false);
 
-    private X509Certificate2 Sign(X509Certificate2 issuer, string subject, X509Extension extension)
+    private X509Certificate2 Sign(X509Certificate2 issuer, string subject, X509Extension extension, DateTimeOffset? until = null)
     {
         using var key = ECDsa.Create(ECCurve.NamedCurves.nistP256);
         var request = new CertificateRequest(subject, key, HashAlgorithmName.SHA256);
@@ -94,7 +95,7 @@ internal sealed class TestCertificates : IDisposable
         names.AddDnsName("localhost");
         names.AddIpAddress(IPAddress.Loopback);
         request.CertificateExtensions.Add(names.Build());
-        using var signed = request.Create(issuer, issuer.NotBefore, issuer.NotAfter, BitConverter.GetBytes(++_number));
+        using var signed = request.Create(issuer, issuer.NotBefore, until ?? issuer.NotAfter, BitConverter.GetBytes(++_number));
         return signed.CopyWithPrivateKey(key);
     }
 }

@@ -77,6 +77,9 @@ public sealed class TlsTests : IDisposable
         Assert.Equal("CN=second", await SubjectAsync(server));
         _certificates.ReplaceServer("CN=third");
         Assert.Equal("CN=third", await SubjectAsync(server));
+        _certificates.ReplaceServer("CN=late", until: DateTimeOffset.UtcNow.AddHours(-1));
+        Assert.Equal("CN=third", await SubjectAsync(server));
+        Assert.Contains(server.Log.All, line => line.Contains("the certificate has expired", StringComparison.Ordinal));
         Assert.Equal(3, (await server.Inference.DescribeAsync(new(), cancellationToken: Stop)).Experts.Count); // by the first connection
         using var silent = await Attacks.Answer.ConnectAsync(new(server.HttpAddress)); // it is not waited for at the end
         server.Engine.Problem = "a reason";
@@ -152,6 +155,10 @@ public sealed class TlsTests : IDisposable
         Assert.Contains("--tls-client-ca", Problem(server with { ClientCaFile = "/nowhere" }), StringComparison.Ordinal);
         Assert.Contains("--tls-client-ca is missing", Problem(server with { ClientsMayHaveNone = true }), StringComparison.Ordinal);
         Assert.Contains("--tls-cert is missing", Problem(new(KeyFile: server.KeyFile)), StringComparison.Ordinal);
+        _certificates.ReplaceServer("CN=late", until: DateTimeOffset.UtcNow.AddHours(-1));
+        Assert.Contains("the certificate has expired, on 20", Problem(server), StringComparison.Ordinal);
+        _certificates.ReplaceServer("CN=a client", purpose: TestCertificates.ClientPurpose);
+        Assert.Contains("not one for servers", Problem(server), StringComparison.Ordinal);
         File.SetUnixFileMode(server.KeyFile!, UnixFileMode.UserRead | UnixFileMode.OtherRead);
         Assert.Contains("chmod 600", Problem(server), StringComparison.Ordinal);
     }

@@ -157,8 +157,10 @@ public sealed class ForestRpcTests : IAsyncLifetime
     {
         using var call = _server.Forest.Watch(new());
         await call.ResponseHeadersAsync;
+        using var lines = await _server.Http.GetAsync("/v1/forest/events", HttpCompletionOption.ResponseHeadersRead);
         var stopping = _server.StopAsync();
         Assert.False(await call.ResponseStream.MoveNext(default));
+        Assert.Empty(await lines.Content.ReadAsStringAsync());
         await stopping;
         Assert.Equal(0, _server.Registry.Watchers);
     }
