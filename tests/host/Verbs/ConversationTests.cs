@@ -142,8 +142,8 @@ public sealed class ConversationTests : IAsyncLifetime
     public void A_standard_input_that_nobody_handed_over_is_known(string described, bool own) =>
         Assert.Equal(own, StandardInput.IsOwn(described));
 
-    private Task<int> Run(string lines, int maxTokens = 8) => new Conversation(_client, _output, _notes, colour: false) { MaxTokens = maxTokens }
-        .RunAsync(new StringReader(lines), prompted: false, CancellationTokenSource.CreateLinkedTokenSource, Stop);
+    private Task<int> Run(string lines, int maxTokens = 8) =>
+        new Conversation(_client, _output, _notes, colour: false) { MaxTokens = maxTokens }.RunAsync(new StringReader(lines), prompted: false, CancellationTokenSource.CreateLinkedTokenSource, Stop);
 
     private string[] Prompts() => [.. _server.Engine.Generations.Select(g => _server.Tokenizer.Decode(g.Prompt))];
 }
