@@ -45,9 +45,6 @@ public sealed partial record ProgramFrame
         foreach (var verb in Verbs) program.Subcommands.Add(verb);
         var root = names.Length == 1 ? program : new Command(names[0]) { program };
         var parsed = root.Parse([.. names[1..], .. args]);
-        if (JsonStandsAlone
-            && parsed.Tokens.Zip(parsed.Tokens.Skip(1)).Any(pair => (pair.First.Value, pair.Second.Value) is ("--json", "-")))
-            Console.SetOut(Console.Error);
         // A list of verbs shows what each is for; the verb's own help shows the rest.
         foreach (var verb in parsed.CommandResult.Command.Subcommands)
             verb.Description = Gist().Match(verb.Description ?? "").Value.ReplaceLineEndings(" ");
@@ -58,6 +55,10 @@ public sealed partial record ProgramFrame
             return 2;
         }
 
+        var output = Console.Out;
+        var isJson = JsonStandsAlone
+            && parsed.Tokens.Zip(parsed.Tokens.Skip(1)).Any(pair => (pair.First.Value, pair.Second.Value) is ("--json", "-"));
+        Console.SetOut(isJson ? Console.Error : new NamedOutput(output));
         try
         {
             var invocation = new InvocationConfiguration
@@ -71,6 +72,10 @@ public sealed partial record ProgramFrame
         {
             return Tell(Cause(thrown));
         }
+        finally
+        {
+            Console.SetOut(output);
+        }
     }
 
     // Work in parallel wraps what is thrown.
@@ -82,6 +87,7 @@ public sealed partial record ProgramFrame
         // Of a file system: a full disk, a closed output, a path that cannot be.
         var isFile = e is IOException or UnauthorizedAccessException;
         Console.Error.WriteLine(expected ? $"error: {e.Message}" : e is OperationCanceledException ? Stopped
+            : e is OutputException ? $"error: {e.Message}"
             : isFile ? $"error: cannot be read or written: {e.Message.ReplaceLineEndings(" ")}"
             : $"error: {e.Message.ReplaceLineEndings(" ")} ({e.GetType().Name}; BTX_STACK=1 shows where)");
         if (expected) return 1;

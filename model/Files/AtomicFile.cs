@@ -13,8 +13,7 @@ public static class AtomicFile
     {
         if (path == "-")
         {
-            using var output = Console.OpenStandardOutput();
-            write(output);
+            ToStandardOutput(write);
             return;
         }
 
@@ -53,6 +52,21 @@ public static class AtomicFile
         finally
         {
             if (File.Exists(temporary)) File.Delete(temporary);
+        }
+    }
+
+    private static void ToStandardOutput(Action<Stream> write)
+    {
+        using var output = Console.OpenStandardOutput();
+        try
+        {
+            write(output);
+        }
+        catch (Exception e) when (e is IOException or UnauthorizedAccessException)
+        {
+            // The runtime puts a closed descriptor inside an exception about a path.
+            var cause = e.InnerException as IOException ?? e;
+            throw new BtxException($"standard output cannot be written: {BtxException.OneLine(cause.Message)}", e);
         }
     }
 

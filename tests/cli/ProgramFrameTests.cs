@@ -8,7 +8,9 @@ public sealed class ProgramFrameTests
     private static readonly Lock Console = new();
     private static string said = "";
 
-    private static (int Code, string Errors) Run(Action deed, params string[] args)
+    private static (int Code, string Errors) Run(Action deed, params string[] args) => Run(null, deed, args);
+
+    private static (int Code, string Errors) Run(TextWriter? to, Action deed, params string[] args)
     {
         var inner = new Command("inner", "does it") { new Option<int?>("--k"), new Choice("--one", ["a", "b"], "of two"),
             new Argument<string?>("text") { Arity = ArgumentArity.ZeroOrOne } };
@@ -30,7 +32,7 @@ public sealed class ProgramFrameTests
             var (output, error) = (System.Console.Out, System.Console.Error);
             using StringWriter errors = new(), lines = new();
             System.Console.SetError(errors);
-            System.Console.SetOut(lines);
+            System.Console.SetOut(to ?? lines);
             try
             {
                 return (frame.RunAsync(args, TestContext.Current.CancellationToken).GetAwaiter().GetResult(), errors.ToString());
@@ -70,6 +72,26 @@ public sealed class ProgramFrameTests
         Assert.Contains("  verb  makes what is asked for\n", said, StringComparison.Ordinal);
         Assert.Equal((0, ""), Run(() => { }, "verb", "--help"));
         Assert.Contains("is asked for: twice. And more\n", said, StringComparison.Ordinal);
+    }
+
+    /// <summary>The second is how the runtime reports a closed descriptor.</summary>
+    [Fact]
+    public void A_standard_output_that_cannot_be_written_is_named_by_every_verb_and_by_the_help()
+    {
+        using var full = new Unwritable(new IOException("No space left on device"));
+        using var closed = new Unwritable(new UnauthorizedAccessException("Access to the path is denied.",
+            new IOException("Bad file descriptor")));
+        void Say() => System.Console.WriteLine("said");
+        Assert.Equal((1, "error: standard output cannot be written: No space left on device\n"), Run(full, Say, "verb", "inner"));
+        Assert.Equal((1, "error: standard output cannot be written: Bad file descriptor\n"), Run(closed, Say, "verb", "inner"));
+        Assert.Equal((1, "error: standard output cannot be written: Bad file descriptor\n"), Run(closed, Say, "verb", "--help"));
+    }
+
+    private sealed class Unwritable(Exception failure) : TextWriter
+    {
+        public override System.Text.Encoding Encoding => System.Text.Encoding.UTF8;
+
+        public override void Write(char value) => throw failure;
     }
 
     [Fact]

@@ -6,9 +6,10 @@ namespace Btx.Server.Terminal;
 internal sealed class AnswerStop : IDisposable
 {
     private readonly PosixSignalRegistration _registration;
-    private CancellationTokenSource? _answer;
+    private volatile CancellationTokenSource? _answer;
 
-    public AnswerStop() => _registration = PosixSignalRegistration.Create(PosixSignal.SIGINT, Interrupt);
+    /// <summary>Where no answer is ended, the system ends the program in its own way.</summary>
+    public AnswerStop() => _registration = PosixSignalRegistration.Create(PosixSignal.SIGINT, signal => signal.Cancel = EndAnswer());
 
     /// <summary>An answer begins: what is returned is cancelled by Ctrl-C. Dispose of it when the answer has ended.</summary>
     public CancellationTokenSource Begin(CancellationToken cancellation) =>
@@ -16,22 +17,18 @@ internal sealed class AnswerStop : IDisposable
 
     public void Dispose() => _registration.Dispose();
 
-    private void Interrupt(PosixSignalContext signal)
+    /// <returns>Whether an answer was being given and had not been ended already.</returns>
+    internal bool EndAnswer()
     {
         try
         {
-            if (_answer is { IsCancellationRequested: false } answer)
-            {
-                signal.Cancel = true;
-                answer.Cancel();
-                return;
-            }
+            if (_answer is not { IsCancellationRequested: false } answer) return false;
+            answer.Cancel();
+            return true;
         }
         catch (ObjectDisposedException)
         {
-            // The answer has just ended.
+            return false; // The answer has ended.
         }
-
-        // The system's own way to end the program.
     }
 }

@@ -16,7 +16,7 @@ internal sealed class Conversation(IInference inference, TextWriter output, Text
 
     public Sampling Sampling { get; init; } = new();
 
-    /// <summary>Tokens of an answer at most; fewer, where the context is short.</summary>
+    /// <summary>Tokens of an answer at most, 1 or more; fewer, where the context is short.</summary>
     public int MaxTokens { get; init; } = 256;
 
     public string? System { get; set; }
@@ -66,7 +66,8 @@ internal sealed class Conversation(IInference inference, TextWriter output, Text
             {
                 printer.Print(part);
                 answer.Append(part.Text);
-                ended = part.FinishReason == V1.FinishReason.Length ? $"the answer was cut off after {part.Usage?.CompletionTokens} tokens"
+                ended = part.FinishReason == V1.FinishReason.Length
+                    ? $"the answer was cut off after {part.Usage?.CompletionTokens} tokens: {Limit(request.MaxTokens)}"
                     : part.FinishMessage;
             }
 
@@ -93,7 +94,7 @@ internal sealed class Conversation(IInference inference, TextWriter output, Text
     private async Task<ChatRequest> FittedAsync(CancellationToken cancellation)
     {
         var context = _served.ContextLength;
-        var room = Math.Min(MaxTokens, Math.Max(1, context / 2));
+        var room = Math.Min(MaxTokens, Half);
         for (var left = 0; ; left++)
         {
             var request = Request(room);
@@ -113,6 +114,14 @@ internal sealed class Conversation(IInference inference, TextWriter output, Text
             return request;
         }
     }
+
+    /// <summary>Tokens of the context that an answer may take: the rest is the conversation's.</summary>
+    private int Half => Math.Max(1, _served.ContextLength / 2);
+
+    /// <summary>What set the limit of an answer's tokens.</summary>
+    private string Limit(int tokens) => tokens == MaxTokens ? "--max-tokens"
+        : tokens == Half ? $"half the context of {_served.ContextLength} tokens, the most that an answer may take"
+        : $"the conversation leaves no more of the context of {_served.ContextLength} tokens";
 
     private ChatRequest Request(int maxTokens)
     {
@@ -136,7 +145,7 @@ internal sealed class Conversation(IInference inference, TextWriter output, Text
                 break;
             case "/k":
                 if (!int.TryParse(value, out var k) || k < 1)
-                    throw new BtxException($"/k {BtxException.OneLine(value, 100)}: expected a number of experts, 1 or more");
+                    throw new BtxException($"{BtxException.OneLine(line, 100)}: expected a number of experts, 1 or more");
                 if (Routing.Mode is not (Mode.TopK or Mode.Moe)) SetMode(["top_k"]);
                 Routing.K = k;
                 break;
@@ -165,7 +174,7 @@ internal sealed class Conversation(IInference inference, TextWriter output, Text
     {
         var mode = words is [var named, ..] ? RoutingNames.Find<Mode>(named) : null;
         if (mode is null || words.Length != (mode == Mode.Expert ? 2 : 1))
-            throw new BtxException($"/mode {BtxException.OneLine(string.Join(' ', words), 100)}: use one of "
+            throw new BtxException($"{BtxException.OneLine(string.Join(' ', ["/mode", .. words]), 100)}: use one of "
                 + $"{string.Join(", ", RoutingNames.All<Mode>().Where(n => n != "expert"))}, or expert NAME");
         (Routing.Mode, Routing.Expert) = (mode.Value, mode == Mode.Expert ? words[1] : "");
         if (mode is not (Mode.TopK or Mode.Moe)) Routing.ClearK();

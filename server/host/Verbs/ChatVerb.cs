@@ -33,7 +33,7 @@ internal static class ChatVerb
         var engine = new EngineFlags();
         var (server, key, tls) = (new ServerFlag(), new ApiKeyFlag(), new TlsFlags());
         var system = new Flag<string?>("--system TEXT", "instructions before the conversation");
-        var maxTokens = new Flag<int>("--max-tokens N", "tokens of an answer at most", 256);
+        var maxTokens = new Flag<int>("--max-tokens N", "tokens of an answer at most, and never more than half the context", 256);
         var temperature = new Flag<double?>("--temperature T", "0: always the most probable token (1)");
         var seed = new Flag<long?>("--seed N", "the same seed gives the same answers (random)");
         var showExperts = new Flag<bool>("--show-experts", "colour each token, as /experts on does");
@@ -45,6 +45,8 @@ internal static class ChatVerb
         engine.AddTo(command);
         command.SetAction(async (parsed, cancellation) =>
         {
+            if (parsed.GetValue(maxTokens) is < 1 and var none) throw new BtxException($"max_tokens is {none}; expected 1 or more");
+            StandardInput.Demand();
             var sampling = new Sampling();
             if (parsed.GetValue(temperature) is { } t) sampling.Temperature = t;
             if (parsed.GetValue(seed) is { } s) sampling.Seed = s;

@@ -71,8 +71,10 @@ internal static class TextFile
 
     private static bool IsContinuation(byte b) => (b & 0xc0) == 0x80;
 
+    /// <exception cref="BtxException">The program was started without one.</exception>
     public static byte[] StandardInput()
     {
+        Terminal.StandardInput.Demand();
         using var input = Console.OpenStandardInput();
         using var bytes = new MemoryStream();
         input.CopyTo(bytes);

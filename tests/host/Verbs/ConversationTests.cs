@@ -1,7 +1,10 @@
+using System.CommandLine;
 using Btx.Client;
+using Btx.Model;
 using Btx.Model.Mixing;
 using Btx.Server.Terminal;
 using Btx.Server.Tests.Fakes;
+using Btx.Server.Verbs;
 
 namespace Btx.Server.Tests.Verbs;
 
@@ -53,11 +56,13 @@ public sealed class ConversationTests : IAsyncLifetime
     [Fact]
     public async Task What_is_refused_is_told_and_the_conversation_goes_on()
     {
-        Assert.Equal(1, await Run("/mode nonsense\n/mode expert\n/k 0\n/nothing\n/mode expert nobody\na\n/mode ensemble\nb\n"));
+        Assert.Equal(1, await Run("/mode nonsense\n/mode \n/k \n/mode expert\n/k 0\n/nothing\n/mode expert nobody\na\n/mode ensemble\nb\n"));
         var notes = _notes.ToString().Split('\n', StringSplitOptions.RemoveEmptyEntries);
-        Assert.Equal(5, notes.Length);
+        Assert.Equal(7, notes.Length);
         Assert.All(notes, note => Assert.StartsWith("error: ", note, StringComparison.Ordinal));
-        Assert.Contains("no expert \"nobody\"", notes[4], StringComparison.Ordinal);
+        Assert.Contains("no expert \"nobody\"", notes[6], StringComparison.Ordinal);
+        Assert.StartsWith("error: /mode: use one of ensemble", notes[1], StringComparison.Ordinal);
+        Assert.StartsWith("error: /k: expected a number", notes[2], StringComparison.Ordinal);
         Assert.Equal(["User: b\n\nAssistant:"], Prompts()); // what got no answer is not in it
     }
 
@@ -88,8 +93,57 @@ public sealed class ConversationTests : IAsyncLifetime
         Assert.StartsWith("(stopped)\n/mode", _notes.ToString(), StringComparison.Ordinal);
     }
 
-    private Task<int> Run(string lines) => new Conversation(_client, _output, _notes, colour: false) { MaxTokens = 8 }
-        .RunAsync(new StringReader(lines), prompted: false, CancellationTokenSource.CreateLinkedTokenSource, Stop);
+    [Fact]
+    public void An_interrupt_ends_an_answer_once_and_the_program_where_there_is_none()
+    {
+        using var stop = new AnswerStop();
+        Assert.False(stop.EndAnswer()); // before the first question
+        using (var answer = stop.Begin(Stop))
+        {
+            Assert.True(stop.EndAnswer());
+            Assert.True(answer.IsCancellationRequested);
+            Assert.False(stop.EndAnswer()); // a second time
+        }
+
+        Assert.False(stop.EndAnswer());
+        using (var answer = stop.Begin(Stop)) Assert.False(answer.IsCancellationRequested);
+        Assert.False(stop.EndAnswer()); // at the prompt, behind an answer that came to its end
+    }
+
+    [Theory]
+    [InlineData(3, 256, "--max-tokens")]
+    [InlineData(100, 64, "half the context of 64 tokens, the most that an answer may take")]
+    [InlineData(100, 30, "the conversation leaves no more of the context of 30 tokens")]
+    public async Task An_answer_that_was_cut_off_says_what_set_the_limit(int maxTokens, int context, string why)
+    {
+        _server.Engine.Says = string.Concat(Enumerable.Repeat(" yes", 100));
+        _server.Engine.Forest = _server.Engine.Forest with { ContextLength = context };
+        Assert.Equal(0, await Run("hi\n", maxTokens));
+        Assert.Matches($"^\\(the answer was cut off after [0-9]+ tokens: {why}\\)\n$", _notes.ToString());
+    }
+
+    [Theory]
+    [InlineData("0")]
+    [InlineData("-5")]
+    public async Task No_tokens_at_all_are_refused_before_anything_is_asked(string tokens)
+    {
+        var failure = await Assert.ThrowsAsync<BtxException>(() => ChatVerb.Create()
+            .Parse(["--max-tokens", tokens, "--server", "127.0.0.1:1"]).InvokeAsync(new() { EnableDefaultExceptionHandler = false }, Stop));
+        Assert.Equal($"max_tokens is {tokens}; expected 1 or more", failure.Message);
+    }
+
+    /// <summary>Only what the process opened itself is closed on exec (02000000).</summary>
+    [Theory]
+    [InlineData("pos:\t0\nflags:\t02000000\nmnt_id:\t16\n", true)]
+    [InlineData("pos:\t0\nflags:\t02100002\n", true)]
+    [InlineData("pos:\t0\nflags:\t0100002\n", false)]
+    [InlineData("pos:\t0\nflags:\t00\n", false)]
+    [InlineData("", false)]
+    public void A_standard_input_that_nobody_handed_over_is_known(string described, bool own) =>
+        Assert.Equal(own, StandardInput.IsOwn(described));
+
+    private Task<int> Run(string lines, int maxTokens = 8) =>
+        new Conversation(_client, _output, _notes, colour: false) { MaxTokens = maxTokens }.RunAsync(new StringReader(lines), prompted: false, CancellationTokenSource.CreateLinkedTokenSource, Stop);
 
     private string[] Prompts() => [.. _server.Engine.Generations.Select(g => _server.Tokenizer.Decode(g.Prompt))];
 }

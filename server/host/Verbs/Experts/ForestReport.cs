@@ -70,8 +70,8 @@ internal static class ForestReport
 
     public static IEnumerable<string> Of(RemovalPlan plan)
     {
-        yield return $"removed: {string.Join(", ", plan.Removed)}";
-        foreach (var (what, names) in new[] { ("quarantined", plan.Quarantined), ("averages dropped", plan.DroppedAverages),
+        yield return $"to be removed: {string.Join(", ", plan.Removed)}";
+        foreach (var (what, names) in new[] { ("to be quarantined", plan.Quarantined), ("averages to be dropped", plan.DroppedAverages),
             ("averages over the others", plan.ReweightedAverages), ("priors over the others", plan.ReweightedPriors) })
             if (names.Count > 0) yield return $"{what}: {string.Join(", ", names)}";
         if (plan.Moe.Length > 0) yield return $"the served BTX model: {plan.Moe}";

@@ -114,7 +114,7 @@ internal static class RemoveVerb
         var list = await remote.Forest.ListExpertsAsync(new(), cancellationToken: cancellation);
         var (deleted, refused) = (purge && plan.PurgeRefused.Length == 0, plan.PurgeRefused.Length > 0);
         var lines = list.Experts.Where(e => plan.Removed.Contains(e.Name) && e.Path.Length > 0)
-            .Select(e => $"files of {e.Name}: {(deleted ? "deleted" : "kept")} ({ForestReport.Place(e)})");
+            .Select(e => $"files of {e.Name}: {(deleted ? "to be deleted" : "to be kept")} ({ForestReport.Place(e)})");
         return refused ? lines.Append($"the removal would be refused: {BtxException.OneLine(plan.PurgeRefused, 2000)}") : lines;
     }
 }

@@ -24,11 +24,11 @@ public sealed class RemoveVerbTests : IAsyncLifetime
         Assert.Equal(0, code);
         Assert.Equal(
             """
-            removed: python
+            to be removed: python
             priors over the others: novels
             residual ancestry in novels: 0.0000
             residual ancestry in german: 0.2500
-            files of python: deleted (experts/python of the source forest)
+            files of python: to be deleted (experts/python of the source forest)
             nothing was changed; the forest is at revision 0
 
             """, output);
@@ -63,7 +63,7 @@ public sealed class RemoveVerbTests : IAsyncLifetime
         Assert.Equal(0, code);
         Assert.EndsWith(
             $"""
-            files of python: kept (experts/python of the source forest)
+            files of python: to be kept (experts/python of the source forest)
             the removal would be refused: {_server.Registry.PurgeRefused}
             nothing was changed; the forest is at revision 0
 
@@ -91,6 +91,7 @@ public sealed class RemoveVerbTests : IAsyncLifetime
     {
         var refused = await ExpertsRun.On(_server, "no", "remove", "python", "--reason", "r");
         Assert.Equal(1, refused.Code);
+        Assert.StartsWith("to be removed: python\n", refused.Errors, StringComparison.Ordinal); // nothing is gone as yet
         Assert.Contains("residual ancestry in german: 0.2500\n", refused.Errors, StringComparison.Ordinal);
         Assert.Equal(1, (await ExpertsRun.On(_server, "no", "remove", "python", "--reason", "r")).Code);
         Assert.Equal(0, _server.Registry.State.Revision);
