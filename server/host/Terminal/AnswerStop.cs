@@ -8,12 +8,8 @@ internal sealed class AnswerStop : IDisposable
     private readonly PosixSignalRegistration _registration;
     private volatile CancellationTokenSource? _answer;
 
-    public AnswerStop() => _registration = PosixSignalRegistration.Create(PosixSignal.SIGINT, signal =>
-    {
-        // Not left to the system: its own end of the program does not come where every thread has the signal blocked.
-        signal.Cancel = true;
-        if (!EndAnswer()) Environment.Exit(130);
-    });
+    /// <summary>Where no answer is ended, the system ends the program in its own way.</summary>
+    public AnswerStop() => _registration = PosixSignalRegistration.Create(PosixSignal.SIGINT, signal => signal.Cancel = EndAnswer());
 
     /// <summary>An answer begins: what is returned is cancelled by Ctrl-C. Dispose of it when the answer has ended.</summary>
     public CancellationTokenSource Begin(CancellationToken cancellation) =>
