@@ -143,7 +143,8 @@ public sealed class ConversationTests : IAsyncLifetime
         Assert.Equal(own, StandardInput.IsOwn(described));
 
     private Task<int> Run(string lines, int maxTokens = 8) =>
-        new Conversation(_client, _output, _notes, colour: false) { MaxTokens = maxTokens }.RunAsync(new StringReader(lines), prompted: false, CancellationTokenSource.CreateLinkedTokenSource, Stop);
+        new Conversation(_client, _output, _notes, colour: false) { MaxTokens = maxTokens }.RunAsync(new StringReader(lines), prompted: false,
+            CancellationTokenSource.CreateLinkedTokenSource, Stop);
 
     private string[] Prompts() => [.. _server.Engine.Generations.Select(g => _server.Tokenizer.Decode(g.Prompt))];
 }
