@@ -22,8 +22,11 @@ internal sealed class ForestAdministration(ForestChanges changes)
         : throw RequestRejectedException.For("limit", $"limit is {request.Limit}; expected 0 (all changes) or more");
 
     public V1.GetCertificateResponse Certificate(V1.GetCertificateRequest request) =>
-        new() { Certificate = Google.Protobuf.UnsafeByteOperations.UnsafeWrap(
-            Registry.Certificate(ChangeRequests.Needed("change_id", request.ChangeId))) };
+        new()
+        {
+            Certificate = Google.Protobuf.UnsafeByteOperations.UnsafeWrap(
+            Registry.Certificate(ChangeRequests.Needed("change_id", request.ChangeId)))
+        };
 
     public V1.RemovalPlan Plan(V1.PlanRemovalRequest request, bool mayChange)
     {
