@@ -6,7 +6,6 @@ for room in "${rooms[@]}"; do [ -d "$root/tests/$room" ] || { say "error: no tes
 
 passed=0 failed=0 skipped=0
 finish() {
-  jobs -p | xargs -r kill 2>/dev/null || true
   [ "$1" -eq 0 ] || [ "$failed" -gt 0 ] || failed=1
   echo "$passed passed, $failed failed, $skipped skipped"
 }
@@ -21,37 +20,26 @@ done
 
 if [ $# -eq 0 ]; then build tests Btx.Serving.sln; else for room in "${rooms[@]}"; do build "tests-$room" "$(cd "$root" && echo "tests/$room"/*.csproj)"; done; fi
 
-# One room: its log, then one line "passed failed skipped" in the file beside it.
-run_room() {
-  local room=$1 project log code total errors bad skip seconds parallel=()
+for room in "${rooms[@]}"; do
   project=$(basename "$root"/tests/"$room"/*.csproj .csproj)
   log=$root/artifacts/test-$room.log
+  say "== tests/$room"
   # The host's tests start programs and wait for them: more of them run side by side than there are cores.
-  [ "$room" != host ] || parallel=(-maxThreads 4)
+  parallel=(); [ "$room" != host ] || parallel=(-maxThreads 4)
   (cd "$root" && timeout -k 10 1200 dotnet "artifacts/bin/$project/release/$project.dll" -noColor "${parallel[@]}") >"$log" 2>&1 && code=0 || code=$?
   # The runner's counts, in the order of its summary; a room that crashed has none.
   read -r total errors bad skip seconds < <(sed -nE 's/.*Total: ([0-9]+), Errors: ([0-9]+), Failed: ([0-9]+), Skipped: ([0-9]+).*Time: ([0-9.]+s).*/\1 \2 \3 \4 \5/p' "$log" | tail -n 1) || total=
   if [ -z "$total" ]; then
     tail -n 30 "$log" >&2
     say "tests/$room ended with code $code before its summary: counted as one failure"
-    echo "0 1 0" >"$log.counts"
-    return
+    failed=$((failed + 1))
+    continue
   fi
   bad=$((bad + errors))
   [ "$code" -eq 0 ] || [ "$bad" -gt 0 ] || { say "tests/$room ended with code $code after its summary: counted as one failure"; bad=1 total=$((total + 1)); }
   [ "$bad" -eq 0 ] || grep -vE -m 200 '^\s*(Discover|Start|Finish)' "$log" || true # no pipe: one that is closed early would end the run
-  say "tests/$room: $((total - bad - skip)) passed, $bad failed, $skip skipped in $seconds"
-  echo "$((total - bad - skip)) $bad $skip" >"$log.counts"
-}
-
-# The host's room waits more than it computes, so it runs beside the others.
-rm -f "$root"/artifacts/test-*.counts
-for room in "${rooms[@]}"; do [ "$room" != host ] || run_room host & done
-for room in "${rooms[@]}"; do [ "$room" = host ] || run_room "$room"; done
-wait
-for room in "${rooms[@]}"; do
-  read -r p f s <"$root/artifacts/test-$room.log.counts" || { p=0 f=1 s=0; say "tests/$room ended without counts: counted as one failure"; }
-  passed=$((passed + p)) failed=$((failed + f)) skipped=$((skipped + s))
+  say "   $((total - bad - skip)) passed, $bad failed, $skip skipped in $seconds"
+  passed=$((passed + total - bad - skip)) failed=$((failed + bad)) skipped=$((skipped + skip))
 done
 [ "$failed" -eq 0 ] && [ "$passed" -gt 0 ]
 exit

@@ -131,7 +131,7 @@ public sealed class ResponseTests : IAsyncLifetime
     [InlineData("\"input\":\"a\",\"text\":{\"format\":{\"type\":\"xml\"}}", "text.format.type", "text.format.type is \"xml\"")]
     [InlineData("\"input\":\"a\",\"text\":{\"verbosity\":\"low\"}", "text.verbosity", "unknown field")]
     [InlineData("\"input\":\"a\",\"tools\":[{\"type\":\"web_search\"}]", "tools[0].type", "functions are the only tools")]
-    [InlineData("\"input\":\"a\",\"tools\":[{\"type\":\"function\",\"name\":\"a b\"}]", "tools[0].function.name", "expected 1 to 64")]
+    [InlineData("\"input\":\"a\",\"tools\":[{\"type\":\"function\",\"name\":\"a b\"}]", "tools[0].name", "expected 1 to 64")]
     [InlineData("\"input\":\"a\",\"tools\":[null]", "tools", "expected an object")]
     [InlineData("\"input\":\"a\",\"tools\":[{\"type\":\"function\",\"name\":\"f\"}],\"tool_choice\":{\"type\":\"file_search\"}", "tool_choice",
         "no function by its name")]
