@@ -23,7 +23,8 @@ internal sealed class AnswerStop : IDisposable
         try
         {
             if (_answer is not { IsCancellationRequested: false } answer) return false;
-            answer.Cancel();
+            _ = answer.Token; // throws where the answer has ended
+            _ = answer.CancelAsync(); // what goes on then, reading the next line above all, is not for the thread of the signal
             return true;
         }
         catch (ObjectDisposedException)
