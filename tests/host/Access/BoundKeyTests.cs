@@ -114,7 +114,7 @@ public sealed class BoundKeyTests : IAsyncLifetime
         var headers = new Metadata { { "authorization", $"Bearer {_files.Add(KeyFiles.Plain with { TokensPerMinute = 400 }).Token}" } };
         V1.ScoreRequest Long(int stride) => new() { Text = new() { Tokens = new() { Ids = { Enumerable.Range(0, 150) } } }, Stride = stride };
         var refused = await Assert.ThrowsAsync<RpcException>(async () => await _server.Inference.ScoreAsync(Long(1), headers));
-        Assert.Equal(StatusCode.ResourceExhausted, refused.StatusCode);
+        Assert.Equal(StatusCode.InvalidArgument, refused.StatusCode);
         Assert.Contains("the request may take 5568", refused.Status.Detail, StringComparison.Ordinal); // 87 windows of 64
         Assert.Null(_server.Engine.LastScore);
         Assert.Equal(6, (await _server.Inference.ScoreAsync(Long(20), headers)).Windows.Count); // 384: nothing was taken before
@@ -123,7 +123,7 @@ public sealed class BoundKeyTests : IAsyncLifetime
         int[][] prompt = [[1, 2, 3, 4], [5, 6, 7, 8], [9, 10, 11, 12], [13, 14, 15, 16]];
         var asked = new { model = "forest", prompt, echo = true, logprobs = 1, max_tokens = 0 };
         using var answer = await _server.Http.PostAsJsonAsync("/v1/completions", asked, Stop);
-        Assert.Equal(System.Net.HttpStatusCode.TooManyRequests, answer.StatusCode);
+        Assert.Equal(System.Net.HttpStatusCode.BadRequest, answer.StatusCode);
         Assert.NotEqual(4, _server.Engine.LastScore!.Tokens.Length);
     }
 

@@ -12,7 +12,7 @@ namespace Btx.Server.Tests.Attacks;
 public sealed class AttackedServer : IAsyncLifetime, ICollectionFixture<AttackedServer>
 {
     public const string Name = "a server under attack";
-    public const int OpenFiles = 560;
+    public const int OpenFiles = 440;
     private const int LongestRefusal = 4096;
     private const long MoreMemory = 250 << 20;
     private const int MoreThreads = 48;

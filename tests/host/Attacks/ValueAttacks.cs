@@ -54,7 +54,7 @@ public sealed class ValueAttacks(AttackedServer server)
         Post(Completions, "stop_token_ids", "[-1]", "stop_token_ids"), Post(Completions, "stop_token_ids", "[99999]", "stop_token_ids"),
         Post(Completions, "logit_bias", "{\"-1\":1}", "logit_bias"), Post(Completions, "logit_bias", "{\"99999999999\":1}", "logit_bias"),
         Post(Completions, "routing", "{\"mode\":\"top_k\",\"k\":-2147483648}", "k is"),
-        Post(Chat, "max_completion_tokens", "-1", "max_tokens is -1"), Post(Chat, "top_logprobs", "9223372036854775808", "top_logprobs"),
+        Post(Chat, "max_completion_tokens", "-1", "max_completion_tokens is -1"), Post(Chat, "top_logprobs", "9223372036854775808", "top_logprobs"),
         Post(Completions, "seed", "-9223372036854775808", "text_completion", 200), // is a seed as good as any
         .. new[] { int.MinValue, -1, int.MaxValue }.SelectMany(value => new[]
         {

@@ -19,12 +19,14 @@ public sealed class ClientsFixture : ChatServerFixture
         : Path.Combine(Environment.GetFolderPath(Environment.SpecialFolder.UserProfile), ".cache", "btx");
 
     private readonly KeyFiles _keys = new();
+    private readonly CancellationTokenSource _end = new();
+    private Task _spending = Task.CompletedTask;
     private Lazy<Task<Dictionary<string, Dictionary<string, string>>>> _npm = null!, _grpc = null!;
 
     /// <summary>A key that may generate.</summary>
     public string Key { get; private set; } = null!;
 
-    /// <summary>A key that no request has tokens enough for.</summary>
+    /// <summary>A key whose one request a minute is always used up.</summary>
     public string SpentKey { get; private set; } = null!;
 
     /// <summary>Greedy answers of 12 tokens to <c>hi</c>, which no client has to do with.</summary>
@@ -41,8 +43,10 @@ public sealed class ClientsFixture : ChatServerFixture
     public override async ValueTask InitializeAsync()
     {
         Key = _keys.Add("generate");
-        SpentKey = _keys.Add(KeyFiles.Plain with { TokensPerMinute = 1 }).Token;
+        SpentKey = _keys.Add(KeyFiles.Plain with { RequestsPerMinute = 1 }).Token;
         await base.InitializeAsync();
+        await SpendAsync();
+        _spending = KeepSpentAsync();
         using var http = new HttpClient();
         http.DefaultRequestHeaders.Authorization = new AuthenticationHeaderValue("Bearer", Key);
         async Task<JsonElement> Choice(string path, object body)
@@ -62,8 +66,26 @@ public sealed class ClientsFixture : ChatServerFixture
 
     public override async ValueTask DisposeAsync()
     {
+        await _end.CancelAsync();
+        await _spending;
         await base.DisposeAsync();
         _keys.Dispose();
+    }
+
+    private async Task KeepSpentAsync()
+    {
+        while (!_end.IsCancellationRequested)
+        {
+            await SpendAsync();
+            await Task.Delay(200, _end.Token).ContinueWith(_ => { }, TaskScheduler.Default);
+        }
+    }
+
+    private async Task SpendAsync()
+    {
+        using var http = new HttpClient();
+        http.DefaultRequestHeaders.Authorization = new AuthenticationHeaderValue("Bearer", SpentKey);
+        using var response = await http.PostAsJsonAsync(new Uri(Address, "/tokenize"), new { prompt = "a" });
     }
 
     private Task<Dictionary<string, Dictionary<string, string>>> DriveNpmAsync()

@@ -107,7 +107,7 @@ const features = {
   },
   errors: async () => {
     const routing = { mode: "MODE_EXPERT", expert: "nobody" };
-    await refused(() => read("Chat", { ...chat, routing }), "NOT_FOUND", "model_not_found", "routing", false);
+    await refused(() => read("Chat", { ...chat, routing }), "NOT_FOUND", "model_not_found", "routing.expert", false);
     await refused(() => read("Chat", { ...chat, sampling: { temperature: -1 } }), "INVALID_ARGUMENT", "invalid_argument", "sampling.temperature", false);
     await refused(() => read("Chat", { ...chat, messages: [{ content: "hi" }] }), "INVALID_ARGUMENT", "invalid_argument", "messages[0].role", false);
     await refused(() => read("Chat", chat, as("sk-nonsense")), "UNAUTHENTICATED", "invalid_api_key", null, false);

@@ -139,7 +139,7 @@ def refused(attempt, *wanted):
 
 def errors():
     routing = {"mode": "MODE_EXPERT", "expert": "nobody"}
-    refused(lambda: list(chat({**HELLO, "routing": routing})), "NOT_FOUND", "model_not_found", "routing", False)
+    refused(lambda: list(chat({**HELLO, "routing": routing})), "NOT_FOUND", "model_not_found", "routing.expert", False)
     refused(lambda: list(chat({**HELLO, "sampling": {"temperature": -1}})), "INVALID_ARGUMENT", "invalid_argument", "sampling.temperature", False)
     refused(lambda: list(chat({**HELLO, "messages": [{"content": "hi"}]})), "INVALID_ARGUMENT", "invalid_argument", "messages[0].role", False)
     refused(lambda: list(chat(HELLO, "sk-nonsense")), "UNAUTHENTICATED", "invalid_api_key", None, False)

@@ -43,7 +43,7 @@ public sealed class ChatRefusalTests : IAsyncLifetime
         (""" "max_tokens":1,"max_completion_tokens":2 """, "max_completion_tokens", "differ"),
         (""" "max_completion_tokens":0 """, "max_completion_tokens", "max_completion_tokens is 0"),
         (""" "top_logprobs":2 """, "top_logprobs", "without logprobs: true"),
-        (""" "logprobs":true,"top_logprobs":21 """, "logprobs", "expected 0..20"),
+        (""" "logprobs":true,"top_logprobs":21 """, "top_logprobs", "expected 0..20"),
         (""" "logprobs":2 """, "logprobs", "logprobs is 2; expected true or false"),
         (""" "tool_choice":"required" """, "tool_choice", "tool_choice is given without tools"),
         (""" "tool_choice":"sometimes" """, "tool_choice", "expected auto, none, required or a function"),
