@@ -52,7 +52,7 @@ public sealed class BadInputTests : IAsyncLifetime
         { """{"model":"btx:k=0","prompt":"a"}""", "model", 400, "k is 0; expected 1..3" },
         { """{"model":"btx:k=4","prompt":"a"}""", "model", 400, "k is 4; expected 1..3" },
         { """{"model":"btx:prior=python","prompt":"a"}""", "model", 400, "the only option is k=K" },
-        { """{"model":"forest:top_k=2,select=per_token","prompt":"a"}""", "select", 400, "scoring" },
+        { """{"model":"forest:top_k=2,select=per_token","prompt":"a"}""", "model", 400, "scoring" },
         { """{"model":"forest:reroute=4","prompt":"a"}""", "model", 400, "reroute_interval does not apply to mode ensemble" },
         { """{"model":"forest","prompt":"a","max_tokens":2,"max_tokens":3}""", "max_tokens", 400, "max_tokens is given twice" },
         { """{"model":"forest","prompt":"a","stream":true,"stream_options":{"include_usage":true,"include_usage":false}}""",
