@@ -40,24 +40,34 @@ internal sealed record AccessOptions
     /// <param name="admin">Null: administration is at the two others.</param>
     public AllowedHosts Open(ListenAddress http, ListenAddress grpc, ListenAddress? admin = null)
     {
+        var problems = new Problems();
+        var hosts = Check(problems, http, grpc, admin);
+        problems.Throw();
+        return hosts!;
+    }
+
+    /// <summary>As <see cref="Open"/>, with what is wrong added to <paramref name="problems"/>.</summary>
+    /// <returns>Null: a name is none.</returns>
+    public AllowedHosts? Check(Problems problems, ListenAddress http, ListenAddress grpc, ListenAddress? admin)
+    {
         var changes = admin ?? grpc;
         ListenAddress[] all = [http, grpc, .. admin is null ? [] : new[] { admin }];
         if (UnauthenticatedAdmin && (AdminKeyHash is not null || NeedsKey))
-            throw new BtxException($"{AnyProgram} is given beside keys (--admin-key-file, --keys or --jwt-*); choose one");
-        if (Insecure && NeedsKey) throw new BtxException("--insecure is given beside --keys or --jwt-*; choose one");
+            problems.Add($"{AnyProgram} is given beside keys (--admin-key-file, --keys or --jwt-*); choose one");
+        if (Insecure && NeedsKey) problems.Add("--insecure is given beside --keys or --jwt-*; choose one");
         if (UnauthenticatedAdmin && !IPAddress.IsLoopback(changes.EndPoint.Address))
-            throw new BtxException($"{AnyProgram} and {changes.Option} {changes}: whoever reaches that address could change the forest; "
+            problems.Add($"{AnyProgram} and {changes.Option} {changes}: whoever reaches that address could change the forest; "
                 + "use --admin-key-file FILE, or listen on loopback");
         if (!NeedsKey && !Insecure && OtherThanLoopback(all) is { } open)
-            throw new BtxException($"{open.Option} {open}: whoever reaches that address could use this server; give it keys (--keys FILE, "
+            problems.Add($"{open.Option} {open}: whoever reaches that address could use this server; give it keys (--keys FILE, "
                 + "which `btx keys create` makes), listen on loopback, or say --insecure");
-        if (CorsOrigins.FirstOrDefault(origin => !IsOrigin(origin)) is { } wrong)
-            throw new BtxException($"--cors-origins has \"{BtxException.OneLine(wrong, 100)}\"; expected origins such as "
-                + "https://app.example.com, without a path, or * for any");
-        if (Tokens.IsGiven) Tokens.Check();
-        if (KeyFile is not null) _ = ApiKeyFile.Read("--keys", KeyFile);
-        if (AuditFile is not null) AuditLog.RequireWritable(AuditFile);
-        return new(HostNames, all);
+        problems.AddRange(CorsOrigins.Where(origin => !IsOrigin(origin)).Select(wrong =>
+            $"--cors-origins has \"{BtxException.OneLine(wrong, 100)}\"; expected origins such as https://app.example.com, without a path, "
+            + "or * for any"));
+        if (Tokens.IsGiven) problems.AddRange(Tokens.Problems());
+        if (KeyFile is not null) problems.Of(() => ApiKeyFile.Read("--keys", KeyFile));
+        if (AuditFile is not null) problems.Of(() => AuditLog.RequireWritable(AuditFile));
+        return problems.Of(() => new AllowedHosts(HostNames, all));
     }
 
     /// <summary>What <c>serve</c> says of it when it starts.</summary>

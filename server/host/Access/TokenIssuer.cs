@@ -23,15 +23,17 @@ internal sealed record TokenIssuer(string? Authority = null, string? Issuer = nu
     /// <summary>False: no tokens are taken.</summary>
     public bool IsGiven => (Authority ?? Issuer ?? Audience ?? KeyFile) is not null;
 
-    /// <exception cref="BtxException">A part is missing, or the file holds no public key.</exception>
-    public void Check()
+    /// <summary>What is missing, and what is no URL or no public key.</summary>
+    public Problems Problems()
     {
-        if (Audience is null) throw new BtxException("--jwt-audience is missing: a token that is for another service is not taken");
+        var problems = new Problems();
+        if (Audience is null) problems.Add("--jwt-audience is missing: a token that is for another service is not taken");
         if (Authority is null && (Issuer is null || KeyFile is null))
-            throw new BtxException("--jwt-authority is missing; give it, or both --jwt-issuer and --jwt-key");
+            problems.Add("--jwt-authority is missing; give it, or both --jwt-issuer and --jwt-key");
         if (Authority is not null && !(Uri.TryCreate(Authority, UriKind.Absolute, out var url) && url.Scheme == Uri.UriSchemeHttps))
-            throw new BtxException($"--jwt-authority {BtxException.OneLine(Authority, 200)}: expected an https URL");
-        if (KeyFile is not null) _ = Keys(KeyFile);
+            problems.Add($"--jwt-authority {BtxException.OneLine(Authority, 200)}: expected an https URL");
+        if (KeyFile is not null) problems.Of(() => Keys(KeyFile));
+        return problems;
     }
 
     /// <summary>The library that reads tokens, and what it needs; a server without tokens loads none of it.</summary>

@@ -36,7 +36,7 @@ internal sealed record OpenAiError(int Status, string Message, string Type, stri
         _ when Rejection.Of(exception) is { } rejection => Of(rejection),
         RpcException { StatusCode: StatusCode.Unauthenticated } ended => // within a stream: the key is good no more
             new(StatusCodes.Status401Unauthorized, ended.Status.Detail, "invalid_request_error", null, "invalid_api_key"),
-        JsonException => Invalid($"the body is not valid JSON in UTF-8 ({BtxException.OneLine(exception.Message)})"),
+        JsonException json => Invalid($"the body is not valid JSON in UTF-8 ({Words(json)})"),
         BadHttpRequestException { StatusCode: StatusCodes.Status413PayloadTooLarge } => Invalid("the body is too large",
             status: StatusCodes.Status413PayloadTooLarge),
         BadHttpRequestException { StatusCode: StatusCodes.Status503ServiceUnavailable } busy =>
@@ -48,6 +48,13 @@ internal sealed record OpenAiError(int Status, string Message, string Type, stri
             Unexpected = exception,
         },
     };
+
+    // What follows the first sentence is for who writes a reader.
+    private static string Words(JsonException e)
+    {
+        var words = BtxException.OneLine(e.Message.Split(". ")[0].TrimEnd('.'));
+        return e is { LineNumber: { } line, BytePositionInLine: { } at } ? $"{words}: line {line + 1}, byte {at + 1}" : words;
+    }
 
     public static OpenAiError Invalid(string message, string? parameter = null, int status = StatusCodes.Status400BadRequest) =>
         new(status, message, "invalid_request_error", parameter, null);
@@ -112,7 +119,6 @@ internal sealed record OpenAiError(int Status, string Message, string Type, stri
     public static void AnswerStatuses(IApplicationBuilder app) => app.UseStatusCodePages(async pages =>
     {
         var http = pages.HttpContext;
-        if (!http.Request.Path.StartsWithSegments("/v1")) return;
         var status = http.Response.StatusCode;
         var (method, path) = (BtxException.OneLine(http.Request.Method, 20), BtxException.OneLine(http.Request.Path, 200));
         var message = status switch

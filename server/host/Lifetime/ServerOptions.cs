@@ -41,7 +41,7 @@ internal sealed record ServerOptions
     {
         foreach (var shared in Addresses.Where(a => a.EndPoint.Port > 0).GroupBy(a => a.EndPoint.Port).Where(same => same.Count() > 1))
             problems.Add($"{string.Join(" and ", shared.Select(a => a.Option))} name port {shared.Key}; each needs its own");
-        problems.Of(() => Access.Open(Http, Grpc, Admin));
+        Access.Check(problems, Http, Grpc, Admin);
         if (Tls.IsGiven) problems.Of(() => Tls.Read());
     }
 }
@@ -62,6 +62,12 @@ internal sealed class Problems : List<string>
             return default;
         }
     }
+
+    public void Of(Action check) => Of(() =>
+    {
+        check();
+        return true;
+    });
 
     /// <exception cref="BtxException">There are any; one line that has them all.</exception>
     public void Throw()

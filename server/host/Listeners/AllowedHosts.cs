@@ -11,18 +11,21 @@ internal sealed class AllowedHosts
     private readonly IPAddress[] _listening;
 
     /// <param name="names">Of <c>--allowed-hosts</c>: <c>api.example.com</c>, <c>*.example.com</c>, or <c>*</c> for any.</param>
-    /// <exception cref="BtxException">One is no name.</exception>
+    /// <exception cref="BtxException">Some are no names; one line that has them all.</exception>
     public AllowedHosts(IEnumerable<string> names, params IReadOnlyList<ListenAddress> listeners)
     {
         _listening = [.. listeners.Select(listener => listener.EndPoint.Address)];
+        var problems = new Problems();
         foreach (var name in names)
         {
             var plain = name.StartsWith("*.", StringComparison.Ordinal) ? name[2..] : name;
             if (plain != "*" && Uri.CheckHostName(plain) == UriHostNameType.Unknown)
-                throw new BtxException($"--allowed-hosts {BtxException.OneLine(name)}: is no host name; expected for example "
-                    + "api.example.com or *.example.com, without scheme and port");
+                problems.Add($"--allowed-hosts {BtxException.OneLine(name)}: is no host name; expected for example api.example.com or "
+                    + "*.example.com, without scheme and port");
             _names.Add(name);
         }
+
+        problems.Throw();
     }
 
     /// <param name="host">Without its port; empty: the client named none, as no browser does.</param>

@@ -184,8 +184,12 @@ internal sealed class InferenceService(IForestEngine engine, TextTokenizer token
     }
 
     // What the engine says of a change names experts of the whole forest.
-    private string? Told(string? message) =>
-        message is null || ReferenceEquals(Shown, Forest) ? message : "the forest changed, and what this request ran on left it";
+    private string? Told(string? message)
+    {
+        var forest = Forest; // once: it may change
+        return message is null || ReferenceEquals(ShownOf(forest), forest) ? message
+            : "the forest changed, and what this request ran on left it";
+    }
 
     private RequestRejectedException? Told(RequestRejectedException e) =>
         e.Kind is not (ErrorKind.Missing or ErrorKind.Conflict) || Told(e.Message) == e.Message ? null : new(e.Kind, Told(e.Message)!);

@@ -21,12 +21,11 @@ internal sealed class ForestAdministration(ForestChanges changes)
         ? StateMessages.History(Registry.History, request.Limit)
         : throw RequestRejectedException.For("limit", $"limit is {request.Limit}; expected 0 (all changes) or more");
 
-    public V1.GetCertificateResponse Certificate(V1.GetCertificateRequest request) =>
-        new()
-        {
-            Certificate = Google.Protobuf.UnsafeByteOperations.UnsafeWrap(
-            Registry.Certificate(ChangeRequests.Needed("change_id", request.ChangeId)))
-        };
+    public V1.GetCertificateResponse Certificate(V1.GetCertificateRequest request)
+    {
+        var certificate = Registry.Certificate(ChangeRequests.Needed("change_id", request.ChangeId));
+        return new() { Certificate = Google.Protobuf.UnsafeByteOperations.UnsafeWrap(certificate) };
+    }
 
     public V1.RemovalPlan Plan(V1.PlanRemovalRequest request, bool mayChange)
     {

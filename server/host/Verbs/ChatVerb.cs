@@ -34,22 +34,18 @@ internal static class ChatVerb
         var (server, key, tls) = (new ServerFlag(), new ApiKeyFlag(), new TlsFlags());
         var system = new Flag<string?>("--system TEXT", "instructions before the conversation");
         var maxTokens = new Flag<int>("--max-tokens N", "tokens of an answer at most, and never more than half the context", 256);
-        var temperature = new Flag<double?>("--temperature T", "0: always the most probable token (1)");
-        var seed = new Flag<long?>("--seed N", "the same seed gives the same answers (random)");
+        var sampling = SamplingFlags.Create();
         var showExperts = new Flag<bool>("--show-experts", "colour each token, as /experts on does");
         var colour = new Choice("--color", ["auto", "always", "never"], "auto: on a terminal only", "auto");
         var command = new Command("chat", Text)
         {
-            server, key, tls.All, system, maxTokens, temperature, seed, showExperts, colour, routing,
+            server, key, tls.All, system, maxTokens, sampling, showExperts, colour, routing,
         };
         engine.AddTo(command);
         command.SetAction(async (parsed, cancellation) =>
         {
             if (parsed.GetValue(maxTokens) is < 1 and var none) throw new BtxException($"max_tokens is {none}; expected 1 or more");
             StandardInput.Demand();
-            var sampling = new Sampling();
-            if (parsed.GetValue(temperature) is { } t) sampling.Temperature = t;
-            if (parsed.GetValue(seed) is { } s) sampling.Seed = s;
             var here = engine.Read(parsed, null);
             await using var target = await InferenceTarget.OpenAsync(parsed, server, key, tls, here, cancellation);
             using var stop = new AnswerStop();
@@ -58,7 +54,7 @@ internal static class ChatVerb
                 Routing = routing.Read(parsed, new()),
                 System = parsed.GetValue(system),
                 MaxTokens = parsed.GetValue(maxTokens),
-                Sampling = sampling,
+                Sampling = sampling.Read(parsed, new()),
                 ShowExperts = parsed.GetValue(showExperts),
             };
             return await chat.RunAsync(Console.In, ConsolePrompt.IsAttended, stop.Begin, cancellation);

@@ -111,7 +111,7 @@ public sealed class TokenIssuerTests : IDisposable
     }
 
     private static string Problem(string? authority, string? issuer, string? audience, string? keyFile) =>
-        Assert.Throws<BtxException>(() => new TokenIssuer(authority, issuer, audience, keyFile).Check()).Message;
+        string.Join("; ", new TokenIssuer(authority, issuer, audience, keyFile).Problems());
 
     private static string Token(SigningCredentials signing, string? scope, string issuer = Issuer, string audience = Audience,
         DateTime? expires = null, string? subject = "ada", string? client = null, string? critical = null) => new JsonWebTokenHandler().CreateToken(new SecurityTokenDescriptor

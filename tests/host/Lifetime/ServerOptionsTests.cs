@@ -43,6 +43,26 @@ public sealed class ServerOptionsTests
         Assert.DoesNotContain('\n', failure.Message);
     }
 
+    /// <summary>Of who may use the server, too: names, sites, keys, tokens, files.</summary>
+    [Fact]
+    public void Every_fault_of_access_is_reported_at_once()
+    {
+        var (access, command) = (new AccessFlags(), new Command("serve"));
+        command.Add([.. access.All]);
+        Problems problems = [];
+        var options = new ServerOptions
+        {
+            Http = ListenAddress.Parse("--http", "0.0.0.0:1"),
+            Grpc = ListenAddress.Parse("--grpc", "127.0.0.1:2"),
+            Access = access.ReadAccess(command.Parse(["--cors-origins", "nowhere,https://a.example/path", "--allowed-hosts", "a b,https://c",
+                "--keys", "/no/keys", "--audit", "/no/audit", "--admin-key-file", "/no/key", "--insecure", "--jwt-issuer", "i"]), problems),
+        };
+        options.Check(problems);
+        Assert.All(["\"nowhere\"", "\"https://a.example/path\"", "--allowed-hosts a b", "--allowed-hosts https://c", "--keys /no/keys",
+            "--audit /no/audit", "--admin-key-file /no/key", "--insecure is given beside", "--jwt-audience is missing",
+            "--jwt-authority is missing"], fault => Assert.Single(problems.SelectMany(p => p.Split("; ")), p => p.Contains(fault)));
+    }
+
     [Fact]
     public void Each_listener_needs_a_port()
     {

@@ -90,13 +90,18 @@ public sealed class BadInputTests : IAsyncLifetime
     [Fact]
     public async Task Http_refuses_what_is_not_json()
     {
-        foreach (var body in new byte[][] { "{"u8.ToArray(), "[1]"u8.ToArray(),
-            [.. "{\"model\":\"forest\",\"prompt\":\""u8, 0xff, .. "\"}"u8], [] })
+        foreach (var (body, said) in new (byte[], string)[] { ("{"u8.ToArray(), "line 1, byte 2)"), ("[1]"u8.ToArray(), ""),
+            ("{\n\"a\": 1,}"u8.ToArray(), "trailing comma at the end which is not supported in this mode: line 2, byte"),
+            ([.. "{\"model\":\"forest\",\"prompt\":\""u8, 0xff, .. "\"}"u8], "it is not valid UTF-8)"),
+            ([], "(The input does not contain any JSON tokens: line 1, byte 1)") })
         {
             using var content = new ByteArrayContent(body) { Headers = { { "content-type", "application/json" } } };
             using var response = await _server.Http.PostAsync("/v1/completions", content);
             Assert.Equal(HttpStatusCode.BadRequest, response.StatusCode);
-            Assert.NotEmpty((await ErrorOf(response)).GetProperty("message").GetString()!);
+            var message = (await ErrorOf(response)).GetProperty("message").GetString()!;
+            Assert.NotEmpty(message);
+            Assert.Contains(said, message, StringComparison.Ordinal);
+            Assert.DoesNotContain("reader", message, StringComparison.Ordinal);
         }
     }
 
@@ -109,9 +114,13 @@ public sealed class BadInputTests : IAsyncLifetime
         using var large = await _server.Http.PostAsJsonAsync("/v1/completions", new { model = "forest", prompt = new string('x', 70_000) });
         Assert.Equal(HttpStatusCode.RequestEntityTooLarge, large.StatusCode);
         await ErrorOf(large);
-        using var path = await _server.Http.GetAsync("/v1/nothing");
-        Assert.Equal(HttpStatusCode.NotFound, path.StatusCode);
-        await ErrorOf(path);
+        foreach (var nowhere in new[] { "/v1/nothing", "/nothing", "/" })
+        {
+            using var path = await _server.Http.GetAsync(nowhere);
+            Assert.Equal(HttpStatusCode.NotFound, path.StatusCode);
+            Assert.Equal($"no such path: GET {nowhere}", (await ErrorOf(path)).GetProperty("message").GetString());
+        }
+
         using var method = await _server.Http.GetAsync("/v1/completions");
         Assert.Equal(HttpStatusCode.MethodNotAllowed, method.StatusCode);
         await ErrorOf(method);
