@@ -70,7 +70,7 @@ internal sealed class Caller
         if (_quota is not { Tokens: { } rate, Key: var key }) return;
         var need = $"key {key.Id} has {rate.Limit} tokens a minute, and the request may take {tokens}; ";
         if (tokens > rate.Limit) // no waiting helps, and clients wait wherever they are told to
-            throw new RequestRejectedException(new RequestProblem(null, need + "shorten it or lower max_tokens",
+            throw new RequestRejectedException(new RequestProblem(null, need + "shorten it, or ask for fewer tokens",
                 Code: "quota_too_small"));
         if (rate.Take(tokens) is { } wait) throw Busy($"{need}try again in {KeyQuota.Text(wait)}", wait);
         Interlocked.Add(ref _unused, tokens);

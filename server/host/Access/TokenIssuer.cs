@@ -110,6 +110,10 @@ internal sealed record TokenIssuer(string? Authority = null, string? Issuer = nu
             SecurityKey[] keys = text.TrimStart().StartsWith('{') ? [.. new JsonWebKeySet(text).GetSigningKeys()] : [PemKey(text)];
             if (keys.Length > 0 && !keys.Any(key => key is SymmetricSecurityKey or JsonWebKey { Kty: "oct" })) return keys;
         }
+        catch (BtxException e)
+        {
+            throw new BtxException($"--jwt-key {file}: cannot be read ({BtxException.OneLine(e.Message)})", e);
+        }
         catch (Exception e) when (e is CryptographicException or ArgumentException or JsonException)
         {
             throw new BtxException($"--jwt-key {file}: holds no public key; expected one of RSA or EC in PEM, or a JSON Web Key Set", e);

@@ -33,15 +33,8 @@ internal static class HttpEndpoints
             });
         });
         v1.MapGet("/models/{**id}", [Needs(Scope.Generate | Scope.Observe)]
-        (string id, InferenceService service, ForestChanges changes, Caller caller) =>
-        {
-            var forest = service.Forest;
-            var model = ModelId.Parse(id, forest);
-            caller.Require(model.Routing, forest);
-            var generation = new GenerationRequest { Prompt = [], Routing = model.Routing };
-            if (RequestRules.OptionsProblem(generation, caller.Shown(forest)) is { } problem) throw new RequestRejectedException(problem);
-            return Results.Json(Describe(model, forest, changes));
-        });
+        (string id, InferenceService service, ForestChanges changes) =>
+            Results.Json(Describe(service.Model(id), service.Forest, changes)));
         v1.MapGet("/forest", Forest);
         v1.MapForest();
         var texts = endpoints.MapGroup("").WithMetadata(new RequestSizeLimitAttribute(limits.BodyBytes));

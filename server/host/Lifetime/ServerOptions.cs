@@ -42,7 +42,7 @@ internal sealed record ServerOptions
         foreach (var shared in Addresses.Where(a => a.EndPoint.Port > 0).GroupBy(a => a.EndPoint.Port).Where(same => same.Count() > 1))
             problems.Add($"{string.Join(" and ", shared.Select(a => a.Option))} name port {shared.Key}; each needs its own");
         Access.Check(problems, Http, Grpc, Admin);
-        if (Tls.IsGiven) problems.Of(() => Tls.Read());
+        if (Tls.IsGiven) Tls.Check(problems);
     }
 }
 

@@ -68,9 +68,9 @@ internal sealed class RequestBody : Stream
             HalfClosed.GiveUp(_http);
             throw Invalid($"the body did not arrive within {_time.TotalSeconds:0.#} s", null, StatusCodes.Status408RequestTimeout);
         }
-        catch (Exception e) when (!_isGrpc && HasBrokenOff(e))
+        catch (Exception e) when (HasBrokenOff(e))
         {
-            throw Invalid("the connection ended before the whole body had come", e);
+            throw Invalid("the connection ended before the whole body had come", e, code: StatusCode.Cancelled);
         }
         catch (Exception e) when (e is not (OperationCanceledException or BadHttpRequestException or ConnectionResetException))
         {
@@ -110,7 +110,8 @@ internal sealed class RequestBody : Stream
     }
 
     private bool HasBrokenOff(Exception e) => e is ConnectionResetException or ConnectionAbortedException
-        || (e is OperationCanceledException && (_aborted.IsCancellationRequested || e.InnerException is ConnectionAbortedException));
+        || (e is OperationCanceledException or IOException // of HTTP/2, of a stream that its client reset
+            && (_aborted.IsCancellationRequested || e.InnerException is ConnectionAbortedException or ConnectionResetException));
 
     private void Take(long bytes)
     {

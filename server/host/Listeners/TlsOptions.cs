@@ -15,6 +15,7 @@ internal sealed record TlsOptions(string? CertificateFile = null, string? KeyFil
 {
     private const string CertificateOption = "--tls-cert", KeyOption = "--tls-key", ClientCaOption = "--tls-client-ca";
     private const string ServerPurpose = "1.3.6.1.5.5.7.3.1", AnyPurpose = "2.5.29.37.0"; // RFC 5280, 4.2.1.12
+    private const string NoClientCa = $"{ClientCaOption} is missing: without it certificates of clients are not looked at";
     private const int LongestFile = 1 << 20;
 
     /// <summary>False: nothing is said of TLS, and the ports speak in clear text.</summary>
@@ -23,6 +24,17 @@ internal sealed record TlsOptions(string? CertificateFile = null, string? KeyFil
     /// <summary>All files that are read.</summary>
     public IEnumerable<string> Files => new[] { CertificateFile, KeyFile, PasswordFile, ClientCaFile }.OfType<string>();
 
+    /// <summary>What is missing, and which files cannot be used, is added to <paramref name="problems"/>.</summary>
+    public void Check(Problems problems)
+    {
+        var all = new Problems();
+        all.Of(() => (this with { ClientCaFile = null, ClientsMayHaveNone = false }).Read());
+        if (KeyFile is not null) all.Of(() => ReadKey(KeyFile));
+        if (ClientCaFile is not null) all.Of(() => Certificates(ClientCaOption, ClientCaFile));
+        else if (ClientsMayHaveNone) all.Add(NoClientCa);
+        problems.AddRange(all.Distinct());
+    }
+
     /// <summary>Reads the files.</summary>
     /// <exception cref="BtxException">One is missing, cannot be read, holds a secret that others can read, or does not fit the
     /// others, or the certificate has expired or is not for servers.</exception>
@@ -30,7 +42,7 @@ internal sealed record TlsOptions(string? CertificateFile = null, string? KeyFil
     {
         if (CertificateFile is not { } file) throw new BtxException($"{CertificateOption} is missing, the server's own certificate");
         if (ClientsMayHaveNone && ClientCaFile is null)
-            throw new BtxException($"{ClientCaOption} is missing: without it certificates of clients are not looked at");
+            throw new BtxException(NoClientCa);
         var clients = ClientCaFile is null ? null : Certificates(ClientCaOption, ClientCaFile);
         var password = PasswordFile is null ? null
             : Encoding.UTF8.GetString(SecretFile.Read("--tls-password-file", PasswordFile, 4096, "it holds one line")).Trim();
@@ -66,11 +78,12 @@ internal sealed record TlsOptions(string? CertificateFile = null, string? KeyFil
     public static X509Certificate2Collection Certificates(string option, string file)
     {
         var all = new X509Certificate2Collection();
+        var pem = Encoding.UTF8.GetString(Bytes(option, file));
         try
         {
-            all.ImportFromPem(Encoding.UTF8.GetString(BoundedFile.Read(file, LongestFile)));
+            all.ImportFromPem(pem);
         }
-        catch (Exception e) when (e is CryptographicException or BtxException)
+        catch (CryptographicException e)
         {
             throw new BtxException($"{option} {file}: cannot be read ({BtxException.OneLine(e.Message)})", e);
         }
@@ -97,16 +110,31 @@ internal sealed record TlsOptions(string? CertificateFile = null, string? KeyFil
     private static (X509Certificate2 Own, X509Certificate2Collection Chain) OfPem(string file, string keyFile, string? password)
     {
         var chain = Certificates(CertificateOption, file);
-        var key = Encoding.UTF8.GetString(SecretFile.Read(KeyOption, keyFile, LongestFile, "it holds the private key in PEM"));
+        var key = ReadKey(keyFile);
         var pem = chain[0].ExportCertificatePem();
         var own = password is null ? X509Certificate2.CreateFromPem(pem, key) : X509Certificate2.CreateFromEncryptedPem(pem, key, password);
         chain.RemoveAt(0);
         return (own, chain);
     }
 
+    private static byte[] Bytes(string option, string file)
+    {
+        try
+        {
+            return BoundedFile.Read(file, LongestFile);
+        }
+        catch (BtxException e)
+        {
+            throw new BtxException($"{option} {file}: cannot be read ({BtxException.OneLine(e.Message)})", e);
+        }
+    }
+
+    private static string ReadKey(string file) =>
+        Encoding.UTF8.GetString(SecretFile.Read(KeyOption, file, LongestFile, "it holds the private key in PEM"));
+
     private static (X509Certificate2 Own, X509Certificate2Collection Chain) OfPfx(string file, string? password)
     {
-        if (BoundedFile.Read(file, LongestFile).AsSpan().IndexOf("-----BEGIN CERTIFICATE"u8) >= 0)
+        if (Bytes(CertificateOption, file).AsSpan().IndexOf("-----BEGIN CERTIFICATE"u8) >= 0)
             throw new BtxException($"{CertificateOption} {file}: is PEM: {KeyOption} is missing, the file of its private key");
         var bytes = SecretFile.Read(CertificateOption, file, LongestFile, "it holds a certificate and its key as PKCS #12");
         var all = X509CertificateLoader.LoadPkcs12Collection(bytes, password, X509KeyStorageFlags.EphemeralKeySet);

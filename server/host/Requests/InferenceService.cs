@@ -1,5 +1,6 @@
 using System.Runtime.CompilerServices;
 using System.Threading.Channels;
+using Btx.Model.Mixing;
 using Btx.Model.Tokens;
 
 namespace Btx.Server.Requests;
@@ -16,6 +17,19 @@ internal sealed class InferenceService(IForestEngine engine, TextTokenizer token
     /// <summary>A forest that a request began with, as the caller is told of it.</summary>
     public ForestDescription ShownOf(ForestDescription forest) => caller.Shown(forest);
 
+    /// <summary>A model by its id, that there is and that the caller may use.</summary>
+    /// <param name="beside">See <see cref="ModelId.Parse"/>.</param>
+    /// <exception cref="RequestRejectedException">There is none, or it is not for the caller.</exception>
+    public ModelId Model(string id, V1.Routing? beside = null)
+    {
+        var model = ModelId.Parse(id, Forest, beside);
+        RequireRouting(model.Routing);
+        return model;
+    }
+
+    /// <exception cref="RequestRejectedException">It is not there, or not for the caller.</exception>
+    public void RequireRouting(Routing routing) => RequireOptions(new() { Prompt = [], MaxTokens = 1, Routing = routing });
+
     /// <summary>The prompt's tokens, once everything about the request holds: nothing but reading the prompt is done before that.</summary>
     /// <param name="request">Its own prompt does not count.</param>
     /// <param name="onlyRead">No token is to be generated: the prompt may fill the context.</param>
@@ -23,7 +37,7 @@ internal sealed class InferenceService(IForestEngine engine, TextTokenizer token
     public int[] Checked(Prompt prompt, GenerationRequest request, bool onlyRead = false)
     {
         var forest = engine.Describe();
-        Refuse(prompt.Problem(limits));
+        Refuse(prompt.Problem(limits, "prompt"));
         RequireOptions(request, onlyRead);
         var tokens = Encode(prompt);
         Refuse(onlyRead ? RequestRules.ReadProblem(tokens, "prompt", forest)
@@ -77,8 +91,8 @@ internal sealed class InferenceService(IForestEngine engine, TextTokenizer token
         var forest = engine.Describe();
         caller.Require(request.Routing, forest);
         forest = caller.Shown(forest);
-        Refuse(text.Problem(limits) ?? RequestRules.OptionsProblem(request, forest) ?? RequestRules.StrideProblem(stride, forest));
-        var tokens = Encode(text);
+        Refuse(text.Problem(limits, "text") ?? RequestRules.OptionsProblem(request, forest) ?? RequestRules.StrideProblem(stride, forest));
+        var tokens = Encode(text, field: "text");
         var mayBeLong = stride is not null && tokens.Length >= 2;
         Refuse(mayBeLong ? RequestRules.IdProblem(tokens, "text", forest) : RequestRules.TextProblem(tokens, forest));
         if (stride is null or 0) stride = Math.Max(1, forest.ContextLength / 2);
@@ -146,14 +160,15 @@ internal sealed class InferenceService(IForestEngine engine, TextTokenizer token
 
     /// <summary>The tokens of a prompt.</summary>
     /// <param name="begin">Put the token that begins a text before it, where the tokenizer asks for one.</param>
+    /// <param name="field">What the request calls it.</param>
     /// <exception cref="RequestRejectedException">It is too long, or empty.</exception>
-    public int[] Encode(Prompt prompt, bool begin = true)
+    public int[] Encode(Prompt prompt, bool begin = true, string field = "prompt")
     {
-        Refuse(prompt.Problem(limits));
+        Refuse(prompt.Problem(limits, field));
         if (prompt.Tokens is { } tokens) return tokens;
         var ids = tokenizer.Encode(prompt.Text!);
         if (ids.Length == 0)
-            throw RequestRejectedException.For("prompt", "prompt is empty once its text is normalised; give at least one character");
+            throw RequestRejectedException.At(field, "is empty once its text is normalised; give at least one character");
         return begin && tokenizer.AddBos && tokenizer.BosId is { } bos ? [bos, .. ids] : ids;
     }
 

@@ -6,13 +6,14 @@ namespace Btx.Server.Requests;
 internal readonly record struct Prompt(string? Text, int[]? Tokens = null)
 {
     /// <summary>What is wrong before it becomes tokens; null if nothing is.</summary>
-    public RequestProblem? Problem(RequestLimits limits) => this switch
+    /// <param name="field">What the request calls it.</param>
+    public RequestProblem? Problem(RequestLimits limits, string field) => this switch
     {
-        { Text: null, Tokens: null } => new("prompt", "prompt is missing; give a text or token ids"),
-        { Text.Length: 0 } or { Tokens.Length: 0 } => new("prompt", "prompt is empty; give at least one character"),
+        { Text: null, Tokens: null } => new(field, $"{field} is missing; give a text or token ids"),
+        { Text.Length: 0 } or { Tokens.Length: 0 } => new(field, $"{field} is empty; give at least one character"),
         { Text: { } text } when text.Length > limits.PromptCharacters =>
-            new("prompt", $"prompt has {text.Length} characters; at most {limits.PromptCharacters} are taken"),
-        { Text: { } text } when HasLoneSurrogate(text) => new("prompt", "prompt is not valid Unicode: it holds half of a surrogate pair"),
+            new(field, $"{field} has {text.Length} characters; at most {limits.PromptCharacters} are taken"),
+        { Text: { } text } when HasLoneSurrogate(text) => new(field, $"{field} is not valid Unicode: it holds half of a surrogate pair"),
         _ => null,
     };
 

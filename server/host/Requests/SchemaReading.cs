@@ -11,10 +11,12 @@ internal static class SchemaReading
     private static int s_waiting;
 
     /// <param name="read">Checks and translates a request; it may be called twice.</param>
+    /// <param name="allow">Refuses a caller that may not have the model, before a schema is compiled for it.</param>
     /// <exception cref="RequestRejectedException">The request breaks a rule, or as many schemas wait as may (busy).</exception>
-    public static async Task<T> ReadAsync<T>(Func<T> read, CancellationToken cancellation)
+    public static async Task<T> ReadAsync<T>(Func<T> read, Action allow, CancellationToken cancellation)
     {
         if (OutputGrammar.TryMake(read, out var made)) return made;
+        allow();
         try
         {
             if (Interlocked.Increment(ref s_waiting) > MostWaiting)

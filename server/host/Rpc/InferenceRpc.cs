@@ -44,7 +44,7 @@ internal sealed class InferenceRpc(InferenceService service, ChatPrompt template
         [EnumeratorCancellation] CancellationToken cancellation)
     {
         var forest = service.Forest;
-        var asked = await SchemaReading.ReadAsync(() => RoutingMessages.ToGeneration(request, forest), cancellation);
+        var asked = await SchemaReading.ReadAsync(() => RoutingMessages.ToGeneration(request, forest), () => Allow(request.Routing), cancellation);
         asked = asked with { Prompt = service.Checked(ToPrompt(request.Prompt), asked) };
         service.Reserve([asked]);
         var events = service.Generate(asked, cancellation);
@@ -54,8 +54,8 @@ internal sealed class InferenceRpc(InferenceService service, ChatPrompt template
     public async IAsyncEnumerable<V1.ChatResponse> ChatAsync(V1.ChatRequest request,
         [EnumeratorCancellation] CancellationToken cancellation)
     {
-        var run = await ChatRun.BeginAsync(service, template, () => ChatMessages.Read(request, service.Forest, template.Stops), [],
-            cancellation);
+        var run = await ChatRun.BeginAsync(service, template, () => ChatMessages.Read(request, service.Forest, template.Stops),
+            () => Allow(request.Routing), [], cancellation);
         var calls = new CallReader(run.Request.Callable);
         await foreach (var (_, e, served) in run.EventsAsync(cancellation))
             foreach (var message in _messages.OfChat(e, served, calls)) yield return message;
@@ -71,7 +71,8 @@ internal sealed class InferenceRpc(InferenceService service, ChatPrompt template
                 ChatMessages.Read(chat.Tools, null, many: true), !chat.HasAddGenerationPrompt || chat.AddGenerationPrompt, cancellation),
             _ => throw RequestRejectedException.For("text", "give either text or chat"),
         };
-        var tokens = service.Encode(prompt, !request.HasAddSpecialTokens || request.AddSpecialTokens);
+        var tokens = service.Encode(prompt, !request.HasAddSpecialTokens || request.AddSpecialTokens,
+            request.InputCase == V1.TokenizeRequest.InputOneofCase.Text ? "text" : "chat");
         return new()
         {
             Tokens = { tokens },
@@ -133,6 +134,9 @@ internal sealed class InferenceRpc(InferenceService service, ChatPrompt template
             Moe = forest.Moe is null ? null : TokenMessages.Of(forest.Moe),
         });
     }
+
+    private void Allow(V1.Routing? routing) =>
+        service.RequireRouting(RoutingMessages.ToRouting(routing, scores: false, service.Forest));
 
     private static Prompt ToPrompt(V1.Prompt? message) => message?.KindCase switch
     {

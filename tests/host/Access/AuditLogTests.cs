@@ -3,6 +3,7 @@ using System.Text.Json;
 using Btx.Cli.Tests;
 using Btx.Model;
 using Btx.Server.Access;
+using Btx.Server.Tests.Attacks;
 using Btx.Server.Tests.Fakes;
 using Btx.V1;
 using Grpc.Core;
@@ -14,6 +15,32 @@ namespace Btx.Server.Tests.Access;
 [System.Runtime.Versioning.SupportedOSPlatform("linux")]
 public sealed class AuditLogTests
 {
+    /// <summary>Whoever leaves before the whole message has come has not sent a wrong one.</summary>
+    [Fact]
+    public async Task A_client_that_left_in_the_middle_of_its_message_is_recorded_as_that()
+    {
+        using var files = new KeyFiles();
+        await using var server = await RunningServer.StartAsync(access: new()
+        {
+            UnauthenticatedAdmin = true,
+            AuditFile = files["audit.jsonl"],
+        });
+        string[] lines = [];
+        await Patience.UntilAsync(async () =>
+        {
+            using (var connection = await RawHttp2.OpenAsync(new(server.GrpcAddress)))
+            {
+                await connection.SendAsync(RawHttp2.Head(1, "/btx.v1.Forest/DropAverage"),
+                    new RawFrame(RawFrame.Data, 0, 1, [0, 0, 0, 0, 100, 1]));
+                await Task.Delay(50, TestContext.Current.CancellationToken); // so that the call has begun
+                await connection.SendAsync(new RawFrame(RawFrame.Reset, 0, 1, [0, 0, 0, 8]));
+            }
+
+            return (lines = File.Exists(files["audit.jsonl"]) ? File.ReadAllLines(files["audit.jsonl"]) : []).Length > 0;
+        }, () => "a line");
+        Assert.All(lines, line => Assert.True(line.Contains("\"outcome\":\"Cancelled\"", StringComparison.Ordinal), line));
+    }
+
     [Fact]
     public async Task Each_administrative_call_is_a_line_whoever_made_it_and_however_it_ended()
     {

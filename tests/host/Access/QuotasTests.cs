@@ -118,7 +118,7 @@ public sealed class QuotasTests
         using var call = server.Inference.Generate(new() { Prompt = new() { Text = "the" }, MaxTokens = 40 }, Bearer(token));
         var denied = await Assert.ThrowsAsync<RpcException>(() => call.ResponseStream.MoveNext(default));
         Assert.Equal(StatusCode.InvalidArgument, denied.StatusCode);
-        Assert.Contains("shorten it or lower max_tokens", denied.Status.Detail, StringComparison.Ordinal);
+        Assert.Contains("shorten it, or ask for fewer tokens", denied.Status.Detail, StringComparison.Ordinal);
     }
 
     [Fact]
@@ -134,7 +134,7 @@ public sealed class QuotasTests
         using var http = new HttpClient();
         using var refused = await http.SendAsync(request, TestContext.Current.CancellationToken);
         Assert.Equal(HttpStatusCode.BadRequest, refused.StatusCode);
-        Assert.Contains("shorten it or lower max_tokens", await refused.Content.ReadAsStringAsync(TestContext.Current.CancellationToken),
+        Assert.Contains("shorten it, or ask for fewer tokens", await refused.Content.ReadAsStringAsync(TestContext.Current.CancellationToken),
             StringComparison.Ordinal);
         Assert.Null(server.Engine.LastGeneration);
     }

@@ -8,6 +8,11 @@ namespace Btx.Server.Tests.Http;
 public sealed class FieldNamesTests : IAsyncLifetime
 {
     private const string Chat = "/v1/chat/completions", Said = "\"messages\":[{\"role\":\"user\",\"content\":\"x\"}]";
+
+    private const string Unservable = """{"type":"object","properties":{"a":{"type":"string","not":{}}}}""",
+        Forced = "\"tools\":[{\"type\":\"function\",\"function\":{\"name\":\"f\"}},"
+            + $"{{\"type\":\"function\",\"function\":{{\"name\":\"f.g\",\"parameters\":{Unservable}}}}}]";
+
     private RunningServer _server = null!;
 
     public async ValueTask InitializeAsync() => _server = await RunningServer.StartAsync();
@@ -25,6 +30,16 @@ public sealed class FieldNamesTests : IAsyncLifetime
     [InlineData("/v1/completions", """{"prompt":"x","model":"forest:select=per_token,top_k=2"}""", "model", "select per_token")]
     [InlineData("/tokenize", """{"prompt":"x","tools":[]}""", "tools", "tools is for messages")]
     [InlineData("/tokenize", """{"prompt":"x","model":"nope"}""", "model", "")]
+    [InlineData("/tokenize", """{"prompt":"x","model":"expert:nobody"}""", "model", "no expert")]
+    [InlineData("/v1/messages/count_tokens", $$$"""{{{{Said}}},"routing":{"mode":"top_k","k":99}}""", null, "k is 99")]
+    [InlineData(Chat, $$"""{{{Said}},{{Forced}},"tool_choice":"required"}""", "tools[1].function.parameters",
+        "tools[1].function.parameters.properties.a.not cannot")]
+    [InlineData(Chat,
+        $$$$"""{{{{{Said}}}},"tools":[{"type":"function","function":{"name":"f","parameters":{"type":"array"}}}],"tool_choice":"required"}""",
+        "tools[0].function.parameters", "tools[0].function.parameters is not of type object")]
+    [InlineData("/v1/messages",
+        $$$"""{"max_tokens":9,{{{Said}}},"tools":[{"name":"f","input_schema":{{{Unservable}}}}],"tool_choice":{"type":"any"}}""",
+        null, "tools[0].input_schema.properties.a.not cannot")]
     [InlineData("/detokenize", """{"tokens":[1],"model":"nope"}""", "model", "")]
     public async Task A_refusal_names_the_clients_own_field(string path, string body, string? field, string message)
     {

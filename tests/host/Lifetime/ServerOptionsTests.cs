@@ -54,13 +54,15 @@ public sealed class ServerOptionsTests
         {
             Http = ListenAddress.Parse("--http", "0.0.0.0:1"),
             Grpc = ListenAddress.Parse("--grpc", "127.0.0.1:2"),
+            Tls = new("/no/cert", "/no/tls-key", ClientCaFile: "/no/ca"),
             Access = access.ReadAccess(command.Parse(["--cors-origins", "nowhere,https://a.example/path", "--allowed-hosts", "a b,https://c",
-                "--keys", "/no/keys", "--audit", "/no/audit", "--admin-key-file", "/no/key", "--insecure", "--jwt-issuer", "i"]), problems),
+                "--keys", "/no/keys", "--jwt-key", "/no/jwt", "--audit", "/no/audit", "--admin-key-file", "/no/key", "--insecure", "--jwt-issuer", "i"]), problems),
         };
         options.Check(problems);
         Assert.All(["\"nowhere\"", "\"https://a.example/path\"", "--allowed-hosts a b", "--allowed-hosts https://c", "--keys /no/keys",
             "--audit /no/audit", "--admin-key-file /no/key", "--insecure is given beside", "--jwt-audience is missing",
-            "--jwt-authority is missing"], fault => Assert.Single(problems.SelectMany(p => p.Split("; ")), p => p.Contains(fault)));
+            "--jwt-key /no/jwt", "--tls-cert /no/cert", "--tls-key /no/tls-key",
+            "--tls-client-ca /no/ca"], fault => Assert.Single(problems.SelectMany(p => p.Split("; ")), p => p.Contains(fault)));
     }
 
     [Fact]

@@ -22,7 +22,7 @@ public sealed class SchemaReadingTests
             go.Wait();
             Interlocked.Decrement(ref now);
             return number;
-        }, CancellationToken.None);
+        }, () => { }, CancellationToken.None);
         var taken = new List<Task<int>>();
         var refused = default(RequestRejectedException);
         for (var i = 0; refused is null && i < 1000; i++)
@@ -45,11 +45,11 @@ public sealed class SchemaReadingTests
     {
         var (good, bad) = (New(-1), JsonElement.Parse("""{"type":"string","x-refused":1}"""));
         Assert.False(OutputGrammar.TryMake(() => OutputGrammar.FromSchema(good), out _));
-        var grammar = await SchemaReading.ReadAsync(() => OutputGrammar.FromSchema(good), CancellationToken.None);
+        var grammar = await SchemaReading.ReadAsync(() => OutputGrammar.FromSchema(good), () => { }, CancellationToken.None);
         Assert.True(OutputGrammar.TryMake(() => OutputGrammar.FromSchema(good), out var known));
         Assert.Same(grammar, known);
         var first = await Assert.ThrowsAsync<RequestRejectedException>(() =>
-            SchemaReading.ReadAsync(() => OutputGrammar.FromSchema(bad), CancellationToken.None));
+            SchemaReading.ReadAsync(() => OutputGrammar.FromSchema(bad), () => { }, CancellationToken.None));
         var again = Assert.Throws<RequestRejectedException>(() => OutputGrammar.TryMake(() => OutputGrammar.FromSchema(bad), out _));
         Assert.Equal(first.Problem, again.Problem);
         Assert.StartsWith("tools", Assert.Throws<RequestRejectedException>(() => OutputGrammar.FromSchema(bad, "tools")).Message,

@@ -42,6 +42,8 @@ public sealed class ErrorDetailsTests
         Assert.Equal("name", await Field(() => server.Forest.ShowExpertAsync(new()).ResponseAsync));
         Assert.Equal("change_id", await Field(() => server.Forest.GetCertificateAsync(new()).ResponseAsync));
         Assert.Equal("limit", await Field(() => server.Forest.HistoryAsync(new() { Limit = -1 }).ResponseAsync));
+        Assert.Equal("text", await Field(() => server.Inference.ScoreAsync(new()).ResponseAsync));
+        Assert.Equal("text", await Field(() => server.Inference.TokenizeAsync(new() { Text = "" }).ResponseAsync));
         Assert.Equal("btx", refused.GetRpcStatus()!.GetDetail<ErrorInfo>()!.Domain);
     }
 

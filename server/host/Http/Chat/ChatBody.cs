@@ -57,7 +57,7 @@ internal sealed record ChatRequest(AskedGeneration Asked, IReadOnlyList<ChatMess
         var generation = asked.Generation;
         if (tools.IsForced && generation.Grammar is not null)
             throw RequestRejectedException.At("response_format", "does not go with a tool that is required; leave out one of the two");
-        if (tools.IsForced) generation = generation with { Grammar = OutputGrammar.FromSchema(tools.Schema(), "tools") };
+        if (tools.IsForced) generation = generation with { Grammar = tools.Grammar() };
         // A grammar ends by itself.
         if (generation.Grammar is null) generation = generation with { Stop = [.. generation.Stop, .. stops], AddedStops = stops.Count };
         return new(asked with { Generation = generation }, messages, tools);

@@ -24,18 +24,19 @@ internal sealed class ChatRun
     /// <exception cref="RequestRejectedException">The chat breaks a rule.</exception>
     public static Task<ChatRun> BeginAsync(InferenceService service, ChatPrompt template, ChatBody body,
         IReadOnlyList<ChatMessage>? messages, IEnumerable<(string Field, string Name)> names, CancellationToken cancellation) =>
-        BeginAsync(service, template, () => body.ToRequest(service.Forest, template.Stops, messages), [.. names, .. body.OwnNames],
-            cancellation);
+        BeginAsync(service, template, () => body.ToRequest(service.Forest, template.Stops, messages),
+            () => service.Model(body.Model!, body.Routing), [.. names, .. body.OwnNames], cancellation);
 
     /// <param name="read">Checks and translates what the client sent.</param>
+    /// <param name="allow">Refuses a caller that may not have the model.</param>
     /// <param name="names">What the fields of a chat's body are called in the form that the client spoke.</param>
     /// <exception cref="RequestRejectedException">The chat breaks a rule.</exception>
-    public static async Task<ChatRun> BeginAsync(InferenceService service, ChatPrompt template, Func<ChatRequest> read,
+    public static async Task<ChatRun> BeginAsync(InferenceService service, ChatPrompt template, Func<ChatRequest> read, Action allow,
         IEnumerable<(string Field, string Name)> names, CancellationToken cancellation)
     {
         try
         {
-            var request = await SchemaReading.ReadAsync(read, cancellation);
+            var request = await SchemaReading.ReadAsync(read, allow, cancellation);
             service.RequireOptions(request.Asked.Generation);
             var prompt = service.Checked(await template.OfAsync(request.Messages, request.Tools, answer: true, cancellation),
                 request.Asked.Generation);

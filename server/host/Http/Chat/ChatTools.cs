@@ -1,5 +1,6 @@
 using System.Text.Encodings.Web;
 using System.Text.Json.Nodes;
+using Btx.Engine.Grammars;
 
 namespace Btx.Server.Http.Chat;
 
@@ -54,12 +55,14 @@ internal sealed record ToolCall(string Id, string Name, string Arguments)
 /// <param name="Functions">By name.</param>
 /// <param name="IsForced">The answer is a call of one of <see cref="Functions"/>.</param>
 /// <param name="Many">The model may make several calls at once.</param>
-internal sealed record ChatTools(IReadOnlyDictionary<string, FunctionBody> Functions, bool IsForced, bool Many)
+/// <param name="Given">Names of all tools of the request, in their order.</param>
+internal sealed record ChatTools(IReadOnlyDictionary<string, FunctionBody> Functions, bool IsForced, bool Many,
+    IReadOnlyList<string> Given)
 {
     private const int MaxTools = 128, MaxNameLength = 64;
     private static readonly string[] s_composed = ["$ref", "anyOf", "oneOf", "allOf", "enum", "const"];
 
-    public static ChatTools None { get; } = new(new Dictionary<string, FunctionBody>(), IsForced: false, Many: true);
+    public static ChatTools None { get; } = new(new Dictionary<string, FunctionBody>(), IsForced: false, Many: true, []);
 
     /// <summary>Says how to call the tools, to a model whose template does not.</summary>
     public string Description => "You can call these functions:\n"
@@ -96,12 +99,39 @@ internal sealed record ChatTools(IReadOnlyDictionary<string, FunctionBody> Funct
         }
 
         if (choice == ToolChoice.None) functions.Clear();
-        return new(functions, choice.Mode is "required" or "function", many);
+        return new(functions, choice.Mode is "required" or "function", many, [.. tools.Select(tool => tool.Function!.Name!)]);
     }
 
     /// <summary>The tools as chat templates expect them.</summary>
     public JsonArray ForTemplate() =>
         [.. Functions.Values.Select(function => new JsonObject { ["type"] = "function", ["function"] = Json(function) })];
+
+    /// <summary>What a forced call is held to.</summary>
+    /// <exception cref="RequestRejectedException">A tool's parameters cannot be served, or are not of type object.</exception>
+    public OutputGrammar Grammar()
+    {
+        try
+        {
+            return OutputGrammar.FromSchema(Schema(), "tools");
+        }
+        catch (RequestRejectedException e) when (Located(e.Problem) is { } located)
+        {
+            throw new RequestRejectedException(located);
+        }
+    }
+
+    /// <summary>A refusal of <see cref="Schema"/> with the path that the client's own schema has; null: it is of no tool's part.</summary>
+    private RequestProblem? Located(RequestProblem problem)
+    {
+        const string Place = "tools: $defs.";
+        if (!problem.Message.StartsWith(Place, StringComparison.Ordinal)) return null;
+        var rest = problem.Message[Place.Length..];
+        var name = Functions.Keys.Where(one => rest.StartsWith($"{one}.", StringComparison.Ordinal)
+            || rest.StartsWith($"{one} ", StringComparison.Ordinal)).MaxBy(one => one.Length);
+        return name is null ? null : problem with { Parameter = PlaceOf(name), Message = PlaceOf(name) + rest[name.Length..] };
+    }
+
+    private string PlaceOf(string name) => $"tools[{Given.Index().First(one => one.Item == name).Index}].function.parameters";
 
     /// <summary>What a forced call is: an object with a tool's name, and arguments by its schema, which lies under <c>$defs</c>.</summary>
     public JsonElement Schema() => JsonSerializer.SerializeToElement(new JsonObject
@@ -139,12 +169,12 @@ internal sealed record ChatTools(IReadOnlyDictionary<string, FunctionBody> Funct
 
     /// <summary>The schema of a forced call's arguments, which are an object.</summary>
     /// <exception cref="RequestRejectedException">It could be something else.</exception>
-    private static JsonObject Arguments(FunctionBody function)
+    private JsonObject Arguments(FunctionBody function)
     {
         var schema = Parameters(function);
         if (!s_composed.Any(schema.ContainsKey)) schema.TryAdd("type", "object");
         return schema["type"] is JsonValue type && type.TryGetValue<string>(out var name) && name == "object" ? schema
-            : throw RequestRejectedException.At("tools", $"has parameters of {Quoted.Of(function.Name)} that are not of type object");
+            : throw RequestRejectedException.At(PlaceOf(function.Name!), "is not of type object");
     }
 
     private static JsonObject Parameters(FunctionBody function) =>

@@ -21,7 +21,7 @@ internal static class TokenizeEndpoints
         body.RefuseOthers();
         if ((body.Prompt is null) == (body.Messages is null))
             throw RequestRejectedException.For("prompt", "give either prompt or messages");
-        RequireModel(body.Model, service);
+        if (body.Model is { } model) service.Model(model);
         if (body.Prompt is not null && (body.Tools is not null || body.AddGenerationPrompt is not null))
             throw RequestRejectedException.At(body.Tools is null ? "add_generation_prompt" : "tools", "is for messages; leave it out");
         var prompt = body.Prompt is { } text ? new Prompt(text)
@@ -42,14 +42,8 @@ internal static class TokenizeEndpoints
     {
         var body = await BodyJson.ReadAsync(http, BodyJson.Requests.DetokenizeBody);
         body.RefuseOthers();
-        RequireModel(body.Model, service);
+        if (body.Model is { } model) service.Model(model);
         var tokens = body.Tokens ?? throw RequestRejectedException.For("tokens", "tokens is missing");
         return Results.Json(new { prompt = service.Decode([.. tokens], "tokens") });
-    }
-
-    /// <summary>All models of a server have one tokenizer, but one that there is not has none.</summary>
-    public static void RequireModel(string? model, InferenceService service)
-    {
-        if (model is not null) ModelId.Parse(model, service.Shown);
     }
 }

@@ -74,7 +74,7 @@ internal sealed record MessagesBody : RequestObject
     /// <exception cref="RequestRejectedException">It breaks a rule.</exception>
     public async Task<int> CountAsync(InferenceService service, ChatPrompt template, CancellationToken cancellation)
     {
-        TokenizeEndpoints.RequireModel(Model, service);
+        if (Model is { } model) service.Model(model, Routing);
         var tools = ChatTools.Of(ToTools() ?? [], ToolChoice?.Read() ?? Chat.ToolChoice.Auto, many: true);
         return service.Encode(await template.OfAsync(ToMessages(), tools, answer: true, cancellation)).Length;
     }
