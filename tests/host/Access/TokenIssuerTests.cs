@@ -114,7 +114,8 @@ public sealed class TokenIssuerTests : IDisposable
         Assert.Throws<BtxException>(() => new TokenIssuer(authority, issuer, audience, keyFile).Check()).Message;
 
     private static string Token(SigningCredentials signing, string? scope, string issuer = Issuer, string audience = Audience,
-        DateTime? expires = null, string? subject = "ada", string? client = null, string? critical = null) => new JsonWebTokenHandler().CreateToken(new SecurityTokenDescriptor
+        DateTime? expires = null, string? subject = "ada", string? client = null, string? critical = null) =>
+        new JsonWebTokenHandler().CreateToken(new SecurityTokenDescriptor
         {
             Issuer = issuer,
             Audience = audience,

@@ -35,7 +35,8 @@ public sealed class ChatVerbTests
         Assert.Equal("(stopped)", await chat.StandardError.ReadLineAsync(cancellation));
         await chat.StandardInput.WriteLineAsync("/nothing".AsMemory(), cancellation);
         await chat.StandardInput.FlushAsync(cancellation);
-        Assert.StartsWith("error: /nothing: no such command", await chat.StandardError.ReadLineAsync(cancellation), StringComparison.Ordinal);
+        var refused = await chat.StandardError.ReadLineAsync(cancellation);
+        Assert.StartsWith("error: /nothing: no such command", refused, StringComparison.Ordinal);
         await Interrupt();
         await chat.WaitForExitAsync(cancellation);
         Assert.Equal(130, chat.ExitCode);

@@ -133,8 +133,8 @@ public sealed class ResponseTests : IAsyncLifetime
     [InlineData("\"input\":\"a\",\"tools\":[{\"type\":\"web_search\"}]", "tools[0].type", "functions are the only tools")]
     [InlineData("\"input\":\"a\",\"tools\":[{\"type\":\"function\",\"name\":\"a b\"}]", "tools[0].name", "expected 1 to 64")]
     [InlineData("\"input\":\"a\",\"tools\":[null]", "tools", "expected an object")]
-    [InlineData("\"input\":\"a\",\"tools\":[{\"type\":\"function\",\"name\":\"f\"}],\"tool_choice\":{\"type\":\"file_search\"}", "tool_choice",
-        "no function by its name")]
+    [InlineData("\"input\":\"a\",\"tools\":[{\"type\":\"function\",\"name\":\"f\"}],\"tool_choice\":{\"type\":\"file_search\"}",
+        "tool_choice", "no function by its name")]
     [InlineData("\"input\":\"a\",\"tool_choice\":\"always\"", "tool_choice", "auto, none, required")]
     [InlineData("\"input\":[]", "input", "input is empty")]
     [InlineData("\"input\":[null]", "input[0]", "is null")]
