@@ -97,7 +97,8 @@ public sealed partial class HardLinkTests(ServedForest served)
         Assert.True(check.Passed);
         var (name, why) = Assert.Single(check.LeftOut!);
         Assert.Equal("gamma", name);
-        Assert.StartsWith("gamma: model.safetensors is a hard link", why, StringComparison.Ordinal); // whoever reads a certificate may not know where files lie
+        // Whoever reads a certificate may not know where files lie.
+        Assert.StartsWith("gamma: model.safetensors is a hard link", why, StringComparison.Ordinal);
         Assert.Contains(result.Notes, n => n.StartsWith("not compared: gamma is quarantined, ", StringComparison.Ordinal));
         Assert.Equal(["alpha"], f.Registry.Engine.Describe().Experts);
         Assert.Contains("gamma", f.Registry.Damage.Experts.Keys);

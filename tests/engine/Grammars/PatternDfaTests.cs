@@ -39,7 +39,8 @@ public sealed class PatternDfaTests
         }
     }
 
-    /// <summary>The guide says so: classes are ECMAScript's, and differ from those of Unicode that .NET's default and Python have.</summary>
+    /// <summary>The guide says so: classes are ECMAScript's, and differ from those of Unicode that .NET's default and Python
+    /// have.</summary>
     [Theory]
     [InlineData("^\\W$", "é", true)]
     [InlineData("^[^\\w]$", "é", true)]

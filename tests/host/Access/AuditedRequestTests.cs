@@ -63,7 +63,8 @@ public sealed class AuditedRequestTests
     {
         using var disk = new SampleServed();
         using var registry = new FakeRegistry(disk);
-        using var changes = new ForestChanges(registry, new ForestMetrics(Prometheus.Metrics.NewCustomRegistry(), registry, () => 0), TimeProvider.System);
+        var metrics = new ForestMetrics(Prometheus.Metrics.NewCustomRegistry(), registry, () => 0);
+        using var changes = new ForestChanges(registry, metrics, TimeProvider.System);
         using var files = new KeyFiles();
         using var log = new AuditLog(new() { AuditFile = files["audit"] }, new ManualClock(), NullLogger<AuditLog>.Instance);
         var creation = ChangeRequests.Average(new() { By = new() { Author = "ada", Reason = "a test" }, Name = "a", Domain = "novels" });
@@ -113,7 +114,8 @@ public sealed class AuditedRequestTests
         Assert.Equal(("c000001", "aborted"), (entry.GetProperty("change").GetString(), entry.GetProperty("outcome").GetString()));
     }
 
-    private static string Kept(Google.Protobuf.IMessage message) => JsonSerializer.Serialize(AuditedRequest.Of(message).Json, AuditLog.Json);
+    private static string Kept(Google.Protobuf.IMessage message) =>
+        JsonSerializer.Serialize(AuditedRequest.Of(message).Json, AuditLog.Json);
 
     /// <summary>Leaves once the change is committed.</summary>
     private sealed class LeavingClient(CancellationTokenSource left, FakeRegistry registry) : IServerStreamWriter<ChangeUpdate>

@@ -8,8 +8,8 @@ using Grpc.Core;
 
 namespace Btx.Server.Tests.Access;
 
-/// <summary>A key that is bound to some experts is told the names of no others, whatever it asks and however it ends. The forest has novels,
-/// python and german; its BTX model novels, python and fables.</summary>
+/// <summary>A key that is bound to some experts is told the names of no others, whatever it asks and however it ends. The forest has
+/// novels, python and german; its BTX model novels, python and fables.</summary>
 public sealed class BoundKeyTests : IAsyncLifetime
 {
     private static readonly string[] s_others = ["german", "fables", "prose"];
@@ -112,7 +112,11 @@ public sealed class BoundKeyTests : IAsyncLifetime
     public async Task What_a_score_reads_is_reserved_before_it_begins()
     {
         var headers = new Metadata { { "authorization", $"Bearer {_files.Add(KeyFiles.Plain with { TokensPerMinute = 400 }).Token}" } };
-        V1.ScoreRequest Long(int stride) => new() { Text = new() { Tokens = new() { Ids = { Enumerable.Range(0, 150) } } }, Stride = stride };
+        V1.ScoreRequest Long(int stride) => new()
+        {
+            Text = new() { Tokens = new() { Ids = { Enumerable.Range(0, 150) } } },
+            Stride = stride,
+        };
         var refused = await Assert.ThrowsAsync<RpcException>(async () => await _server.Inference.ScoreAsync(Long(1), headers));
         Assert.Equal(StatusCode.InvalidArgument, refused.StatusCode);
         Assert.Contains("the request may take 5568", refused.Status.Detail, StringComparison.Ordinal); // 87 windows of 64

@@ -11,8 +11,8 @@ public sealed class KeyRingTests : IDisposable
     private readonly LogLines _log = new();
     private readonly List<bool> _compared = [];
 
-    /// <summary>Key-compare timing, CVE-2025-59425: what is compared is one hash with one hash, in one comparison of constant time, wherever
-    /// a secret differs. (Timing itself is not measured: the mechanism is what a test can hold.)</summary>
+    /// <summary>Key-compare timing, CVE-2025-59425: what is compared is one hash with one hash, in one comparison of constant time,
+    /// wherever a secret differs. (Timing itself is not measured: the mechanism is what a test can hold.)</summary>
     [Fact]
     public void One_comparison_decides_wherever_a_secret_differs_and_however_many_keys_there_are()
     {

@@ -31,9 +31,10 @@ public sealed class LongCallsTests
             await watches[^1].ResponseHeadersAsync;
         }
 
-        using var generation = server.Inference.Generate(new() { Prompt = new() { Text = "the" } }, Bearer(revoked), cancellationToken: Stop);
+        var request = new V1.GenerateRequest { Prompt = new() { Text = "the" } };
+        using var generation = server.Inference.Generate(request, Bearer(revoked), cancellationToken: Stop);
         Assert.True(await generation.ResponseStream.MoveNext(Stop));
-        using var other = server.Inference.Generate(new() { Prompt = new() { Text = "the" } }, Bearer(good), cancellationToken: Stop);
+        using var other = server.Inference.Generate(request, Bearer(good), cancellationToken: Stop);
         Assert.True(await other.ResponseStream.MoveNext(Stop));
         using var asked = new HttpRequestMessage(HttpMethod.Get, "/v1/forest/events") { Headers = { { "x-api-key", revoked } } };
         using var events = await server.Http.SendAsync(asked, HttpCompletionOption.ResponseHeadersRead, Stop);

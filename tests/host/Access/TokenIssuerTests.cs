@@ -114,7 +114,8 @@ public sealed class TokenIssuerTests : IDisposable
         string.Join("; ", new TokenIssuer(authority, issuer, audience, keyFile).Problems());
 
     private static string Token(SigningCredentials signing, string? scope, string issuer = Issuer, string audience = Audience,
-        DateTime? expires = null, string? subject = "ada", string? client = null, string? critical = null) => new JsonWebTokenHandler().CreateToken(new SecurityTokenDescriptor
+        DateTime? expires = null, string? subject = "ada", string? client = null, string? critical = null) =>
+        new JsonWebTokenHandler().CreateToken(new SecurityTokenDescriptor
         {
             Issuer = issuer,
             Audience = audience,

@@ -36,13 +36,14 @@ public sealed class FileAttacks
         using var refusal = await server.Http.PostAsJsonAsync("/v1/completions",
             new { model = "expert:beta", prompt = "the cat", max_tokens = 2 }, TestContext.Current.CancellationToken);
         Assert.Equal(HttpStatusCode.InternalServerError, refusal.StatusCode);
-        Assert.Contains(why, await refusal.Content.ReadAsStringAsync(TestContext.Current.CancellationToken), StringComparison.Ordinal);
+        var refused = await refusal.Content.ReadAsStringAsync(TestContext.Current.CancellationToken);
+        Assert.Contains(why, refused, StringComparison.Ordinal);
         var call = new LoadRecord { Request = Load.Request(new() { Mode = V1.Mode.Expert, Expert = "beta" }, 1, 5, 2), Began = 0 };
         await call.RunAsync(server.Inference);
         Assert.Equal(StatusCode.Internal, call.Failure?.StatusCode);
         var told = await server.Http.GetStringAsync("/v1/forest", TestContext.Current.CancellationToken);
         Assert.Contains(why, told, StringComparison.Ordinal);
-        foreach (var text in new[] { told, call.Failure!.Value.Detail, await refusal.Content.ReadAsStringAsync(TestContext.Current.CancellationToken) })
+        foreach (var text in new[] { told, call.Failure!.Value.Detail, refused })
             Assert.DoesNotContain(forest.At(""), text, StringComparison.Ordinal);
         Assert.Contains("btx_forest_experts{status=\"quarantined\"} 1",
             await server.Http.GetStringAsync("/metrics", TestContext.Current.CancellationToken), StringComparison.Ordinal);

@@ -35,7 +35,8 @@ public sealed class FrameAttacks(AttackedServer server)
             await server.Process.Http.GetStringAsync("/metrics", TestContext.Current.CancellationToken), StringComparison.Ordinal);
     });
 
-    /// <summary>A message in DATA frames of one byte each, on several streams by turns, and with empty ones between. CVE-2026-84304.</summary>
+    /// <summary>A message in DATA frames of one byte each, on several streams by turns, and with empty ones between.
+    /// CVE-2026-84304.</summary>
     [Fact]
     public Task Fragmented_DATA_frames() => server.UnharmedAsync(async () =>
     {

@@ -12,7 +12,8 @@ namespace Btx.Server.Tests.Attacks;
 /// <summary>What a server could tell without being asked: to its log, to another client, or to who has no key.</summary>
 public sealed class SecrecyAttacks
 {
-    private const string Prompt = "moonlit sonata", Secret = "btx_0123456789ab_5ecre7c0ffee5ecre7c0ffee5ecre7c0ffee5ecre7c0ffee5ecre7c0ffee5ecr";
+    private const string Prompt = "moonlit sonata";
+    private const string Secret = "btx_0123456789ab_5ecre7c0ffee5ecre7c0ffee5ecre7c0ffee5ecre7c0ffee5ecre7c0ffee5ecr";
 
     /// <summary>Whatever a refused request holds, wherever it holds it.</summary>
     public static TheoryData<string, string> Refused => new()
@@ -25,7 +26,10 @@ public sealed class SecrecyAttacks
         { "/v1/completions", """{"model":"forest","prompt":"a","routing":{"mode":"PROMPT"}}""" },
         { "/v1/completions", """{"model":"forest","prompt":"a","logit_bias":{"PROMPT":1}}""" },
         { "/v1/completions", """{"model":"forest","prompt":"a","response_format":{"type":"PROMPT"}}""" },
-        { "/v1/completions", """{"model":"forest","prompt":"a","response_format":{"type":"json_schema","json_schema":{"schema":{"PROMPT":1}}}}""" },
+        {
+            "/v1/completions",
+            """{"model":"forest","prompt":"a","response_format":{"type":"json_schema","json_schema":{"schema":{"PROMPT":1}}}}"""
+        },
         { "/v1/completions", """{"model":"forest","prompt":"a",PROMPT}""" },
         { "/v1/chat/completions", """{"model":"forest","messages":"PROMPT"}""" },
         { "/v1/chat/completions", """{"model":"forest","messages":[{"role":"PROMPT","content":"PROMPT"}]}""" },
@@ -84,17 +88,19 @@ public sealed class SecrecyAttacks
         files.Add("admin");
         await using var server = await RunningServer.StartAsync(access: new() { KeyFile = files.Keys });
         string[] spellings = ["/v1/models", "/V1/MODELS", "/v1/models/", "//v1/models", "/v1//models", "/v1/./models", "/v1/x/../models",
-            "/%76%31/models", "/v1%2fmodels", "/v1\\models", "/v1/models;x=y", "/v1/models%00", "/v1/models?x=/health", "/health/../v1/models",
-            "/health/%2e%2e/v1/models", "/health//v1/models", "/health/live/../../metrics", "/metrics", "/metrics/", "/Metrics", "/metrics%20",
-            "/metrics#x", "/v1/forest", "/v1/forest/", "/v1/chat/completions/", "/tokenize", "/tokenize/", "/detokenize", "/v1/models/expert:novels",
-            "/v1/models/../../metrics", "/btx.v1.Forest/ListExperts", "/BTX.V1.FOREST/LISTEXPERTS", "http://localhost/metrics",
-            "http://localhost/health/../metrics", "http://localhost:1/v1/models", "/", "/v1", "*"];
+            "/%76%31/models", "/v1%2fmodels", "/v1\\models", "/v1/models;x=y", "/v1/models%00", "/v1/models?x=/health",
+            "/health/../v1/models", "/health/%2e%2e/v1/models", "/health//v1/models", "/health/live/../../metrics", "/metrics", "/metrics/",
+            "/Metrics", "/metrics%20", "/metrics#x", "/v1/forest", "/v1/forest/", "/v1/chat/completions/", "/tokenize", "/tokenize/",
+            "/detokenize", "/v1/models/expert:novels", "/v1/models/../../metrics", "/btx.v1.Forest/ListExperts",
+            "/BTX.V1.FOREST/LISTEXPERTS", "http://localhost/metrics", "http://localhost/health/../metrics",
+            "http://localhost:1/v1/models", "/", "/v1", "*"];
+        string[] extra = ["", "x-original-url: /health\r\n", "x-http-method-override: GET\r\n", "authorization: Basic YTpi\r\n",
+            "x-api-key: \r\nauthorization: Bearer \r\n"];
         foreach (var spelling in spellings)
         {
             foreach (var method in new[] { "GET", "POST", "HEAD", "PUT", "OPTIONS", "get", "FOO" })
             {
-                foreach (var more in new[] { "", "x-original-url: /health\r\n", "x-http-method-override: GET\r\n", "authorization: Basic YTpi\r\n",
-                    "x-api-key: \r\nauthorization: Bearer \r\n" })
+                foreach (var more in extra)
                 {
                     if (more.Length > 0 && method != "GET") continue;
                     var answer = await Answer.OfBytesAsync(new(server.HttpAddress), Encoding.Latin1.GetBytes(
@@ -113,7 +119,8 @@ public sealed class SecrecyAttacks
             using var connection = await RawHttp2.OpenAsync(new(server.GrpcAddress));
             await connection.SendAsync(RawHttp2.Call(1, path, []));
             var status = await connection.StatusAsync(1);
-            Assert.True(status is null or "7" or "12" or "16" || status.StartsWith("reset ", StringComparison.Ordinal), $"{path}: {status}");
+            Assert.True(status is null or "7" or "12" or "16" || status.StartsWith("reset ", StringComparison.Ordinal),
+                $"{path}: {status}");
         }
 
         Assert.Null(server.Engine.LastGeneration);

@@ -15,18 +15,22 @@ public sealed class ValueAttacks(AttackedServer server)
     private static readonly string[] s_reals = ["temperature", "top_p", "min_p", "repetition_penalty", "presence_penalty",
         "frequency_penalty"];
 
+    private static readonly double[] s_extremes = [double.NaN, double.PositiveInfinity, double.NegativeInfinity, -double.Epsilon,
+        double.MaxValue];
+
     private static readonly string[] s_integers = ["max_tokens", "n", "top_k", "min_tokens", "best_of", "logprobs"];
 
     /// <summary>NaN and infinity as temperature, or as any other number: CVE-2026-54235.</summary>
     [Fact]
     public Task A_temperature_that_is_no_number() => server.MeetAllAsync(
     [
-        .. s_reals.SelectMany(field => new[] { "NaN", "Infinity", "-Infinity" }.Select(value => Post(Completions, field, value, "not valid JSON"))),
+        .. s_reals.SelectMany(field => new[] { "NaN", "Infinity", "-Infinity" }
+            .Select(value => Post(Completions, field, value, "not valid JSON"))),
         .. s_reals.SelectMany(field => new[] { "\"NaN\"", "\"Infinity\"", "1e999", "-1e999", "-1e308", "[]", "{\"a\":1}" }
             .Select(value => Post(Completions, field, value, field))),
         Post(Completions, "logit_bias", "{\"5\":1e999}", "logit_bias"), Post(Completions, "logit_bias", "{\"5\":\"NaN\"}", "logit_bias"),
         Post(Chat, "temperature", "1e999", "temperature"), Post(Completions, "routing", "{\"mode\":\"top_p\",\"p\":1e999}", "routing"),
-        .. new[] { double.NaN, double.PositiveInfinity, double.NegativeInfinity, -double.Epsilon, double.MaxValue }.SelectMany(value => new[]
+        .. s_extremes.SelectMany(value => new[]
         {
             Rpc("temperature", r => r.Sampling = new() { Temperature = value }), Rpc("top_p", r => r.Sampling = new() { TopP = value }),
             Rpc("min_p", r => r.Sampling = new() { MinP = value }),
@@ -47,14 +51,16 @@ public sealed class ValueAttacks(AttackedServer server)
     public Task Negative_and_huge_integers() => server.MeetAllAsync(
     [
         .. s_integers.SelectMany(field => new[] { "-1", "-2147483648", "2147483648", "4294967296", "-9223372036854775808",
-            "9223372036854775808", "18446744073709551616", "1e30", "1.5", "\"1\"" }.Select(value => Post(Completions, field, value, field))),
+            "9223372036854775808", "18446744073709551616", "1e30", "1.5", "\"1\"" }
+            .Select(value => Post(Completions, field, value, field))),
         .. new[] { "9223372036854775808", "-9223372036854775809", "1e30", "0.5" }.Select(value => Post(Completions, "seed", value, "seed")),
         .. new[] { "[-1]", "[2147483648]", "[-9223372036854775808]", "[1e30]", "[1.5]", "[[5],[-1]]" }
             .Select(value => Post(Completions, "prompt", value, "prompt")),
         Post(Completions, "stop_token_ids", "[-1]", "stop_token_ids"), Post(Completions, "stop_token_ids", "[99999]", "stop_token_ids"),
         Post(Completions, "logit_bias", "{\"-1\":1}", "logit_bias"), Post(Completions, "logit_bias", "{\"99999999999\":1}", "logit_bias"),
         Post(Completions, "routing", "{\"mode\":\"top_k\",\"k\":-2147483648}", "k is"),
-        Post(Chat, "max_completion_tokens", "-1", "max_completion_tokens is -1"), Post(Chat, "top_logprobs", "9223372036854775808", "top_logprobs"),
+        Post(Chat, "max_completion_tokens", "-1", "max_completion_tokens is -1"),
+        Post(Chat, "top_logprobs", "9223372036854775808", "top_logprobs"),
         Post(Completions, "seed", "-9223372036854775808", "text_completion", 200), // is a seed as good as any
         .. new[] { int.MinValue, -1, int.MaxValue }.SelectMany(value => new[]
         {
@@ -109,9 +115,10 @@ public sealed class ValueAttacks(AttackedServer server)
         ];
         var answers = await Task.WhenAll(schemas.SelectMany(schema => new[]
         {
-            Post(Completions, "response_format", $"{{\"type\":\"json_schema\",\"json_schema\":{{\"name\":\"x\",\"schema\":{schema}}}}}", ""),
-            Post(Chat, "tool_choice", "\"required\",\"tools\":[{\"type\":\"function\",\"function\":{\"name\":\"f\",\"parameters\":{\"type\":\"object\","
-                + $"\"properties\":{{\"x\":{schema}}}}}}}}}]", ""),
+            Post(Completions, "response_format",
+                $$$"""{"type":"json_schema","json_schema":{"name":"x","schema":{{{schema}}}}}""", ""),
+            Post(Chat, "tool_choice", "\"required\",\"tools\":[{\"type\":\"function\",\"function\":{\"name\":\"f\","
+                + $"\"parameters\":{{\"type\":\"object\",\"properties\":{{\"x\":{schema}}}}}}}}}]", ""),
         }).Select(attack => attack.Send(server)));
         Assert.All(answers, answer => Assert.True(answer.Status is 200 or 400, $"{answer.Status}: {answer.Text}"));
         Assert.True(answers.Count(answer => answer.Status == 400) >= schemas.Length, "few were refused");
@@ -121,11 +128,13 @@ public sealed class ValueAttacks(AttackedServer server)
     [Fact]
     public Task Special_tokens_spelt_in_text() => server.UnharmedAsync(async () =>
     {
-        foreach (var text in new[] { TinyForest.EndOfText, $"a{TinyForest.EndOfText}b", $"{TinyForest.EndOfText[..5]}{TinyForest.EndOfText}" })
+        const string End = TinyForest.EndOfText;
+        foreach (var text in new[] { End, $"a{End}b", $"{End[..5]}{End}" })
         {
             using var body = new StringContent(JsonSerializer.Serialize(new { prompt = text, add_special_tokens = false }), Encoding.UTF8,
                 "application/json");
-            using var response = await server.Raw.PostAsync(new Uri(server.HttpUri, "/tokenize"), body, TestContext.Current.CancellationToken);
+            using var response = await server.Raw.PostAsync(new Uri(server.HttpUri, "/tokenize"), body,
+                TestContext.Current.CancellationToken);
             var ids = JsonDocument.Parse(await response.Content.ReadAsStringAsync(TestContext.Current.CancellationToken)).RootElement
                 .GetProperty("tokens").EnumerateArray().Select(id => id.GetInt32()).ToArray();
             Assert.DoesNotContain(256, ids); // <|endoftext|>
@@ -153,7 +162,8 @@ public sealed class ValueAttacks(AttackedServer server)
     {
         var request = new GenerateRequest { Prompt = new() { Text = "the cat" }, MaxTokens = 4 };
         change(request);
-        return Attack.Rpc($"{says}: {JsonSerializer.Serialize(request.ToString())[..60]}", Generate, request, StatusCode.InvalidArgument, says);
+        var name = $"{says}: {JsonSerializer.Serialize(request.ToString())[..60]}";
+        return Attack.Rpc(name, Generate, request, StatusCode.InvalidArgument, says);
     }
 
     private static string Many(string one, int count) => string.Join(',', Enumerable.Repeat(one, count));

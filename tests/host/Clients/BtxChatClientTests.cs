@@ -82,7 +82,8 @@ public sealed partial class BtxChatClientTests : IAsyncLifetime
         Assert.Equal(("weather", "c"), (call.Name, call.Arguments!["unit"]!.ToString()));
         Assert.NotNull(_server.Engine.LastGeneration!.Grammar);
         _server.Engine.Says = FakeEngine.Completion;
-        ChatMessage[] next = [new(ChatRole.User, "hi"), .. called.Messages, new(ChatRole.Tool, [new FunctionResultContent(call.CallId, 20)])];
+        var result = new ChatMessage(ChatRole.Tool, [new FunctionResultContent(call.CallId, 20)]);
+        ChatMessage[] next = [new(ChatRole.User, "hi"), .. called.Messages, result];
         options = new() { ToolMode = ChatToolMode.None, Tools = options.Tools, MaxOutputTokens = 1 };
         await _chat.GetResponseAsync(next, options, Stop);
         Assert.Contains("Tool: 20", _server.Tokenizer.Decode(_server.Engine.LastGeneration!.Prompt), StringComparison.Ordinal);

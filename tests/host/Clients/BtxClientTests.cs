@@ -68,7 +68,8 @@ public sealed class BtxClientTests
     {
         using var silent = new TcpListener(IPAddress.Loopback, 0);
         silent.Start(); // the system takes connections; nobody reads
-        using var remote = new BtxClient(new BtxClientOptions { Address = $"{silent.LocalEndpoint}", Patience = TimeSpan.FromMilliseconds(200) });
+        var patience = TimeSpan.FromMilliseconds(200);
+        using var remote = new BtxClient(new BtxClientOptions { Address = $"{silent.LocalEndpoint}", Patience = patience });
         Func<Task>[] calls =
         [
             () => remote.Forest.ListExpertsAsync(new()).ResponseAsync,

@@ -1,5 +1,6 @@
 using System.Diagnostics;
 using Btx.Fixtures;
+using static Btx.Server.Tests.EndToEnd.ServerProgram;
 
 namespace Btx.Server.Tests.EndToEnd;
 
@@ -62,21 +63,5 @@ public sealed class LivingForestProcessTests
         readOnly.Kill();
         Assert.StartsWith("forest at revision 1: 2 experts", (await Run("experts", "list", "--forest", tiny.Served)).Output,
             StringComparison.Ordinal);
-    }
-
-    private static Process Start(params string[] args) =>
-        Process.Start(new ProcessStartInfo("dotnet", [Path.Combine(AppContext.BaseDirectory, "Btx.Server.dll"), .. args])
-        {
-            RedirectStandardOutput = true,
-            RedirectStandardError = true,
-        })!;
-
-    private static async Task<(int Code, string Output, string Errors)> Run(params string[] args)
-    {
-        using var process = Start(args);
-        var output = process.StandardOutput.ReadToEndAsync();
-        var errors = process.StandardError.ReadToEndAsync();
-        await process.WaitForExitAsync(TestContext.Current.CancellationToken);
-        return (process.ExitCode, await output, await errors);
     }
 }

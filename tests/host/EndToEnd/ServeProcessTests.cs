@@ -1,14 +1,14 @@
 using System.Diagnostics;
-using System.Net;
-using System.Net.Sockets;
 using System.Text.Json;
 using Btx.Server.Tests.Listeners;
+using static Btx.Server.Tests.EndToEnd.ServerProgram;
 
 namespace Btx.Server.Tests.EndToEnd;
 
-/// <summary>The program as its users start it.</summary>
+/// <summary>The program as its users start it: it serves, with keys and with TLS, and ends when it is told to.</summary>
 [System.Runtime.Versioning.SupportedOSPlatform("linux")]
-public sealed class ServeProcessTests(ServedForestFixture tiny) : IClassFixture<ServedForestFixture>
+[Collection(ServedForestFixture.Name)]
+public sealed class ServeProcessTests(ServedForestFixture tiny)
 {
     [Fact]
     public async Task It_serves_generates_scores_and_stops_on_sigterm_with_exit_code_0()
@@ -41,47 +41,6 @@ public sealed class ServeProcessTests(ServedForestFixture tiny) : IClassFixture<
         await kill.WaitForExitAsync(TestContext.Current.CancellationToken);
         await serve.WaitForExitAsync(TestContext.Current.CancellationToken);
         Assert.Equal(0, serve.ExitCode);
-    }
-
-    [Fact]
-    public async Task A_btx_model_runs_alone_and_says_that_it_has_no_forest()
-    {
-        var generated = await Run("generate", "The cat", "--btx", tiny.ServedMoe, "--mode", "moe", "--k", "2", "--max-tokens", "5",
-            "--seed", "1", "--ignore-eos", "--show-experts", "--threads", "1");
-        Assert.Equal((0, true), (generated.Code, generated.Output.Contains("routed to: ", StringComparison.Ordinal)));
-        foreach (var (arguments, message) in new[]
-        {
-            (new[] { "--mode", "ensemble" }, "error: only a BTX model is loaded, no forest; use mode moe\n"),
-            (["--mode", "moe", "--k", "5"], "error: k is 5; expected 1..4, the number of the mixture's experts\n"),
-            (["--mode", "moe", "--posterior", "fixed"],
-                "error: posterior does not apply to mode moe: it is for ensemble and top_k and top_p; "
-                + "leave it out or choose another mode\n"),
-        })
-        {
-            var refused = await Run(["generate", "The cat", "--btx", tiny.ServedMoe, "--threads", "1", .. arguments]);
-            Assert.Equal((1, message), (refused.Code, refused.Errors));
-        }
-
-        var neither = await Run("serve");
-        Assert.Equal(2, neither.Code);
-        Assert.Contains("'--forest' or '--btx' is required", neither.Errors, StringComparison.Ordinal);
-    }
-
-    [Fact]
-    public async Task A_port_in_use_and_bad_options_are_one_line_and_exit_code_1()
-    {
-        using var listener = new TcpListener(IPAddress.Loopback, 0);
-        listener.Start();
-        var port = ((IPEndPoint)listener.LocalEndpoint).Port;
-        var inUse = await Run("serve", "--forest", tiny.Served, "--http", $"127.0.0.1:{port}", "--grpc", "127.0.0.1:0");
-        Assert.Equal(
-            (1, $"error: --http 127.0.0.1:{port}: port {port} is in use; stop the program that listens there or choose another port\n"),
-            (inUse.Code, inUse.Errors));
-        var bad = await Run("serve", "--forest", tiny.Served, "--http", "nowhere", "--slots", "0");
-        Assert.Equal(1, bad.Code);
-        Assert.Contains("--http", bad.Errors, StringComparison.Ordinal);
-        Assert.Contains("--slots", bad.Errors, StringComparison.Ordinal);
-        Assert.Single(bad.Errors.Trim().Split('\n'));
     }
 
     [Fact]
@@ -127,8 +86,8 @@ public sealed class ServeProcessTests(ServedForestFixture tiny) : IClassFixture<
             """, TestContext.Current.CancellationToken);
         var bad = await Run("serve", "--config", config, "--keys", "/nowhere");
         Assert.Equal(1, bad.Code);
-        Assert.Equal($"error: --grpc is \"nowhere\"; expected ADDRESS:PORT, for example 127.0.0.1:8080; --allow-unauthenticated-admin is given "
-            + "beside keys (--admin-key-file, --keys or --jwt-*); choose one (--grpc is from "
+        Assert.Equal("error: --grpc is \"nowhere\"; expected ADDRESS:PORT, for example 127.0.0.1:8080; "
+            + "--allow-unauthenticated-admin is given beside keys (--admin-key-file, --keys or --jwt-*); choose one (--grpc is from "
             + $"{config}:grpc, --allow-unauthenticated-admin is from {config}:allow_unauthenticated_admin)\n", bad.Errors);
         using var serve = Start("serve", "--config", config, "--grpc", "127.0.0.1:0");
         var lines = new List<string>();
@@ -147,33 +106,6 @@ public sealed class ServeProcessTests(ServedForestFixture tiny) : IClassFixture<
         Assert.Contains("--server-ca FILE", (await Run("generate", "The cat", "--server", Url("gRPC"))).Errors, StringComparison.Ordinal);
         serve.Kill();
         await serve.WaitForExitAsync(TestContext.Current.CancellationToken);
-    }
-
-    [Fact]
-    public async Task What_cannot_be_loaded_is_one_line_and_exit_code_1_though_the_server_listened()
-    {
-        var failed = await Run("serve", "--forest", "/nowhere", "--http", "127.0.0.1:0", "--grpc", "127.0.0.1:0");
-        Assert.Equal(1, failed.Code);
-        Assert.StartsWith("loading; http://127.0.0.1:", failed.Output, StringComparison.Ordinal);
-        Assert.StartsWith("error: /nowhere", failed.Errors, StringComparison.Ordinal);
-        Assert.Single(failed.Errors.Trim().Split('\n'));
-    }
-
-    [Fact]
-    public async Task Too_few_files_are_one_line()
-    {
-        var dll = Path.Combine(AppContext.BaseDirectory, "Btx.Server.dll");
-        using var process = Process.Start(new ProcessStartInfo("sh",
-            ["-c", $"ulimit -n 64; exec dotnet {dll} serve --forest {tiny.Served} --http 127.0.0.1:0 --grpc 127.0.0.1:0"])
-        {
-            RedirectStandardError = true
-        })!;
-        var errors = await process.StandardError.ReadToEndAsync(TestContext.Current.CancellationToken);
-        await process.WaitForExitAsync(TestContext.Current.CancellationToken);
-        Assert.Equal(1, process.ExitCode);
-        Assert.Matches(
-            @"^error: this process may open 64 files; a server needs \d+ and one for each connection: raise the limit \(`ulimit -n 4096`\)\n$",
-            errors);
     }
 
     [Fact]
@@ -207,56 +139,5 @@ public sealed class ServeProcessTests(ServedForestFixture tiny) : IClassFixture<
             StringComparison.Ordinal);
         await serve.WaitForExitAsync(TestContext.Current.CancellationToken);
         Assert.Equal(0, serve.ExitCode);
-    }
-
-    [Fact]
-    public async Task Wrong_usage_is_exit_code_2()
-    {
-        var wrong = await Run("serve", "--nonsense");
-        Assert.Equal(2, wrong.Code);
-        Assert.Contains("--nonsense", wrong.Errors, StringComparison.Ordinal);
-    }
-
-    [Fact]
-    public async Task A_dash_is_standard_input_and_output_and_an_unknown_option_is_no_text()
-    {
-        string[] here = ["--forest", tiny.Served, "--threads", "1"];
-        var generated = await RunWith("The cat", ["generate", "-", .. here, "--max-tokens", "5", "--temperature", "0", "--ignore-eos"]);
-        var given = await Run(["generate", "The cat", .. here, "--max-tokens", "5", "--temperature", "0", "--ignore-eos"]);
-        Assert.Equal((0, given.Output), (generated.Code, generated.Output));
-
-        var text = string.Concat(Enumerable.Repeat("The cat sat on the mat. ", 40));
-        var scored = await RunWith(text, ["score", "--file", "-", .. here, "--stride", "16", "--json", "-"]);
-        Assert.True(scored.Code == 0, scored.Errors);
-        using var json = System.Text.Json.JsonDocument.Parse(scored.Output);
-        var (n, windows) = (json.RootElement.GetProperty("tokens").GetArrayLength(), json.RootElement.GetProperty("windows"));
-        Assert.Equal(n - 1, json.RootElement.GetProperty("logprobs").GetArrayLength());
-        Assert.Equal(n, windows[windows.GetArrayLength() - 1].GetProperty("end").GetInt32());
-        Assert.Contains($"it was scored in {windows.GetArrayLength()} windows", scored.Errors, StringComparison.Ordinal);
-
-        var unknown = await Run(["generate", "--max-token=5", .. here]);
-        Assert.Equal(2, unknown.Code);
-        Assert.StartsWith("error: unknown option \"--max-token=5\"", unknown.Errors, StringComparison.Ordinal);
-    }
-
-    private static Process Start(params string[] args) =>
-        Process.Start(new ProcessStartInfo("dotnet", [Path.Combine(AppContext.BaseDirectory, "Btx.Server.dll"), .. args])
-        {
-            RedirectStandardOutput = true,
-            RedirectStandardError = true,
-            RedirectStandardInput = true,
-        })!;
-
-    private static Task<(int Code, string Output, string Errors)> Run(params string[] args) => RunWith("", args);
-
-    private static async Task<(int Code, string Output, string Errors)> RunWith(string input, string[] args)
-    {
-        using var process = Start(args);
-        await process.StandardInput.WriteAsync(input);
-        process.StandardInput.Close();
-        var output = process.StandardOutput.ReadToEndAsync();
-        var errors = process.StandardError.ReadToEndAsync();
-        await process.WaitForExitAsync(TestContext.Current.CancellationToken);
-        return (process.ExitCode, await output, await errors);
     }
 }

@@ -101,6 +101,14 @@ internal sealed class RunningServer : IAsyncDisposable
         return new(app, engine, disk, registry, tokenizer, urls, tls) { _forest = forest };
     }
 
+    /// <summary>With a context that has room for a chat and its answer: 2048 tokens.</summary>
+    public static async Task<RunningServer> StartForChatsAsync()
+    {
+        var server = await StartAsync();
+        server.Engine.Forest = server.Engine.Forest with { ContextLength = 2048 };
+        return server;
+    }
+
     /// <summary>With a listener of administration of its own.</summary>
     public static ServerOptions WithAdmin(ServerOptions options) => options with { Admin = new("--admin", new(IPAddress.Loopback, 0)) };
 

@@ -59,7 +59,8 @@ public sealed class FieldNamesTests : IAsyncLifetime
         var stops = JsonSerializer.Serialize(Enumerable.Range(0, 17).Select(i => $"s{i}"));
         foreach (var (list, status) in new[] { (stops.Replace("\"s0\",", "", StringComparison.Ordinal), 200), (stops, 400) })
         {
-            using var content = new StringContent($$"""{"model":"forest",{{Said}},"max_tokens":2,"stop":{{list}}}""", Encoding.UTF8, "application/json");
+            var body = $$"""{"model":"forest",{{Said}},"max_tokens":2,"stop":{{list}}}""";
+            using var content = new StringContent(body, Encoding.UTF8, "application/json");
             using var response = await _server.Http.PostAsync(Chat, content);
             var answer = await response.Content.ReadAsStringAsync();
             Assert.True((int)response.StatusCode == status && (status == 200 || answer.Contains("stop has 17 strings")), answer);

@@ -132,10 +132,11 @@ public sealed class AdminListenerTests : IAsyncLifetime
     {
         var grpc = new Server.Lifetime.ListenAddress("--grpc", new(IPAddress.Any, 1));
         var admin = new Server.Lifetime.ListenAddress("--admin", new(IPAddress.Loopback, 2));
-        new AccessOptions { UnauthenticatedAdmin = true, Insecure = true }.Open(grpc, grpc, admin);
-        Assert.StartsWith("--allow-unauthenticated-admin and --admin 0.0.0.0:3", Assert.Throws<Model.BtxException>(() =>
-            new AccessOptions { UnauthenticatedAdmin = true, Insecure = true }.Open(admin, admin, admin with { EndPoint = new(IPAddress.Any, 3) }))
-            .Message, StringComparison.Ordinal);
+        var everywhere = admin with { EndPoint = new(IPAddress.Any, 3) };
+        var access = new AccessOptions { UnauthenticatedAdmin = true, Insecure = true };
+        access.Open(grpc, grpc, admin);
+        Assert.StartsWith("--allow-unauthenticated-admin and --admin 0.0.0.0:3",
+            Assert.Throws<Model.BtxException>(() => access.Open(admin, admin, everywhere)).Message, StringComparison.Ordinal);
         using var files = new KeyFiles();
         var key = files.Add("admin");
         await using var server = await RunningServer.StartAsync(access: new() { KeyFile = files.Keys }, change: RunningServer.WithAdmin);

@@ -29,7 +29,8 @@ public sealed class TlsTests : IDisposable
     public async Task Every_port_has_it_and_agrees_on_its_own_protocol()
     {
         await using var server = await StartAsync(_certificates.Server);
-        Assert.All([server.Urls.Http, server.Urls.Grpc, server.Urls.Admin!], url => Assert.StartsWith("https://", url, StringComparison.Ordinal));
+        Assert.All([server.Urls.Http, server.Urls.Grpc, server.Urls.Admin!],
+            url => Assert.StartsWith("https://", url, StringComparison.Ordinal));
         Assert.Equal("http/1.1", await ProtocolAsync(server.Urls.Http, SslApplicationProtocol.Http2, SslApplicationProtocol.Http11));
         Assert.Equal("h2", await ProtocolAsync(server.Urls.Grpc, SslApplicationProtocol.Http2, SslApplicationProtocol.Http11));
         Assert.Equal("http/1.1", await ProtocolAsync(server.Urls.Admin!, SslApplicationProtocol.Http2, SslApplicationProtocol.Http11));
@@ -49,16 +50,17 @@ public sealed class TlsTests : IDisposable
     public async Task The_command_lines_client_needs_the_CA_and_says_so()
     {
         await using var server = await StartAsync(_certificates.Server);
-        using var known = new BtxClient(new BtxClientOptions { Address = server.GrpcAddress, AddressName = "--server", Tls = new(_certificates.Ca) });
+        var options = new BtxClientOptions { Address = server.GrpcAddress, AddressName = "--server", Tls = new(_certificates.Ca) };
+        using var known = new BtxClient(options);
         Assert.Equal(3, (await known.DescribeAsync(Stop)).Experts.Count);
         using var unknown = new BtxClient(server.GrpcAddress);
         Assert.Contains("name the CA of its certificate (--server-ca FILE",
             (await Assert.ThrowsAsync<BtxCallException>(() => unknown.DescribeAsync(Stop))).Message, StringComparison.Ordinal);
-        using var wrong = new BtxClient(new BtxClientOptions { Address = server.HttpAddress, AddressName = "--server", Tls = new(_certificates.Ca) });
+        using var wrong = new BtxClient(options with { Address = server.HttpAddress });
         Assert.Contains("it is the HTTP port of a server",
             (await Assert.ThrowsAsync<BtxCallException>(() => wrong.DescribeAsync(Stop))).Message, StringComparison.Ordinal);
-        Assert.Contains("--server-ca", Assert.Throws<BtxCallException>(() =>
-            new BtxClient(new BtxClientOptions { Address = server.GrpcAddress, AddressName = "--server", Tls = new("/nowhere") })).Message, StringComparison.Ordinal);
+        Assert.Contains("--server-ca", Assert.Throws<BtxCallException>(() => new BtxClient(options with { Tls = new("/nowhere") })).Message,
+            StringComparison.Ordinal);
     }
 
     [Fact]
@@ -105,7 +107,8 @@ public sealed class TlsTests : IDisposable
         using var remote = new BtxClient(new BtxClientOptions { Address = server.GrpcAddress, Key = key, Tls = _certificates.Client() });
         Assert.Equal(3, (await remote.DescribeAsync(Stop)).Experts.Count);
         using var admin = GrpcChannel.ForAddress(server.Urls.Admin!, new() { HttpHandler = _certificates.Client().Handler() });
-        using var change = new V1.Forest.ForestClient(admin).Rollback(new(), new Metadata { { "x-api-key", key } }, cancellationToken: Stop);
+        var headers = new Metadata { { "x-api-key", key } };
+        using var change = new V1.Forest.ForestClient(admin).Rollback(new(), headers, cancellationToken: Stop);
         await Assert.ThrowsAsync<RpcException>(() => change.ResponseStream.MoveNext(Stop));
         await Patience.UntilAsync(() => File.Exists(files["audit"]) && new FileInfo(files["audit"]).Length > 0, "the line");
         Assert.Contains("\"certificate\":\"CN=a client\"", await File.ReadAllTextAsync(files["audit"], Stop), StringComparison.Ordinal);
@@ -171,8 +174,10 @@ public sealed class TlsTests : IDisposable
         var release = new TaskCompletionSource();
         server.Engine.Hold = release.Task;
         await using var busy = await OpenAsync(server.HttpAddress);
-        await busy.WriteAsync("POST /v1/completions HTTP/1.1\r\nhost: localhost\r\ncontent-type: application/json\r\ncontent-length: 34\r\n"u8
-            .ToArray().Concat("connection: close\r\n\r\n{\"model\":\"forest\",\"prompt\":\"the\"}  "u8.ToArray()).ToArray(), Stop);
+        byte[] request = [
+            .. "POST /v1/completions HTTP/1.1\r\nhost: localhost\r\ncontent-type: application/json\r\ncontent-length: 34\r\n"u8,
+            .. "connection: close\r\n\r\n{\"model\":\"forest\",\"prompt\":\"the\"}  "u8];
+        await busy.WriteAsync(request, Stop);
         await server.Engine.Holding;
         await busy.ShutdownAsync(); // close_notify; it still reads
         await using (var health = await OpenAsync(server.HttpAddress))

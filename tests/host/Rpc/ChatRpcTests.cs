@@ -125,7 +125,8 @@ public sealed class ChatRpcTests : IAsyncLifetime
     {
         var text = await _client.TokenizeAsync(new() { Text = "the fox", IncludeTexts = true, AddSpecialTokens = false }, Stop);
         Assert.Equal(_server.Tokenizer.Encode("the fox"), text.Tokens);
-        Assert.Equal([_server.Tokenizer.BosId!.Value, .. text.Tokens], (await _client.TokenizeAsync(new() { Text = "the fox" }, Stop)).Tokens);
+        Assert.Equal([_server.Tokenizer.BosId!.Value, .. text.Tokens],
+            (await _client.TokenizeAsync(new() { Text = "the fox" }, Stop)).Tokens);
         Assert.Equal(("the fox", 64), (string.Concat(text.Texts), text.ContextLength));
         Assert.Equal("the fox", (await _client.DetokenizeAsync(new() { Tokens = { text.Tokens } }, Stop)).Text);
 

@@ -230,7 +230,8 @@ public sealed class InferenceRpcTests : IAsyncLifetime
     public async Task A_passed_deadline_frees_the_request()
     {
         _server.Engine.Hold = Task.Delay(Timeout.Infinite);
-        for (var time = TimeSpan.FromMilliseconds(500); _server.Engine.Generations.IsEmpty; time *= 2) // it may pass before the call arrives
+        // It may pass before the call arrives.
+        for (var time = TimeSpan.FromMilliseconds(500); _server.Engine.Generations.IsEmpty; time *= 2)
         {
             using var call = _server.Inference.Generate(new() { Prompt = new() { Text = "the" } }, deadline: DateTime.UtcNow + time);
             var failure = await Assert.ThrowsAsync<RpcException>(async () =>

@@ -1,5 +1,6 @@
 using System.Diagnostics;
 using System.Globalization;
+using Btx.Server.Tests.EndToEnd;
 using Btx.Server.Tests.Fakes;
 
 namespace Btx.Server.Tests.Verbs;
@@ -14,13 +15,7 @@ public sealed class ChatVerbTests
         var cancellation = TestContext.Current.CancellationToken;
         await using var server = await RunningServer.StartAsync();
         server.Engine.Hold = new TaskCompletionSource().Task;
-        using var chat = Process.Start(new ProcessStartInfo("dotnet", [Path.Combine(AppContext.BaseDirectory, "Btx.Server.dll"), "chat",
-            "--server", server.GrpcAddress, "--max-tokens", "8"])
-        {
-            RedirectStandardInput = true,
-            RedirectStandardOutput = true,
-            RedirectStandardError = true,
-        })!;
+        using var chat = ServerProgram.Start("chat", "--server", server.GrpcAddress, "--max-tokens", "8");
         async Task Interrupt()
         {
             using var kill = Process.Start("kill", ["-INT", chat.Id.ToString(CultureInfo.InvariantCulture)]);
@@ -35,7 +30,8 @@ public sealed class ChatVerbTests
         Assert.Equal("(stopped)", await chat.StandardError.ReadLineAsync(cancellation));
         await chat.StandardInput.WriteLineAsync("/nothing".AsMemory(), cancellation);
         await chat.StandardInput.FlushAsync(cancellation);
-        Assert.StartsWith("error: /nothing: no such command", await chat.StandardError.ReadLineAsync(cancellation), StringComparison.Ordinal);
+        var refused = await chat.StandardError.ReadLineAsync(cancellation);
+        Assert.StartsWith("error: /nothing: no such command", refused, StringComparison.Ordinal);
         await Interrupt();
         await chat.WaitForExitAsync(cancellation);
         Assert.Equal(130, chat.ExitCode);

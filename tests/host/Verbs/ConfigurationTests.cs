@@ -30,7 +30,8 @@ public sealed class ConfigurationTests : IDisposable
         File.WriteAllText(_file, $"{{\"{key}\": {Json(option, one)}}}");
         Assert.Equal(Value(option, [$"{name}={one}"]), Value(option, Complete(["--config", _file])));
         Assert.Equal(Value(option, [$"{name}={other}"]), Value(option, Complete(["--config", _file], (variable, other))));
-        Assert.Equal(Value(option, [$"{name}={third}"]), Value(option, Complete(["--config", _file, $"{name}={third}"], (variable, other))));
+        Assert.Equal(Value(option, [$"{name}={third}"]),
+            Value(option, Complete(["--config", _file, $"{name}={third}"], (variable, other))));
         Assert.Equal(Value(option, [$"{name}={other}"]), Value(option, Complete([], (variable, other))));
         Assert.Equal(Value(option, []), Value(option, Complete([], (variable, ""))));
     }
@@ -41,8 +42,9 @@ public sealed class ConfigurationTests : IDisposable
         File.WriteAllText(_file, """
             {
               // who may use it
-              "slots": "four", "queue": 1.5, "keys": null, "http": ["127.0.0.1:1"], "expert_root": "/data", "read_only": "yes", "nonsense": 1,
-              "threads": 1, "threads": 2, "config": "other.json", "averages": "never", "max_streams": 0, "grpc": "nowhere", "spin": false,
+              "slots": "four", "queue": 1.5, "keys": null, "http": ["127.0.0.1:1"], "expert_root": "/data", "read_only": "yes",
+              "nonsense": 1, "threads": 1, "threads": 2, "config": "other.json", "averages": "never", "max_streams": 0,
+              "grpc": "nowhere", "spin": false,
             }
             """);
         Complete(["--config", _file], ("BTX_SERVE_NONSENSE", "1"), ("BTX_SERVE_IDLE_TIME", "soon"), ("BTX_SERVE_INSECURE", "perhaps"),
@@ -118,7 +120,8 @@ public sealed class ConfigurationTests : IDisposable
     [Fact]
     public void What_only_a_configuration_says_counts_as_given()
     {
-        Assert.Contains(_serve.Parse([]).Errors, error => error.Message.Contains("'--forest' or '--btx' is required", StringComparison.Ordinal));
+        Assert.Contains(_serve.Parse([]).Errors,
+            error => error.Message.Contains("'--forest' or '--btx' is required", StringComparison.Ordinal));
         Assert.Empty(_serve.Parse(Complete([], ("BTX_SERVE_FOREST", "served"))).Errors);
     }
 

@@ -36,16 +36,19 @@ public sealed class ConversationTests : IAsyncLifetime
     {
         Assert.Equal(0, await Run("/system be brief\nhi\n\nand?\n/reset\n/system\nnew\n/quit\nnever\n"));
         Assert.Equal(" yes\n yes\n yes\n", _output.ToString());
-        Assert.Equal(["System: be brief\n\nUser: hi\n\nAssistant:", "System: be brief\n\nUser: hi\n\nAssistant:  yes\n\nUser: and?\n\nAssistant:",
-            "User: new\n\nAssistant:"], Prompts());
+        Assert.Equal(["System: be brief\n\nUser: hi\n\nAssistant:",
+            "System: be brief\n\nUser: hi\n\nAssistant:  yes\n\nUser: and?\n\nAssistant:", "User: new\n\nAssistant:"], Prompts());
         Assert.Equal("", _notes.ToString());
     }
 
     [Fact]
     public async Task Commands_choose_the_routing_and_what_is_shown()
     {
-        Assert.Equal(0, await Run("/mode top_k\n/k 1\na\n/mode expert python\nb\n/k 3\nc\n/mode moe\nd\n/experts\n/experts on\n/mode ensemble\ne\n/help\n"));
-        Assert.Equal([(RoutingMode.TopK, 1), (RoutingMode.Expert, 0), (RoutingMode.TopK, 3), (RoutingMode.Moe, 0), (RoutingMode.Ensemble, 0)],
+        Assert.Equal(0, await Run("/mode top_k\n/k 1\na\n/mode expert python\nb\n/k 3\nc\n/mode moe\nd\n/experts\n/experts on\n"
+            + "/mode ensemble\ne\n/help\n"));
+        (RoutingMode Mode, int K)[] chosen = [(RoutingMode.TopK, 1), (RoutingMode.Expert, 0), (RoutingMode.TopK, 3), (RoutingMode.Moe, 0),
+            (RoutingMode.Ensemble, 0)];
+        Assert.Equal(chosen,
             _server.Engine.Generations.Select(g => (g.Routing.Mode, g.Routing.Mode == RoutingMode.TopK ? g.Routing.K : 0)));
         Assert.Contains("german  (domain german)", _notes.ToString(), StringComparison.Ordinal);
         Assert.Contains("/system TEXT", _notes.ToString(), StringComparison.Ordinal);
@@ -56,7 +59,8 @@ public sealed class ConversationTests : IAsyncLifetime
     [Fact]
     public async Task What_is_refused_is_told_and_the_conversation_goes_on()
     {
-        Assert.Equal(1, await Run("/mode nonsense\n/mode \n/k \n/mode expert\n/k 0\n/nothing\n/mode expert nobody\na\n/mode ensemble\nb\n"));
+        Assert.Equal(1, await Run("/mode nonsense\n/mode \n/k \n/mode expert\n/k 0\n/nothing\n/mode expert nobody\na\n"
+            + "/mode ensemble\nb\n"));
         var notes = _notes.ToString().Split('\n', StringSplitOptions.RemoveEmptyEntries);
         Assert.Equal(7, notes.Length);
         Assert.All(notes, note => Assert.StartsWith("error: ", note, StringComparison.Ordinal));
@@ -143,8 +147,8 @@ public sealed class ConversationTests : IAsyncLifetime
         Assert.Equal(own, StandardInput.IsOwn(described));
 
     private Task<int> Run(string lines, int maxTokens = 8) =>
-        new Conversation(_client, _output, _notes, colour: false) { MaxTokens = maxTokens }.RunAsync(new StringReader(lines), prompted: false,
-            CancellationTokenSource.CreateLinkedTokenSource, Stop);
+        new Conversation(_client, _output, _notes, colour: false) { MaxTokens = maxTokens }
+            .RunAsync(new StringReader(lines), prompted: false, CancellationTokenSource.CreateLinkedTokenSource, Stop);
 
     private string[] Prompts() => [.. _server.Engine.Generations.Select(g => _server.Tokenizer.Decode(g.Prompt))];
 }

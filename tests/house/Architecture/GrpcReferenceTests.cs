@@ -54,18 +54,16 @@ internal static class GrpcReference
 
     public static string Page(IReadOnlyList<FileDescriptorProto> files)
     {
-        var page = new StringBuilder("""
-            # gRPC reference
-
-            This page is generated from the comments of [protos/btx/v1](../protos/btx/v1); change them there, and write it again with `BTX_WRITE_DOCS=1 ./btx test house`. How a server is used: [guide](guide.md#grpc). The server answers reflection, so grpcurl and grpcui find all of this by themselves.
-
-
-            """.ReplaceLineEndings("\n"));
+        var page = new StringBuilder("# gRPC reference\n\n"
+            + "This page is generated from the comments of [protos/btx/v1](../protos/btx/v1); change them there, and write it again with "
+            + "`BTX_WRITE_DOCS=1 ./btx test house`. How a server is used: [guide](guide.md#grpc). The server answers reflection, so "
+            + "grpcurl and grpcui find all of this by themselves.\n\n");
         foreach (var file in files)
         {
             foreach (var (i, service) in file.Service.Index())
             {
-                page.Append($"## {file.Package}.{service.Name}\n\n{Text(file, Services, i)}\n\n| method | takes | answers | |\n|---|---|---|---|\n");
+                page.Append($"## {file.Package}.{service.Name}\n\n{Text(file, Services, i)}\n\n"
+                    + "| method | takes | answers | |\n|---|---|---|---|\n");
                 foreach (var (m, method) in service.Method.Index())
                     page.Append($"| `{method.Name}` | {Link(method.InputType)} | {(method.ServerStreaming ? "stream of " : "")}"
                         + $"{Link(method.OutputType)} | {Text(file, Services, i, Methods, m)} |\n");

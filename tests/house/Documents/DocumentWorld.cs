@@ -4,8 +4,8 @@ using Btx.House.Tests.Launcher;
 
 namespace Btx.House.Tests.Documents;
 
-/// <summary>What a reader of the documents has: a tiny forest and a tiny BTX model, exported, some text, keys, and a launcher. Made once; each
-/// chapter gets a copy.</summary>
+/// <summary>What a reader of the documents has: a tiny forest and a tiny BTX model, exported, some text, keys, and a launcher. Made once;
+/// each chapter gets a copy.</summary>
 public sealed class DocumentWorld : IDisposable
 {
     /// <summary>Stands for the launcher: it starts the programs that the test was built with. A server goes into the background once it
@@ -86,7 +86,8 @@ public sealed class DocumentWorld : IDisposable
         var needsServer = !commands.Contains("./btx serve", StringComparison.Ordinal)
             && (commands.Contains("curl", StringComparison.Ordinal) || commands.Contains("./btx generate", StringComparison.Ordinal));
         var makesAll = commands.Contains("train seed --corpus corpus ", StringComparison.Ordinal);
-        var needsKeys = commands.Contains("--keys", StringComparison.Ordinal) && !commands.Contains("keys create", StringComparison.Ordinal);
+        var needsKeys = commands.Contains("--keys", StringComparison.Ordinal)
+            && !commands.Contains("keys create", StringComparison.Ordinal);
         var script = $$"""
             set -euo pipefail
             mkdir {{here}} && cp -r $(find {{_root.FullName}} -mindepth 1 -maxdepth 1 ! -name 'chapter-*') {{here}} && cd {{here}}
@@ -121,7 +122,8 @@ public sealed class DocumentWorld : IDisposable
     private static string Text(int seed)
     {
         var random = new Random(seed);
-        string[] words = ["the", "party", "shall", "return", "a", "contract", "of", "law", "and", "value", "is", "given", "to", "court", "in"];
+        string[] words = ["the", "party", "shall", "return", "a", "contract", "of", "law", "and", "value", "is", "given", "to", "court",
+            "in"];
         return string.Join(' ', Enumerable.Range(0, 700).Select(i => words[random.Next(words.Length)] + (i % 9 == 8 ? ".\n" : "")));
     }
 

@@ -3,7 +3,8 @@ using Btx.House.Tests.Architecture;
 
 namespace Btx.House.Tests.Documents;
 
-/// <summary>The blocks of commands of README and guide, and what a test changes in them so that they run small, quickly and anywhere.</summary>
+/// <summary>The blocks of commands of README and guide, and what a test changes in them so that they run small, quickly and
+/// anywhere.</summary>
 internal static partial class DocumentedCommands
 {
     /// <summary>Commands that are not run: their arguments are read by the program's own parser, and why.</summary>
@@ -54,7 +55,8 @@ internal static partial class DocumentedCommands
             foreach (var block in Block().Matches(Repository.Read(document)).Select(match => match.Groups["text"].Value))
             {
                 if (!Command().IsMatch(block)) continue; // of another language
-                if (chapters.Count > 0 && s_continued.Any(start => block.StartsWith(start, StringComparison.Ordinal))) chapters[^1] += block;
+                var isContinued = s_continued.Any(start => block.StartsWith(start, StringComparison.Ordinal));
+                if (chapters.Count > 0 && isContinued) chapters[^1] += block;
                 else chapters.Add(block);
             }
 
@@ -62,7 +64,8 @@ internal static partial class DocumentedCommands
         }
     }
 
-    public static string Substituted(string commands) => Substitutions.Aggregate(commands, (text, one) => Regex.Replace(text, one.Old, one.New));
+    public static string Substituted(string commands) =>
+        Substitutions.Aggregate(commands, (text, one) => Regex.Replace(text, one.Old, one.New));
 
     [GeneratedRegex(@"^```\r?\n(?<text>.*?)^```", RegexOptions.Multiline | RegexOptions.Singleline)]
     private static partial Regex Block();

@@ -5,8 +5,8 @@ using Btx.Trainer.Verbs;
 
 namespace Btx.House.Tests.Documents;
 
-/// <summary>Every command of README and guide does what it says: run on a tiny forest, or, where that would take minutes, read by the program's own
-/// parser.</summary>
+/// <summary>Every command of README and guide does what it says: run on a tiny forest, or, where that would take minutes, read by the
+/// program's own parser.</summary>
 public sealed class DocumentedCommandsTests(DocumentWorld world) : IClassFixture<DocumentWorld>
 {
     [Fact]
@@ -27,9 +27,13 @@ public sealed class DocumentedCommandsTests(DocumentWorld world) : IClassFixture
         });
         Assert.True(problems.Count == 0, string.Join("\n\n", problems));
 
-        var program = new RootCommand { CorpusVerb.Create(), TokenizerVerb.Create(), TrainVerb.Create(), EvaluateVerb.Create(), DemoVerb.Create(),
-            new Command("setup"), new Command("loadtest") { SweepVerb.Create(), ReportVerb.Create() } };
-        Assert.All(parsed, arguments => Assert.Empty(program.Parse(arguments).Errors.Select(e => $"{string.Join(' ', arguments)}: {e.Message}")));
+        var program = new RootCommand
+        {
+            CorpusVerb.Create(), TokenizerVerb.Create(), TrainVerb.Create(), EvaluateVerb.Create(), DemoVerb.Create(), new Command("setup"),
+            new Command("loadtest") { SweepVerb.Create(), ReportVerb.Create() },
+        };
+        Assert.All(parsed, arguments =>
+            Assert.Empty(program.Parse(arguments).Errors.Select(e => $"{string.Join(' ', arguments)}: {e.Message}")));
         Assert.NotEmpty(program.Parse(["train", "seed", "--no-such-flag", "1"]).Errors);
         Assert.All(DocumentedCommands.OnlyParsed, one => Assert.Contains(parsed,
             arguments => string.Join(' ', arguments).StartsWith(one.Begins, StringComparison.Ordinal)));

@@ -13,8 +13,9 @@ public sealed class LauncherTests
     {
         var (exit, output, _) = Shell.Run(Btx, argument);
         Assert.Equal(0, exit);
-        foreach (var verb in new[] { "demo", "test", "setup", "corpus", "tokenizer", "train", "evaluate", "export", "serve", "generate", "chat",
-            "score", "experts", "keys", "reproduce" })
+        string[] verbs = ["demo", "test", "setup", "corpus", "tokenizer", "train", "evaluate", "export", "serve", "generate", "chat",
+            "score", "experts", "keys", "reproduce"];
+        foreach (var verb in verbs)
             Assert.Contains($"./btx {verb}", output, StringComparison.Ordinal);
     }
 

@@ -1,5 +1,3 @@
-using System.Net;
-using System.Net.Http.Json;
 using System.Text;
 using System.Text.Json;
 using Btx.Server.Tests.Fakes;
@@ -9,6 +7,7 @@ namespace Btx.Server.Tests.Http.Chat;
 /// <summary><c>/v1/chat/completions</c> in OpenAI's form.</summary>
 public sealed class ChatCompletionTests : IAsyncLifetime
 {
+    private const string Path = "/v1/chat/completions";
     private const string Hi = "\"model\":\"forest\",\"messages\":[{\"role\":\"user\",\"content\":\"hi\"}]";
     private const string Weather = """
         "tools":[{"type":"function","function":{"name":"weather","parameters":{"type":"object","properties":{"city":{"type":"string"}}}}}]
@@ -16,11 +15,7 @@ public sealed class ChatCompletionTests : IAsyncLifetime
     private const string Call = "{\"name\": \"weather\", \"arguments\": {\"city\": \"Berne\"}}";
     private RunningServer _server = null!;
 
-    public async ValueTask InitializeAsync()
-    {
-        _server = await RunningServer.StartAsync();
-        _server.Engine.Forest = _server.Engine.Forest with { ContextLength = 2048 };
-    }
+    public async ValueTask InitializeAsync() => _server = await RunningServer.StartForChatsAsync();
 
     public ValueTask DisposeAsync() => _server.DisposeAsync();
 
@@ -161,7 +156,7 @@ public sealed class ChatCompletionTests : IAsyncLifetime
             """;
         await PostAsync($"{{{Hi},{Fields}}}");
         var chat = _server.Engine.LastGeneration!;
-        await JsonAsync("/v1/completions", $"{{\"model\":\"forest\",\"prompt\":\"a\",{Fields}}}");
+        await _server.AnswerAsync("/v1/completions", $"{{\"model\":\"forest\",\"prompt\":\"a\",{Fields}}}");
         var completion = _server.Engine.LastGeneration!;
         Assert.Equal(Describe(completion with
         {
@@ -178,22 +173,11 @@ public sealed class ChatCompletionTests : IAsyncLifetime
     private static string? Content(JsonElement choice) =>
         choice.GetProperty("delta").TryGetProperty("content", out var content) ? content.GetString() : null;
 
-    private Task<HttpResponseMessage> SendAsync(string body, string path = "/v1/chat/completions") =>
-        _server.Http.PostAsync(path, new StringContent(body, Encoding.UTF8, "application/json"));
-
-    private Task<JsonElement> PostAsync(string body) => JsonAsync("/v1/chat/completions", body);
-
-    private async Task<JsonElement> JsonAsync(string path, string body)
-    {
-        using var response = await SendAsync(body, path);
-        var answer = await response.Content.ReadFromJsonAsync<JsonElement>();
-        Assert.True(response.IsSuccessStatusCode, answer.ToString());
-        return answer;
-    }
+    private Task<JsonElement> PostAsync(string body) => _server.AnswerAsync(Path, body);
 
     private async Task<JsonElement[]> StreamAsync(string body)
     {
-        using var response = await SendAsync(body);
+        using var response = await _server.SendAsync(Path, body);
         var text = await response.Content.ReadAsStringAsync();
         Assert.EndsWith("data: [DONE]\n\n", text, StringComparison.Ordinal);
         return [.. text.Split("\n\n").Where(line => line.StartsWith("data: {", StringComparison.Ordinal))

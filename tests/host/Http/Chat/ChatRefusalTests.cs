@@ -1,6 +1,3 @@
-using System.Net;
-using System.Net.Http.Json;
-using System.Text;
 using System.Text.Json;
 using Btx.Server.Tests.Fakes;
 
@@ -63,11 +60,7 @@ public sealed class ChatRefusalTests : IAsyncLifetime
 
     private RunningServer _server = null!;
 
-    public async ValueTask InitializeAsync()
-    {
-        _server = await RunningServer.StartAsync();
-        _server.Engine.Forest = _server.Engine.Forest with { ContextLength = 2048 };
-    }
+    public async ValueTask InitializeAsync() => _server = await RunningServer.StartForChatsAsync();
 
     public ValueTask DisposeAsync() => _server.DisposeAsync();
 
@@ -101,39 +94,28 @@ public sealed class ChatRefusalTests : IAsyncLifetime
     [Fact]
     public async Task Tokens_come_and_go_in_the_form_of_vLLM()
     {
-        var tokens = await JsonAsync("/tokenize", """{"model":"forest","prompt":"the fox","return_token_strs":true}""");
+        var tokens = await _server.AnswerAsync("/tokenize", """{"model":"forest","prompt":"the fox","return_token_strs":true}""");
         int[] ids = [_server.Tokenizer.BosId!.Value, .. _server.Tokenizer.Encode("the fox")];
         Assert.Equal(ids, tokens.GetProperty("tokens").EnumerateArray().Select(id => id.GetInt32()));
         Assert.Equal((ids.Length, 2048), (tokens.GetProperty("count").GetInt32(), tokens.GetProperty("max_model_len").GetInt32()));
         Assert.Equal("<|endoftext|>the fox",
             string.Concat(tokens.GetProperty("token_strs").EnumerateArray().Select(name => name.GetString())));
-        var bare = await JsonAsync("/tokenize", """{"prompt":"the fox","add_special_tokens":false}""");
+        var bare = await _server.AnswerAsync("/tokenize", """{"prompt":"the fox","add_special_tokens":false}""");
         Assert.Equal(ids.Length - 1, bare.GetProperty("count").GetInt32());
-        var chat = await JsonAsync("/tokenize", $"{{{Hi}}}");
-        await JsonAsync("/v1/chat/completions", $"{{{Hi}}}");
+        var chat = await _server.AnswerAsync("/tokenize", $"{{{Hi}}}");
+        await _server.AnswerAsync("/v1/chat/completions", $"{{{Hi}}}");
         Assert.Equal(_server.Engine.LastGeneration!.Prompt, chat.GetProperty("tokens").EnumerateArray().Select(id => id.GetInt32()));
         Assert.Equal("<|endoftext|>the fox",
-            (await JsonAsync("/detokenize", JsonSerializer.Serialize(new { tokens = ids }))).GetProperty("prompt").GetString());
+            (await _server.AnswerAsync("/detokenize", JsonSerializer.Serialize(new { tokens = ids }))).GetProperty("prompt").GetString());
         foreach (var (path, bad) in new[] { ("/tokenize", "{}"), ("/tokenize", """{"prompt":""}"""), ("/detokenize", """{"tokens":[-1]}"""),
             ("/detokenize", "{}"), ("/v1/embeddings", """{"model":"forest","input":"a"}""") })
             Assert.False(string.IsNullOrEmpty((await ErrorAsync(bad, path)).GetProperty("message").GetString()));
     }
 
-    private Task<HttpResponseMessage> SendAsync(string body, string path) =>
-        _server.Http.PostAsync(path, new StringContent(body, Encoding.UTF8, "application/json"));
-
     private async Task<JsonElement> ErrorAsync(string body, string path = "/v1/chat/completions")
     {
-        using var response = await SendAsync(body, path);
-        Assert.Equal(HttpStatusCode.BadRequest, response.StatusCode);
-        return (await response.Content.ReadFromJsonAsync<JsonElement>()).GetProperty("error");
-    }
-
-    private async Task<JsonElement> JsonAsync(string path, string body)
-    {
-        using var response = await SendAsync(body, path);
-        var answer = await response.Content.ReadFromJsonAsync<JsonElement>();
-        Assert.True(response.IsSuccessStatusCode, answer.ToString());
-        return answer;
+        var (status, error) = await _server.RefusalAsync(path, body);
+        Assert.Equal(400, status);
+        return error;
     }
 }

@@ -18,11 +18,7 @@ public sealed class MessagesTests : IAsyncLifetime
     private const string Call = "{\"name\": \"weather\", \"arguments\": {\"city\": \"Berne\"}}";
     private RunningServer _server = null!;
 
-    public async ValueTask InitializeAsync()
-    {
-        _server = await RunningServer.StartAsync();
-        _server.Engine.Forest = _server.Engine.Forest with { ContextLength = 2048 };
-    }
+    public async ValueTask InitializeAsync() => _server = await RunningServer.StartForChatsAsync();
 
     public ValueTask DisposeAsync() => _server.DisposeAsync();
 

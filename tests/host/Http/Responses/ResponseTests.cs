@@ -14,11 +14,7 @@ public sealed class ResponseTests : IAsyncLifetime
     private const string Call = "{\"name\": \"weather\", \"arguments\": {\"city\": \"Berne\"}}";
     private RunningServer _server = null!;
 
-    public async ValueTask InitializeAsync()
-    {
-        _server = await RunningServer.StartAsync();
-        _server.Engine.Forest = _server.Engine.Forest with { ContextLength = 2048 };
-    }
+    public async ValueTask InitializeAsync() => _server = await RunningServer.StartForChatsAsync();
 
     public ValueTask DisposeAsync() => _server.DisposeAsync();
 
@@ -133,8 +129,8 @@ public sealed class ResponseTests : IAsyncLifetime
     [InlineData("\"input\":\"a\",\"tools\":[{\"type\":\"web_search\"}]", "tools[0].type", "functions are the only tools")]
     [InlineData("\"input\":\"a\",\"tools\":[{\"type\":\"function\",\"name\":\"a b\"}]", "tools[0].name", "expected 1 to 64")]
     [InlineData("\"input\":\"a\",\"tools\":[null]", "tools", "expected an object")]
-    [InlineData("\"input\":\"a\",\"tools\":[{\"type\":\"function\",\"name\":\"f\"}],\"tool_choice\":{\"type\":\"file_search\"}", "tool_choice",
-        "no function by its name")]
+    [InlineData("\"input\":\"a\",\"tools\":[{\"type\":\"function\",\"name\":\"f\"}],\"tool_choice\":{\"type\":\"file_search\"}",
+        "tool_choice", "no function by its name")]
     [InlineData("\"input\":\"a\",\"tool_choice\":\"always\"", "tool_choice", "auto, none, required")]
     [InlineData("\"input\":[]", "input", "input is empty")]
     [InlineData("\"input\":[null]", "input[0]", "is null")]
