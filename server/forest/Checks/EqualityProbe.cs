@@ -51,12 +51,24 @@ internal sealed class EqualityProbe
         return new(Convert.ToHexStringLower(SHA256.HashData(Encoding.UTF8.GetBytes(text ?? BuiltIn))), windows);
     }
 
+    /// <summary>The whole text of everything that has weights: each expert, each average, the BTX model. What is mixed from the experts'
+    /// numbers is asked for the first window: a mixture of equal numbers is equal, where it is mixed in the same way.</summary>
     public IEnumerable<ScoreRequest> Requests(ForestDescription forest) =>
-        Routings(forest).SelectMany(r => windows.Select(w => new ScoreRequest(w, r)));
+        [.. OfWeights(forest).SelectMany(r => windows.Select(w => new ScoreRequest(w, r))),
+        .. OfMixtures(forest).Select(r => new ScoreRequest(windows[0], r))];
 
-    private static IEnumerable<Routing> Routings(ForestDescription forest)
+    private static IEnumerable<Routing> OfWeights(ForestDescription forest)
     {
         foreach (var name in forest.Experts) yield return new() { Mode = RoutingMode.Expert, Expert = name };
+        yield return new() { Mode = RoutingMode.Average };
+        foreach (var domain in forest.PriorDomains)
+            yield return new() { Mode = RoutingMode.Average, Average = AverageWeights.Posterior, AverageDomain = domain };
+        foreach (var average in forest.Averages) yield return new() { Mode = RoutingMode.Average, AverageName = average };
+        if (forest.Moe is { } moe) yield return new() { Mode = RoutingMode.Moe, K = moe.ExpertsPerToken };
+    }
+
+    private static IEnumerable<Routing> OfMixtures(ForestDescription forest)
+    {
         foreach (var posterior in Enum.GetValues<PosteriorKind>()) yield return new() { Posterior = posterior };
         foreach (var domain in forest.PriorDomains) yield return new() { PriorDomain = domain };
         for (var k = 1; k <= Math.Min(2, forest.Experts.Count); k++)
@@ -64,12 +76,6 @@ internal sealed class EqualityProbe
             yield return new() { Mode = RoutingMode.TopK, K = k };
             yield return new() { Mode = RoutingMode.TopK, K = k, Select = SelectForm.PerToken };
         }
-
-        yield return new() { Mode = RoutingMode.Average };
-        foreach (var domain in forest.PriorDomains)
-            yield return new() { Mode = RoutingMode.Average, Average = AverageWeights.Posterior, AverageDomain = domain };
-        foreach (var average in forest.Averages) yield return new() { Mode = RoutingMode.Average, AverageName = average };
-        if (forest.Moe is { } moe) yield return new() { Mode = RoutingMode.Moe, K = moe.ExpertsPerToken };
     }
 }
 

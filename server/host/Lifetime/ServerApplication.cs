@@ -19,14 +19,16 @@ internal static class ServerApplication
     {
         EngineMetrics.AddProcess(metrics.Registry);
         var hosts = options.Access.Open(options.Http, options.Grpc, options.Admin);
-        var builder = WebApplication.CreateSlimBuilder();
+        // Nothing of the working directory or of ASPNETCORE_… may add to what the options say; nor is the directory watched.
+        var builder = WebApplication.CreateEmptyBuilder(new());
+        builder.Services.AddRoutingCore();
         builder.Logging.SetMinimumLevel(LogLevel.Warning)
             .AddFilter("Microsoft.Extensions.Hosting.Internal.Host", LogLevel.None) // its failures are thrown, too
             .AddFilter("Microsoft.Extensions.Diagnostics.HealthChecks", LogLevel.None) // a line for each probe; ServingState says it once
             .AddFilter("Grpc.AspNetCore.Server", LogLevel.None) // a stack for each message that it cannot read; refusals have a log
             .AddSimpleConsole(console => console.SingleLine = true);
         builder.Services.Configure<ConsoleLoggerOptions>(console => console.LogToStandardErrorThreshold = LogLevel.Trace);
-        builder.WebHost.ConfigureKestrel(kestrel => Listen(kestrel, options));
+        builder.WebHost.UseKestrelCore().ConfigureKestrel(kestrel => Listen(kestrel, options));
         builder.Services.AddSingleton(TimeProvider.System)
             .AddSingleton(options)
             .AddSingleton(options.Limits)

@@ -25,7 +25,7 @@ public sealed class ChangeAtShutdownTests
         await using (var server = await ServerProcess.StartAsync(forest, $"{point}=hold:{forest.At("go")}"))
         {
             before = (await server.ListAsync()).StateSha256;
-            var load = Load.EveryMode(server, null, first: 150, tokens: 150);
+            var load = Load.EveryMode(server, null, first: 90, tokens: 90);
             var called = Stopwatch.GetTimestamp();
             var change = kind == "add" ? server.AddAsync("delta", forest.Guest("delta")) : server.RemoveAsync("beta");
             await server.ReachedAsync(point);

@@ -31,7 +31,7 @@ public sealed class RemovalUnderLoadTests : IAsyncLifetime
             (InFlight.Drain, s => s is { Drained: >= 6, Renormalised: 0, Moved: 0, Aborted: 0 }),
             (InFlight.Abort, s => s is { Aborted: >= 6, Renormalised: 0, Moved: 0, Drained: 0 }),
         })
-            await RepeatAsync(() => Load.EveryMode(_server, "beta", promptLength: 20, first: 500, tokens: 30, seeds), policy,
+            await RepeatAsync(() => Load.EveryMode(_server, "beta", promptLength: 20, first: 250, tokens: 30, seeds), policy,
                 load => load.DecodingAsync(), isMet);
     }
 
@@ -39,7 +39,7 @@ public sealed class RemovalUnderLoadTests : IAsyncLifetime
     public async Task Requests_in_their_prompt()
     {
         foreach (var policy in new[] { InFlight.Renormalise, InFlight.Drain, InFlight.Abort })
-            await RepeatAsync(() => Load.EveryMode(_server, "beta", promptLength: 800, first: 3, tokens: 3), policy,
+            await RepeatAsync(() => Load.EveryMode(_server, "beta", promptLength: 480, first: 3, tokens: 3), policy,
                 load => load.PromptingAsync(), s => s.Renormalised + s.Moved + s.Drained + s.Aborted > 0);
     }
 
