@@ -4,6 +4,7 @@ rooms=("$@")
 [ ${#rooms[@]} -gt 0 ] || rooms=(model cli trainer exporter engine forest loadtests host house)
 for room in "${rooms[@]}"; do [ -d "$root/tests/$room" ] || { say "error: no tests/$room; there are: $(cd "$root/tests" && echo */)"; exit 2; }; done
 
+export DOTNET_TieredPGO=0 # also for the programs that tests start: they live for seconds
 passed=0 failed=0 skipped=0
 finish() {
   [ "$1" -eq 0 ] || [ "$failed" -gt 0 ] || failed=1

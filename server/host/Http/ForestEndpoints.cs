@@ -27,20 +27,25 @@ internal static class ForestEndpoints
             Json(forest.Plan(await ReadAsync<V1.PlanRemovalRequest>(http), ForestAdministration.MayChange(http))));
         v1.MapPost("/forest/replay-recipe", [Needs(Scope.Admin)] async (HttpContext http, ForestAdministration forest) =>
             Json(forest.Replay(await ReadAsync<V1.ReplayRecipeRequest>(http))));
-        v1.MapPost("/forest/experts", Change<V1.AddExpertRequest>(ChangeRequests.Addition));
-        v1.MapPost("/forest/experts/remove", Change<V1.RemoveExpertRequest>(ChangeRequests.Removal));
-        v1.MapPost("/forest/rollback", Change<V1.RollbackRequest>(ChangeRequests.Rollback));
-        v1.MapPost("/forest/averages", Change<V1.CreateAverageRequest>(ChangeRequests.Average));
-        v1.MapPost("/forest/averages/drop", Change<V1.DropAverageRequest>(ChangeRequests.Drop));
+        v1.MapPost("/forest/experts", [Needs(Scope.Admin)] (HttpContext http, ForestAdministration forest) =>
+            ChangeAsync<V1.AddExpertRequest>(http, forest, ChangeRequests.Addition));
+        v1.MapPost("/forest/experts/remove", [Needs(Scope.Admin)] (HttpContext http, ForestAdministration forest) =>
+            ChangeAsync<V1.RemoveExpertRequest>(http, forest, ChangeRequests.Removal));
+        v1.MapPost("/forest/rollback", [Needs(Scope.Admin)] (HttpContext http, ForestAdministration forest) =>
+            ChangeAsync<V1.RollbackRequest>(http, forest, ChangeRequests.Rollback));
+        v1.MapPost("/forest/averages", [Needs(Scope.Admin)] (HttpContext http, ForestAdministration forest) =>
+            ChangeAsync<V1.CreateAverageRequest>(http, forest, ChangeRequests.Average));
+        v1.MapPost("/forest/averages/drop", [Needs(Scope.Admin)] (HttpContext http, ForestAdministration forest) =>
+            ChangeAsync<V1.DropAverageRequest>(http, forest, ChangeRequests.Drop));
     }
 
-    private static Delegate Change<T>(Func<T, RequestedChange> read) where T : IMessage<T>, new() =>
-        [Needs(Scope.Admin)] async (HttpContext http, ForestAdministration forest) =>
-        {
-            var change = read(await ReadAsync<T>(http));
-            var lines = new JsonLines<V1.ChangeUpdate>(http);
-            await lines.RunAsync(cancellation => forest.ChangeAsync(change, lines, http, cancellation));
-        };
+    private static async Task ChangeAsync<T>(HttpContext http, ForestAdministration forest, Func<T, RequestedChange> read)
+        where T : IMessage<T>, new()
+    {
+        var change = read(await ReadAsync<T>(http));
+        var lines = new JsonLines<V1.ChangeUpdate>(http);
+        await lines.RunAsync(cancellation => forest.ChangeAsync(change, lines, http, cancellation));
+    }
 
     private static int Limit(IQueryCollection query)
     {

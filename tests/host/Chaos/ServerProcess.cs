@@ -65,7 +65,6 @@ internal sealed class ServerProcess : IAsyncDisposable
         var start = new ProcessStartInfo("sh", ["-c", $"{limits}; trap '' XFSZ; exec dotnet \"$@\"", "sh",
             .. arguments])
         { RedirectStandardOutput = true, RedirectStandardError = true };
-        start.Environment["DOTNET_TieredPGO"] = "0"; // it starts often, and lives for a second
         start.Environment["DOTNET_TC_CallCountingDelayMs"] = "2000";
         var server = new ServerProcess(Process.Start(start)!);
         string? http = null, grpc = null;

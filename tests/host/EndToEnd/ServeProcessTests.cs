@@ -87,7 +87,8 @@ public sealed class ServeProcessTests(ServedForestFixture tiny)
         var bad = await Run("serve", "--config", config, "--keys", "/nowhere");
         Assert.Equal(1, bad.Code);
         Assert.Equal("error: --grpc is \"nowhere\"; expected ADDRESS:PORT, for example 127.0.0.1:8080; "
-            + "--allow-unauthenticated-admin is given beside keys (--admin-key-file, --keys or --jwt-*); choose one (--grpc is from "
+            + "--allow-unauthenticated-admin is given beside keys (--admin-key-file, --keys or --jwt-*); choose one; "
+            + "--keys /nowhere: cannot be read (/nowhere: not found); `btx keys create` makes one (--grpc is from "
             + $"{config}:grpc, --allow-unauthenticated-admin is from {config}:allow_unauthenticated_admin)\n", bad.Errors);
         using var serve = Start("serve", "--config", config, "--grpc", "127.0.0.1:0");
         var lines = new List<string>();

@@ -1,3 +1,5 @@
+using System.Net.Sockets;
+using System.Text;
 using System.Net.Http.Json;
 using System.Text.Json;
 using Btx.Server.Tests.Fakes;
@@ -178,8 +180,17 @@ public sealed class CompletionTests : IAsyncLifetime
     public async Task A_client_that_leaves_frees_its_request()
     {
         _server.Engine.Hold = Task.Delay(Timeout.Infinite);
-        var response = await Open(new { model = "forest", prompt = "the", stream = true });
-        response.Dispose();
+        using (var client = new TcpClient())
+        {
+            var address = new Uri(_server.HttpAddress);
+            await client.ConnectAsync(address.Host, address.Port);
+            const string Body = """{"model":"forest","prompt":"the","stream":true}""";
+            await client.GetStream().WriteAsync(Encoding.ASCII.GetBytes("POST /v1/completions HTTP/1.1\r\nhost: localhost\r\n"
+                + $"content-type: application/json\r\ncontent-length: {Body.Length}\r\n\r\n{Body}"));
+            await _server.Engine.Holding;
+            client.LingerState = new(enable: true, seconds: 0); // it is reset, not closed
+        }
+
         await _server.Engine.Cancelled.WaitAsync(TimeSpan.FromSeconds(30));
     }
 
