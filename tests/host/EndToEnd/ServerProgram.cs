@@ -7,12 +7,19 @@ internal static class ServerProgram
 {
     public static string Dll { get; } = Path.Combine(AppContext.BaseDirectory, "Btx.Server.dll");
 
-    /// <summary>Its three standard streams are the test's.</summary>
-    public static Process Start(params string[] args) => Process.Start(new ProcessStartInfo("dotnet", [Dll, .. args])
+    // Settings of ASP.NET that would end or open the server if it read them.
+    private static readonly string s_elsewhere = Elsewhere();
+
+    /// <summary>Its three standard streams are the test's. Only its command line says what it does, not where it was started; what a
+    /// script starts in the background is deaf to Ctrl-C, and the tests may be that.</summary>
+    public static Process Start(params string[] args) => Process.Start(new ProcessStartInfo("env", ["--default-signal=INT", "dotnet", Dll,
+        .. args])
     {
         RedirectStandardOutput = true,
         RedirectStandardError = true,
         RedirectStandardInput = true,
+        WorkingDirectory = s_elsewhere,
+        Environment = { ["ASPNETCORE_URLS"] = "http://nowhere.invalid:1", ["DOTNET_ENVIRONMENT"] = "Development" },
     })!;
 
     /// <summary>To its end.</summary>
@@ -29,5 +36,16 @@ internal static class ServerProgram
         var errors = process.StandardError.ReadToEndAsync();
         await process.WaitForExitAsync(TestContext.Current.CancellationToken);
         return (process.ExitCode, await output, await errors);
+    }
+
+    private static string Elsewhere()
+    {
+        var directory = Directory.CreateTempSubdirectory("btx-elsewhere-").FullName;
+        AppDomain.CurrentDomain.ProcessExit += (_, _) => Directory.Delete(directory, recursive: true);
+        File.WriteAllText(Path.Combine(directory, "appsettings.json"), """
+            { "Kestrel": { "Endpoints": { "other": { "Url": "http://nowhere.invalid:1" } } }, "AllowedHosts": "nowhere.invalid",
+              "Logging": { "LogLevel": { "Default": "Trace" } } }
+            """);
+        return directory;
     }
 }
