@@ -21,6 +21,7 @@ namespace Btx.Trainer.Tests.Phases;
 public sealed class TinyWorld : IDisposable
 {
     public static readonly string[] Domains = ["ants", "bees", "cows"];
+    private static TextTokenizer? s_trained;
 
     public TinyWorld()
     {
@@ -28,9 +29,12 @@ public sealed class TinyWorld : IDisposable
         Corpus = At("corpus");
         new CorpusManifest(CorpusManifest.CurrentSchema, [.. Domains.Select((d, i) => Domain(d, i, 40))]).Write(Corpus);
         Directory.CreateDirectory(Tokenizer = At("tokenizer"));
-        var documents = Domains.SelectMany(d => CorpusDirectory.Open(Corpus).Read(d, CorpusSplit.Train)).Select(d => d.Text);
-        BpeTrainer.Train(documents, 300, ["<|endoftext|>"]).Save(Tokenizer);
+        lock (Domains) s_trained ??= Trained(); // the corpus is always the same
+        s_trained.Save(Tokenizer);
     }
+
+    private TextTokenizer Trained() => BpeTrainer.Train(
+        Domains.SelectMany(d => CorpusDirectory.Open(Corpus).Read(d, CorpusSplit.Train)).Select(d => d.Text), 300, ["<|endoftext|>"]);
 
     public string Root { get; }
 
