@@ -30,8 +30,8 @@ internal static class CompletionEndpoints
     {
         try
         {
-            var request = await SchemaReading.ReadAsync(() => body.ToRequest(service.Forest), () => service.Model(body.Model!, body.Routing),
-                cancellation);
+            var request = await SchemaReading.ReadAsync(() => body.ToRequest(service.Forest),
+                () => service.Model(body.Model!, body.Routing), cancellation);
             var generation = request.Asked.Generation;
             int[][] prompts = [.. request.Prompts.Select(prompt => service.Checked(prompt, generation, request.IsOnlyEcho))];
             service.Reserve(request.IsOnlyEcho ? [] : request.Asked.For(prompts, request.Candidates),

@@ -44,7 +44,8 @@ internal sealed class InferenceRpc(InferenceService service, ChatPrompt template
         [EnumeratorCancellation] CancellationToken cancellation)
     {
         var forest = service.Forest;
-        var asked = await SchemaReading.ReadAsync(() => RoutingMessages.ToGeneration(request, forest), () => Allow(request.Routing), cancellation);
+        var asked = await SchemaReading.ReadAsync(() => RoutingMessages.ToGeneration(request, forest),
+            () => Allow(request.Routing), cancellation);
         asked = asked with { Prompt = service.Checked(ToPrompt(request.Prompt), asked) };
         service.Reserve([asked]);
         var events = service.Generate(asked, cancellation);

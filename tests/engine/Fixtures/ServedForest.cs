@@ -44,8 +44,8 @@ public sealed class ServedForest : IDisposable
     public (string Source, string Served) Copy()
     {
         var target = Path.Combine(root.FullName, Guid.NewGuid().ToString("N"));
-        foreach (var file in root.EnumerateFiles("*", SearchOption.AllDirectories)
-            .Where(f => f.FullName.StartsWith(Source, StringComparison.Ordinal) || f.FullName.StartsWith(Served, StringComparison.Ordinal)))
+        string[] directories = [Source, Served]; // not the root: other tests change their copies in it meanwhile
+        foreach (var file in directories.SelectMany(d => new DirectoryInfo(d).EnumerateFiles("*", SearchOption.AllDirectories)))
         {
             var to = Path.Combine(target, Path.GetRelativePath(root.FullName, file.FullName));
             Directory.CreateDirectory(Path.GetDirectoryName(to)!);
