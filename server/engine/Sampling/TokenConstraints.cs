@@ -93,14 +93,22 @@ internal sealed class TokenConstraints
             return;
         }
 
+        Span<float> kept = stackalloc float[64];
         for (var w = 0; w < run.Allowed.Length; w++)
         {
             var block = values[(w * 64)..Math.Min(values.Length, (w * 64) + 64)];
-            var masked = ~run.Allowed[w];
-            if (masked == ulong.MaxValue) block.Fill(off);
-            else
-                for (; masked != 0 && BitOperations.TrailingZeroCount(masked) < block.Length; masked &= masked - 1)
+            var allowed = run.Allowed[w];
+            if (BitOperations.PopCount(allowed) > 16)
+            {
+                for (var masked = ~allowed; masked != 0 && BitOperations.TrailingZeroCount(masked) < block.Length; masked &= masked - 1)
                     block[BitOperations.TrailingZeroCount(masked)] = off;
+                continue;
+            }
+
+            block.CopyTo(kept);
+            block.Fill(off);
+            for (; allowed != 0; allowed &= allowed - 1)
+                block[BitOperations.TrailingZeroCount(allowed)] = kept[BitOperations.TrailingZeroCount(allowed)];
         }
     }
 

@@ -26,6 +26,7 @@ internal static class ServerApplication
             .AddFilter("Microsoft.Extensions.Hosting.Internal.Host", LogLevel.None) // its failures are thrown, too
             .AddFilter("Microsoft.Extensions.Diagnostics.HealthChecks", LogLevel.None) // a line for each probe; ServingState says it once
             .AddFilter("Grpc.AspNetCore.Server", LogLevel.None) // a stack for each message that it cannot read; refusals have a log
+            .AddFilter(typeof(PromptLog).FullName, LogLevel.Information)
             .AddSimpleConsole(console => console.SingleLine = true);
         builder.Services.Configure<ConsoleLoggerOptions>(console => console.LogToStandardErrorThreshold = LogLevel.Trace);
         builder.WebHost.UseKestrelCore().ConfigureKestrel(kestrel => Listen(kestrel, options));
@@ -46,7 +47,7 @@ internal static class ServerApplication
                 services.GetRequiredService<Refusals>()))
             .Replace(ServiceDescriptor.Singleton<IConnectionListenerFactory>(services => services.GetRequiredService<ConnectionLimit>()))
             .AddScoped(services => new InferenceService(served.Forest.Engine, served.Forest.Tokenizer, options.Limits,
-                services.GetRequiredService<Caller>()))
+                services.GetRequiredService<Caller>(), services.GetService<PromptLog>()))
             .AddSingleton<ForestAdministration>()
             .AddSingleton<ChatRenderer>()
             .AddSingleton<ChatPrompt>()
@@ -57,6 +58,7 @@ internal static class ServerApplication
             .AddGrpcEndpoints(options.Limits)
             .Configure<HostOptions>(host => host.ShutdownTimeout = options.ShutdownLimit + (HardEnd.Grace * 0.8));
 
+        if (options.LogsPrompts) builder.Services.AddHttpContextAccessor().AddSingleton<PromptLog>();
         var app = builder.Build();
         var refusals = app.Services.GetRequiredService<Refusals>();
         refusals.Watch(app.Services.GetRequiredService<System.Diagnostics.DiagnosticListener>());

@@ -33,6 +33,9 @@ internal sealed record ServerOptions
     /// <summary>How long a request's body may take to arrive.</summary>
     public TimeSpan BodyTime { get; init; } = TimeSpan.FromSeconds(60);
 
+    /// <summary>What models are given to read is written to the log.</summary>
+    public bool LogsPrompts { get; init; }
+
     /// <summary>HTTP's, gRPC's, and the one of administration where there is one.</summary>
     public IReadOnlyList<ListenAddress> Addresses => Admin is null ? [Http, Grpc] : [Http, Grpc, Admin];
 

@@ -7,7 +7,9 @@ namespace Btx.Server.Requests;
 
 /// <summary>What every endpoint calls: validates, tokenizes, hands over to the engine. Each request has its own.</summary>
 /// <param name="caller">On whose behalf.</param>
-internal sealed class InferenceService(IForestEngine engine, TextTokenizer tokenizer, RequestLimits limits, Caller caller)
+/// <param name="prompts">Null: prompts are in no log.</param>
+internal sealed class InferenceService(IForestEngine engine, TextTokenizer tokenizer, RequestLimits limits, Caller caller,
+    PromptLog? prompts = null)
 {
     public ForestDescription Forest => engine.Describe();
 
@@ -165,6 +167,7 @@ internal sealed class InferenceService(IForestEngine engine, TextTokenizer token
     public int[] Encode(Prompt prompt, bool begin = true, string field = "prompt")
     {
         Refuse(prompt.Problem(limits, field));
+        prompts?.Add(prompt.Text ?? tokenizer.Decode(prompt.Tokens, skipSpecial: false));
         if (prompt.Tokens is { } tokens) return tokens;
         var ids = tokenizer.Encode(prompt.Text!);
         if (ids.Length == 0)

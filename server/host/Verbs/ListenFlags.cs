@@ -34,6 +34,8 @@ internal sealed class ListenFlags
             (o, mb) => o with { Limits = o.Limits with { BodyBytes = (int)Math.Min(mb * (1 << 20), int.MaxValue) } } },
         { new Flag<int>("--max-prompt-chars N", "longest prompt in characters", 1_000_000).Between(1),
             (o, n) => o with { Limits = o.Limits with { PromptCharacters = n } } },
+        { new Flag<bool>("--log-prompts", "write each prompt, and each text that is scored or counted, to the log (8,192 characters)"),
+            (o, given) => o with { LogsPrompts = given } },
         { new Flag<int?>("--connections N", "connections at each port (what the limit of open files leaves)"),
             (o, n) => o with { Connections = n is null or (>= 1 and <= 1 << 20) ? n
                 : throw new BtxException($"--connections {n}: expected 1 to {1 << 20}") } },

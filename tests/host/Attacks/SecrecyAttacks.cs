@@ -79,6 +79,26 @@ public sealed class SecrecyAttacks
         await AssertSilentAsync(server);
     }
 
+    [Fact]
+    public async Task Prompts_are_in_the_log_when_that_is_asked_for()
+    {
+        await using var server = await RunningServer.StartAsync(change: o => o with { LogsPrompts = true });
+        foreach (var prompt in new[] { $"\"{Prompt}\\nFATAL\"", "[72,105]" })
+        {
+            using var request = new HttpRequestMessage(HttpMethod.Post, $"/v1/completions?key={Secret}")
+            {
+                Content = new StringContent($$"""{"model":"forest","prompt":{{prompt}},"max_tokens":1}""", Encoding.UTF8, "application/json"),
+                Headers = { { "x-api-key", Secret }, { "x-request-id", "one-2" } },
+            };
+            using var response = await server.Http.SendAsync(request, TestContext.Current.CancellationToken);
+            Assert.Equal(HttpStatusCode.OK, response.StatusCode);
+        }
+
+        var tokens = server.Tokenizer.Decode([72, 105]);
+        Assert.Equal([$@"{Prompt.Length + 6} characters: {Prompt}\nFATAL", $"{tokens.Length} characters: {tokens}"],
+            server.Log.All.Select(line => line.Split(" prompt of ")[1].Replace(" [request one-2]", "", StringComparison.Ordinal)));
+    }
+
     /// <summary>Paths that a router could take for another one than the check of access does, with every spelling that is known to have
     /// done so: nothing is answered without a key. CVE-2026-48746; every route as it is spelt: EndpointAccessTests.</summary>
     [Fact]
