@@ -147,6 +147,8 @@ internal sealed class SweepFlags
             parsed.GetValue(_select) == "prompt" ? Selection.Prompt : Selection.PerToken);
         if (quality is { Evaluation: not null, Tokens: not 0 })
             throw new LoadTestException("--evaluation and --quality-tokens are both given: two kinds of figures; choose one");
+        if (quality.Evaluation is not null && parsed.GetValue(_router) == "probe")
+            throw new LoadTestException("--evaluation: its top_k and top_p choose otherwise than --router probe; use --quality-tokens N");
         return quality.Tokens >= 0 ? quality : throw new LoadTestException($"--quality-tokens {quality.Tokens}: expected 0 or more");
     }
 
