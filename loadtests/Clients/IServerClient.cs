@@ -69,7 +69,8 @@ public sealed record RoutingChoice(string Mode, int? K = null, double? P = null,
 
     /// <summary>A sweep's mode as requests ask for it: <c>ensemble</c>, <c>top_p:0.9</c>, <c>expert:novels</c>.</summary>
     /// <param name="router">Of <c>top_k</c> and <c>top_p</c>; other modes have none.</param>
-    public static RoutingChoice Of(string mode, int? k = null, string? router = null) => (mode.Split(':')[0], mode.Split(':', 2).ElementAtOrDefault(1)) switch
+    public static RoutingChoice Of(string mode, int? k = null, string? router = null) =>
+        (mode.Split(':')[0], mode.Split(':', 2).ElementAtOrDefault(1)) switch
     {
         ("ensemble", null) => new(mode),
         ("top_k", null) => new(mode, k, Router: router),

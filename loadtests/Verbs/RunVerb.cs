@@ -48,7 +48,8 @@ internal sealed class RunVerb
     private readonly JsonFlag _json = new();
 
     private IReadOnlyList<Option> All => [_door, _server, _remote, _key, .. _shared.All, _mode, _k, _p, _router, _expert, _average,
-        _temperature, _arrivals, _prompts, _outputs, _warmUp, _warmUpRequests, _duration, _requests, _inFlight, _out, _ceiling, _noCeiling, _json];
+        _temperature, _arrivals, _prompts, _outputs, _warmUp, _warmUpRequests, _duration, _requests, _inFlight, _out, _ceiling, _noCeiling,
+        _json];
 
     public static Command Create()
     {

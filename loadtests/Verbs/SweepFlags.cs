@@ -55,8 +55,8 @@ internal sealed class SweepFlags
     private readonly Flag<int?> _rounds = new("--change-rounds N", "how often (3)");
 
     public IReadOnlyList<Option> All => [_forest, _mixture, .. _shared.All, _out, _modes, _k, _router, _concurrency, _rate, _rateModes,
-        _precision, _option, _peer, _peerThreads, _repeats, _referenceEvery, _duration, _requests, _warmUp, _heat, _prompts, _outputs, _quick, _server,
-        _key, _remote, _program, _evaluation, _qualityTokens, _select, _change, _guest, _rounds];
+        _precision, _option, _peer, _peerThreads, _repeats, _referenceEvery, _duration, _requests, _warmUp, _heat, _prompts, _outputs,
+        _quick, _server, _key, _remote, _program, _evaluation, _qualityTokens, _select, _change, _guest, _rounds];
 
     public SweepRequest Read(ParseResult parsed)
     {
@@ -104,8 +104,8 @@ internal sealed class SweepFlags
             ["--precision"] = string.Join(',', servers.Precisions),
             ["--peer"] = string.Join(' ', peers),
         };
-        foreach (var (option, usual) in new (Option, string)[] { (_modes, "all"), (_k, "all"), (_router, "all"), (_requests, "any"), (_shared.Domains, "all"),
-            (_shared.Objective, "none"), (_shared.Timeout, "120"), (_shared.Seed, "1"), (_peerThreads, "1") })
+        foreach (var (option, usual) in new (Option, string)[] { (_modes, "all"), (_k, "all"), (_router, "all"), (_requests, "any"),
+            (_shared.Domains, "all"), (_shared.Objective, "none"), (_shared.Timeout, "120"), (_shared.Seed, "1"), (_peerThreads, "1") })
             asked[option.Name] = parsed.GetResult(option) is { Tokens: [var said] } ? said.Value : usual;
         return new(parsed.GetValue(_out)!, asked, grid, servers, shape, peers, repeats, referenceEvery, quick ? 0.5 : 3,
             Quality(parsed), Change(parsed, servers, grid));

@@ -41,7 +41,7 @@ public sealed record Routing
     public ExpertRouter Router { get; init; } = ExpertRouter.All;
 
     /// <summary>For <see cref="ExpertRouter.Probe"/>: how many leading tokens of the prompt choose the set, 2 or more.</summary>
-    public int ProbeTokens { get; init; } = 16;
+    public int ProbeTokens { get; init; } = 32;
 
     /// <summary>In generation: choose the active set again every so many tokens; 0 keeps the first choice.</summary>
     public int RerouteInterval { get; init; }

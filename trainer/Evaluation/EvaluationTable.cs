@@ -41,7 +41,8 @@ public static class EvaluationTable
         EvaluatedDomain[] domains = [.. r.Domains.Where(d => d.RightExpert.Count > 0)];
         if (domains.Length == 0) return;
         var table = new Table { Border = TableBorder.Simple }.AddColumn("own expert chosen, %");
-        foreach (var name in domains.Select(d => d.Name).Append("mean")) table.AddColumn(new TableColumn(Markup.Escape(name)).RightAligned());
+        foreach (var name in domains.Select(d => d.Name).Append("mean"))
+            table.AddColumn(new TableColumn(Markup.Escape(name)).RightAligned());
         foreach (var mode in r.Modes.Where(m => domains.Any(d => d.RightExpert.ContainsKey(m))))
         {
             double?[] shares = [.. domains.Select(d => d.RightExpert.TryGetValue(mode, out var share) ? share : (double?)null)];

@@ -90,7 +90,8 @@ internal sealed class Sequence
     /// <summary>Completion length at which the active set was last chosen.</summary>
     public int ChosenAt { get; set; }
 
-    /// <summary>Length of the text by which the active set was last chosen: every member's likelihood is known before it. 0: not yet.</summary>
+    /// <summary>Length of the text by which the active set was last chosen: every member's likelihood is known before it; 0: it was
+    /// not.</summary>
     public int ChosenLength { get; set; }
 
     public int Drawn { get; set; }

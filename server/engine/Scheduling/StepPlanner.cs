@@ -70,7 +70,8 @@ internal static class StepPlanner
         {
             var s = running[i];
             if (s.Phase is not (SequencePhase.Prefill or SequencePhase.CatchUp)) continue;
-            if (s.Phase == SequencePhase.Prefill && !s.IsScore && !s.AwaitsChoice && FitsWhole(s, prefillChunk, plan)) PlanNextToken(s, plan);
+            var mayEmit = s.Phase == SequencePhase.Prefill && !s.IsScore && !s.AwaitsChoice;
+            if (mayEmit && FitsWhole(s, prefillChunk, plan)) PlanNextToken(s, plan);
             else PlanHistory(s, running.Count > 1 ? Math.Min(prefillChunk, s.Chunk) : prefillChunk, plan);
         }
 

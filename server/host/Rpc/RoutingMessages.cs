@@ -164,7 +164,8 @@ internal static class RoutingMessages
         if (r.HasProbeTokens && r.Router != V1.ExpertRouter.Probe)
             return Problem("probe_tokens", "applies to router probe only; ask for that or leave it out");
         if (r.Router == V1.ExpertRouter.Probe && r.Posterior == V1.PosteriorKind.Fixed)
-            return Problem("router", "probe changes nothing with posterior fixed, which chooses before anything is read; leave one of them out");
+            return Problem("router",
+                "probe changes nothing with posterior fixed, which chooses before anything is read; leave one of them out");
         if (r.Router == V1.ExpertRouter.Probe && scores && (r.HasSelectTokens || r.Select == V1.Selection.PerToken))
             return Problem(r.HasSelectTokens ? "select_tokens" : "select",
                 "does not go with router probe, which chooses once, by probe_tokens; leave one of them out");

@@ -22,7 +22,7 @@ internal static class RoutingFlags
             (routing, tokens) => routing.SelectTokens = tokens },
         { new Flag<string?>("--router KIND", "what top_k and top_p choose by: all (default, the whole prompt) or probe (its first tokens)"),
             (routing, name) => routing.Router = Named<V1.ExpertRouter>("--router", name, "router") },
-        { new Flag<int?>("--probe-tokens N", "router probe: leading tokens that every expert reads (16)"),
+        { new Flag<int?>("--probe-tokens N", "router probe: leading tokens that every expert reads (32)"),
             (routing, tokens) => routing.ProbeTokens = tokens },
         { new Flag<int?>("--reroute-interval N", "generate: choose the experts again every so many tokens (never)"),
             (routing, tokens) => routing.RerouteInterval = tokens },

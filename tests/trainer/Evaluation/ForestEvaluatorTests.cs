@@ -80,7 +80,8 @@ public sealed class ForestEvaluatorTests
     public void A_probe_is_judged_by_the_text_that_it_chose_for()
     {
         using var world = new EvaluationWorld();
-        var report = Run(Options(world) with { Modes = ["top_1:probe=9", "top_2:probe=9", "top_1:probe=500", "top_3:probe=9", "ensemble"] });
+        var report = Run(Options(world) with
+        { Modes = ["top_1:probe=9", "top_2:probe=9", "top_1:probe=500", "top_3:probe=9", "ensemble"] });
         var scorer = ForestScorer.Open(world.Forest, torch.CPU);
         var corpus = CorpusDirectory.Open(world.Corpus);
         foreach (var (own, domain) in report.Domains.Index().Take(2))
