@@ -7,6 +7,7 @@ using BenchmarkDotNet.Loggers;
 using BenchmarkDotNet.Reports;
 using BenchmarkDotNet.Running;
 using BenchmarkDotNet.Toolchains.InProcess.NoEmit;
+using Btx.Engine.Forests;
 using Btx.Engine.Requests;
 using Btx.Model;
 using Btx.Model.Configuration;
@@ -55,6 +56,42 @@ internal static class Runs
 
     public static int[] Prompt(int text) => [.. Enumerable.Range(0, PromptTokens).Select(i => 33 + ((text + (7 * i)) % 90))];
 
+    public static ForestEngine Start(TinyServedForest forest, int threads) => ForestEngine.Start(new EngineOptions
+    {
+        Directory = forest.Served,
+        Threads = threads,
+        Slots = 8,
+        VerifyHashes = false,
+    });
+
+    /// <summary>Writes the expert that comes and goes.</summary>
+    public static ExpertSource Guest(TinyServedForest forest, TinyForest tiny)
+    {
+        var guest = new ExpertSource { Name = "guest", Domain = "guest", Directory = forest.Forest + "-guest" };
+        tiny.WriteExpert(guest.Directory, 99);
+        return guest;
+    }
+
+    /// <summary>The first expert alone.</summary>
+    public static Routing Only(ForestEngine engine) => new() { Mode = RoutingMode.Expert, Expert = engine.Describe().Experts[0] };
+
+    /// <summary>A batch of greedy generations.</summary>
+    /// <returns>Tokens a second once every one of them has its first.</returns>
+    public static async Task<double> DecodeAsync(ForestEngine engine, Routing routing, int batch, int tokens)
+    {
+        var clock = new DecodeClock(batch);
+        await Task.WhenAll(Enumerable.Range(0, batch).Select(async row =>
+        {
+            await foreach (var e in engine.Generate(Greedy(row, routing, tokens), CancellationToken.None).ReadAllAsync())
+            {
+                if (e.Token is not null) clock.Token(row);
+                if (e.Finish is not (FinishReason.None or FinishReason.Length))
+                    throw new InvalidOperationException($"a stream ended with {e.Finish}: {e.Message}");
+            }
+        }));
+        return clock.TokensPerSecond;
+    }
+
     /// <summary>Reads a stream to its end.</summary>
     public static async Task GenerateAsync(ForestEngine engine, GenerationRequest request)
     {
@@ -68,14 +105,6 @@ internal static class Runs
 internal static class Sizes
 {
     private static readonly LlamaConfig Tiny = TinyForest.DefaultConfig;
-
-    public static LlamaConfig Demo { get; } = Tiny with
-    {
-        VocabSize = 2048,
-        IntermediateSize = 172,
-        NumHiddenLayers = 3,
-        NumAttentionHeads = 2
-    };
 
     public static LlamaConfig Of1M { get; } =
         Tiny with { VocabSize = 2048, HiddenSize = 128, IntermediateSize = 352, NumHiddenLayers = 4, MaxPositionEmbeddings = 512 };

@@ -11,7 +11,7 @@ internal sealed class Load : IAsyncDisposable
 
     private readonly ForestEngine engine;
     private readonly ChangeLoad asked;
-    private readonly Routing routing;
+    private readonly Routing routing = new();
     private readonly CancellationTokenSource stop = new();
     private readonly List<Gap>[] gaps;
     private readonly Task[] readers;
@@ -21,13 +21,6 @@ internal sealed class Load : IAsyncDisposable
     private Load(ForestEngine engine, ChangeLoad asked)
     {
         (this.engine, this.asked) = (engine, asked);
-        routing = asked.Mode switch
-        {
-            "top_k" => new Routing { Mode = RoutingMode.TopK, K = 2 },
-            "expert" => new Routing { Mode = RoutingMode.Expert, Expert = engine.Describe().Experts[0] },
-            "average" => new Routing { Mode = RoutingMode.Average },
-            _ => new Routing(),
-        };
         gaps = [.. Enumerable.Range(0, asked.Streams).Select(_ => new List<Gap>(1 << 15))];
         readers = [.. Enumerable.Range(0, asked.Streams).Select(n => Task.Run(() => Read(n)))];
     }
@@ -82,3 +75,13 @@ internal sealed class Load : IAsyncDisposable
         }
     }
 }
+
+/// <summary>What is measured under which load: streams of mode ensemble.</summary>
+/// <param name="Requests">One request after the other on each stream, instead of one that lasts.</param>
+/// <param name="Threads">Of the engine; 0: one a core.</param>
+/// <param name="Records">Notes when tokens came.</param>
+internal sealed record ChangeLoad(TinyForest Model, int Streams, bool Requests, int Threads, bool Records);
+
+/// <summary>Time between two tokens of a stream.</summary>
+/// <param name="At">When the second came: a timestamp.</param>
+internal readonly record struct Gap(long At, double Milliseconds);
