@@ -19,20 +19,23 @@ namespace Btx.Exporter;
 ///         →  logits fp32[B,S,V], present.L.key|value
 /// </code>
 /// </summary>
-internal sealed class LlamaGraph(LlamaConfig config, GraphForm form, GraphPrecision precision, GraphBuilder graph, FeedForward feedForward)
+internal sealed class LlamaGraph(LlamaConfig config, GraphForm form, GraphPrecision precision, GraphBuilder graph, FeedForward feedForward,
+    int? bits)
 {
     private (string Cos, string Sin) rotary;
     private (string SeqLens, string Total)[] rows = [];
 
     /// <param name="weights">Where the weights' data lies.</param>
-    /// <param name="feedForward">The block after attention; a dense SwiGLU if null.</param>
+    /// <param name="feedForward">The block after attention; a dense SwiGLU if null. Of a precision with blocks, a dense model has all its
+    /// products in blocks; else the experts alone have.</param>
     /// <exception cref="BtxException">The attention operator cannot take this architecture.</exception>
     public static ModelProto Build(LlamaConfig config, GraphForm form, GraphPrecision precision, WeightPlacement weights,
         FeedForward? feedForward = null)
     {
         CheckHeadDim(config);
         var graph = new GraphBuilder($"llama {form.Name}", precision, weights);
-        new LlamaGraph(config, form, precision, graph, feedForward ?? SwiGlu.Of(config)).AddNetwork();
+        var bits = feedForward is null ? precision.BlockBits() : null;
+        new LlamaGraph(config, form, precision, graph, feedForward ?? SwiGlu.Of(config, bits), bits).AddNetwork();
         return graph.Build();
     }
 
@@ -109,9 +112,9 @@ internal sealed class LlamaGraph(LlamaConfig config, GraphForm form, GraphPrecis
     {
         long d = config.HiddenSize, q = (long)config.NumAttentionHeads * config.HeadDim,
             kv = (long)config.NumKeyValueHeads * config.HeadDim;
-        var query = graph.Linear($"{scope}/attn/q_proj", normed, $"{weights}.self_attn.q_proj.weight", q, d);
-        var key = graph.Linear($"{scope}/attn/k_proj", normed, $"{weights}.self_attn.k_proj.weight", kv, d);
-        var value = graph.Linear($"{scope}/attn/v_proj", normed, $"{weights}.self_attn.v_proj.weight", kv, d);
+        var query = graph.Linear($"{scope}/attn/q_proj", normed, $"{weights}.self_attn.q_proj.weight", q, d, bits);
+        var key = graph.Linear($"{scope}/attn/k_proj", normed, $"{weights}.self_attn.k_proj.weight", kv, d, bits);
+        var value = graph.Linear($"{scope}/attn/v_proj", normed, $"{weights}.self_attn.v_proj.weight", kv, d, bits);
         string attended;
         if (form.Rows <= 1)
             attended = GroupQueryAttention(layer, $"{scope}/attn/GroupQueryAttention", form.Rows == 1 ? ".0" : "", query, key, value,
@@ -127,7 +130,7 @@ internal sealed class LlamaGraph(LlamaConfig config, GraphForm form, GraphPrecis
             attended = graph.Node("Concat", $"{scope}/attn/Concat", parts, Int("axis", 1));
         }
 
-        return graph.Linear($"{scope}/attn/o_proj", attended, $"{weights}.self_attn.o_proj.weight", d, q);
+        return graph.Linear($"{scope}/attn/o_proj", attended, $"{weights}.self_attn.o_proj.weight", d, q, bits);
     }
 
     private string GroupQueryAttention(int layer, string name, string suffix, string query, string key, string value,
@@ -178,8 +181,8 @@ internal sealed class LlamaGraph(LlamaConfig config, GraphForm form, GraphPrecis
             _ => graph.Node("Gather", $"{scope}/Gather",
                 [graph.Node("Squeeze", $"{scope}/Squeeze", [normed, graph.Constant("axis_0", 0)]), "logits_index"], Int("axis", 0)),
         };
-        var weight = config.TieWordEmbeddings ? embedding : "lm_head.weight";
-        var logits = graph.Linear(scope, hidden, weight, config.VocabSize, config.HiddenSize);
+        var weight = config.TieWordEmbeddings && bits is null ? embedding : "lm_head.weight";
+        var logits = graph.Linear(scope, hidden, weight, config.VocabSize, config.HiddenSize, bits);
         graph.Node("Cast", "", $"{scope}/Cast", [logits], ["logits"], Int("to", ElementTypes.Float));
         object[] shape = form.Name switch
         {
