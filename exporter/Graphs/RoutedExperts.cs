@@ -19,14 +19,25 @@ internal static class SwiGlu
     public static FeedForward Of(LlamaConfig config, int? bits) => (graph, layer, input) =>
     {
         string scope = $"/model/layers.{layer}/mlp", weights = $"model.layers.{layer}.mlp";
-        var gate = graph.Linear($"{scope}/gate_proj", input, $"{weights}.gate_proj.weight", config.IntermediateSize, config.HiddenSize,
-            bits);
-        var up = graph.Linear($"{scope}/up_proj", input, $"{weights}.up_proj.weight", config.IntermediateSize, config.HiddenSize, bits);
+        long d = config.HiddenSize, f = config.IntermediateSize;
+        string gate, up;
+        if (bits is null)
+        {
+            gate = graph.Linear($"{scope}/gate_proj", input, $"{weights}.gate_proj.weight", f, d);
+            up = graph.Linear($"{scope}/up_proj", input, $"{weights}.up_proj.weight", f, d);
+        }
+        else
+        {
+            var both = graph.Linear($"{scope}/gate_up_proj", input, $"model.layers.{layer}.{BlockWeight.GateUp}", 2 * f, d, bits);
+            var parts = graph.Node("Split", "", $"{scope}/Split", [both], [$"{scope}/Split/output_0", $"{scope}/Split/output_1"],
+                Int("axis", -1), Int("num_outputs", 2));
+            (gate, up) = (parts[0], parts[1]);
+        }
+
         var sigmoid = graph.Node("Sigmoid", $"{scope}/act/Sigmoid", [gate]);
         var silu = graph.Node("Mul", $"{scope}/act/Mul", [gate, sigmoid]);
         var product = graph.Node("Mul", $"{scope}/Mul", [silu, up]);
-        return graph.Linear($"{scope}/down_proj", product, $"{weights}.down_proj.weight", config.HiddenSize, config.IntermediateSize,
-            bits);
+        return graph.Linear($"{scope}/down_proj", product, $"{weights}.down_proj.weight", d, f, bits);
     };
 }
 

@@ -42,8 +42,8 @@ internal sealed record StoredTensor(string Name, TensorDtype Dtype, long[] Shape
 
     /// <summary>All tensors of a dense model as graphs with blocks read them.</summary>
     public static IEnumerable<StoredTensor> OfBlocks(Checkpoint checkpoint, int bits) =>
-        BlockLayout.Of(checkpoint.Config, bits).SelectMany(t => Blocks(t.Name, t.Layout, checkpoint.Reader(t.Source)))
-            .Concat(BlockLayout.Whole(checkpoint.Config).Select(t => new StoredTensor(t.Name, TensorDtype.F32, t.Shape,
+        BlockWeight.Of(checkpoint.Config, bits).SelectMany(w => Blocks(w.Name, w.Layout, w.Reader(checkpoint.Reader)))
+            .Concat(BlockWeight.Whole(checkpoint.Config).Select(t => new StoredTensor(t.Name, TensorDtype.F32, t.Shape,
                 to => WeightDirectory.Fill(checkpoint, t.Name, TensorDtype.F32, to))));
 
     /// <summary>A weight from codes and scales; null: it is not stored so.</summary>
@@ -65,14 +65,29 @@ internal sealed class BlockFile : IDisposable
         path = Path.Combine(directory, $"check-{bits}.safetensors");
         StoredTensor.Write(path, [.. StoredTensor.OfBlocks(checkpoint, bits)], cancellation);
         File = SafetensorsFile.Open(path);
-        var layouts = BlockLayout.Of(checkpoint.Config, bits).ToDictionary(t => t.Name, t => t.Layout);
-        Read = name => StoredTensor.FromBlocks([File], name, () => layouts[name]) ?? PlainLlama.Reader(checkpoint)(name);
+        BlockWeight[] weights = [.. BlockWeight.Of(checkpoint.Config, bits)];
+        Read = name => weights.FirstOrDefault(w => w.Name == name || w.Sources.Any(s => s.Tensor == name && w.Sources.Count > 1)) is { } weight
+            ? Part(weight, name) : PlainLlama.Reader(checkpoint)(name);
     }
 
     public SafetensorsFile File { get; }
 
     /// <summary>A weight as the codes say.</summary>
     public Func<string, float[]> Read { get; }
+
+    private float[] Part(BlockWeight weight, string name)
+    {
+        var all = StoredTensor.FromBlocks([File], weight.Name, () => weight.Layout)!;
+        var from = 0L;
+        foreach (var (tensor, rows) in weight.Sources)
+        {
+            if (weight.Sources.Count > 1 && tensor == name)
+                return all[(int)(from * weight.Layout.Inputs)..(int)((from + rows) * weight.Layout.Inputs)];
+            from += rows;
+        }
+
+        return all;
+    }
 
     public void Dispose()
     {

@@ -9,8 +9,6 @@ public readonly record struct BlockLayout(long Outputs, long Inputs, int Bits)
 {
     public const int BlockSize = 128;
 
-    private const string Embedding = "model.embed_tokens.weight", Head = "lm_head.weight";
-
     public long Blocks => (Inputs + BlockSize - 1) / BlockSize;
 
     public int BlockBytes => BlockSize * Bits / 8;
@@ -30,20 +28,54 @@ public readonly record struct BlockLayout(long Outputs, long Inputs, int Bits)
     /// <summary>Bits of a weight that is stored so; null: the precision has no blocks.</summary>
     /// <param name="precision">As manifests name it.</param>
     public static int? BitsOf(string precision) => precision switch { "int8" => 8, "int4" => 4, _ => null };
+}
 
-    /// <summary>The weights of a dense model that are stored so: all matrices but the embedding, which is looked up. A tied output layer is
-    /// one by its own name.</summary>
-    /// <returns>Names; the tensor that each is read from; layouts.</returns>
-    public static IEnumerable<(string Name, string Source, BlockLayout Layout)> Of(LlamaConfig config, int bits)
+/// <summary>A weight of a dense model that is stored in blocks: what reads the same input is one product, its rows in a row.</summary>
+/// <param name="Sources">The checkpoint's tensors that it is made of, and how many rows each has.</param>
+public sealed record BlockWeight(string Name, IReadOnlyList<(string Tensor, long Rows)> Sources, BlockLayout Layout)
+{
+    private const string Embedding = "model.embed_tokens.weight", Head = "lm_head.weight";
+
+    /// <summary>Of a layer, behind <c>model.layers.L.</c>.</summary>
+    public const string QueryKeyValue = "self_attn.qkv_proj.weight", GateUp = "mlp.gate_up_proj.weight";
+
+    /// <summary>All matrices but the embedding, which is looked up. A tied output layer is stored for itself.</summary>
+    public static IEnumerable<BlockWeight> Of(LlamaConfig config, int bits)
     {
-        foreach (var (name, shape) in config.TensorShapes())
-            if (shape.Length == 2 && (name != Embedding || config.TieWordEmbeddings))
-                yield return (name == Embedding ? Head : name, name, new BlockLayout(shape[0], shape[1], bits));
+        var shapes = config.TensorShapes().ToDictionary(t => t.Name, t => t.Shape);
+        BlockWeight Made(string name, params string[] sources) => new(name, [.. sources.Select(s => (s, shapes[s][0]))],
+            new(sources.Sum(s => shapes[s][0]), shapes[sources[0]][1], bits));
+        for (var l = 0; l < config.NumHiddenLayers; l++)
+        {
+            var (layer, attention) = ($"model.layers.{l}.", $"model.layers.{l}.self_attn.");
+            yield return Made(layer + QueryKeyValue, attention + "q_proj.weight", attention + "k_proj.weight", attention + "v_proj.weight");
+            yield return Made(attention + "o_proj.weight", attention + "o_proj.weight");
+            yield return Made(layer + GateUp, layer + "mlp.gate_proj.weight", layer + "mlp.up_proj.weight");
+            yield return Made(layer + "mlp.down_proj.weight", layer + "mlp.down_proj.weight");
+        }
+
+        yield return Made(Head, config.TieWordEmbeddings ? Embedding : Head);
     }
 
     /// <summary>The other weights of a dense model, which stay fp32.</summary>
     public static IEnumerable<(string Name, long[] Shape)> Whole(LlamaConfig config) =>
         config.TensorShapes().Where(t => t.Shape.Length != 2 || t.Name == Embedding);
+
+    /// <param name="read">Gives a tensor's values.</param>
+    public TensorReader Reader(Func<string, TensorReader> read)
+    {
+        var parts = Sources.Select(s => (Read: read(s.Tensor), Count: s.Rows * Layout.Inputs)).ToArray();
+        return (first, values) =>
+        {
+            foreach (var (part, count) in parts)
+            {
+                var n = (int)Math.Clamp(count - first, 0, values.Length);
+                if (n > 0) part(first, values[..n]);
+                values = values[n..];
+                first = Math.Max(0, first - count);
+            }
+        };
+    }
 }
 
 /// <summary>Rounds a weight to the blocks of <see cref="BlockLayout"/>. Codes are symmetric about 2^(bits−1); a block's scale is the one of

@@ -59,19 +59,20 @@ internal sealed unsafe class WeightSet : IDisposable
         WeightSet? set = null;
         try
         {
-            var blocks = bits is { } b ? BlockLayout.Of(config, b).ToList() : [];
-            var whole = (bits is null ? config.TensorShapes() : BlockLayout.Whole(config)).ToList();
+            var blocks = bits is { } b ? BlockWeight.Of(config, b).ToList() : [];
+            var whole = (bits is null ? config.TensorShapes() : BlockWeight.Whole(config)).ToList();
             var bound = whole.Where(t => mapped?.Info(t.Name).Dtype == dtype).ToHashSet();
             whole.RemoveAll(bound.Contains);
             var buffer = new NativeBuffer(blocks.Sum(t => Room(t.Layout.CodesBytes) + Room(4 * t.Layout.Outputs * t.Layout.Blocks))
                 + whole.Sum(t => Room(Count(t.Shape) * dtype.Size())));
             set = new WeightSet(mapped is null ? [buffer] : [buffer, mapped]);
             var at = buffer.Pointer;
-            foreach (var (name, source, layout) in blocks)
+            foreach (var weight in blocks)
             {
+                var (name, layout) = (weight.Name, weight.Layout);
                 var codes = at;
                 var scales = codes + Room(layout.CodesBytes);
-                BlockQuantiser.Quantise(layout, read(source), codes, (float*)scales);
+                BlockQuantiser.Quantise(layout, weight.Reader(read), codes, (float*)scales);
                 set.Add(BlockLayout.Codes(name), codes, TensorDtype.U8, layout.CodesBytes, layout.CodesShape);
                 set.Add(BlockLayout.Scales(name), scales, TensorDtype.F32, layout.Outputs * layout.Blocks, layout.ScalesShape);
                 at = scales + Room(4 * layout.Outputs * layout.Blocks);
