@@ -31,7 +31,8 @@ internal sealed class PeerProcess : IDisposable
     {
         var clock = new DecodeClock(batch);
         for (var row = 0; row < batch; row++)
-            process.StandardInput.WriteLine(JsonSerializer.Serialize(new { id = last + row, prompt = Runs.Prompt(row), max_tokens = tokens }));
+            process.StandardInput.WriteLine(JsonSerializer.Serialize(
+                new { id = last + row, prompt = Runs.Prompt(row), max_tokens = tokens }));
         process.StandardInput.Flush();
         for (var left = batch; left > 0;)
         {

@@ -2,7 +2,6 @@ using System.Diagnostics;
 using Btx.Engine.Forests;
 using Btx.Engine.Requests;
 using Btx.Exporter;
-using Btx.Model.Configuration;
 
 namespace Btx.Bench;
 
@@ -10,8 +9,7 @@ namespace Btx.Bench;
 /// measured with trained experts: docs/benchmarks.md.</summary>
 internal static class PrecisionPairs
 {
-    private const string Small = "1.3 M", Large = "27 M";
-    private const int PrefillTokens = 512, Tokens = 64;
+    private const int PrefillTokens = 512, Tokens = 64, Context = 1024;
 
     public static IReadOnlyList<Pair> All { get; } =
     [
@@ -23,16 +21,18 @@ internal static class PrecisionPairs
         var name = precision.Name();
         return new(name, $"tokens/s of one expert in {name} over fp32, and over llama.cpp in {peer}; bytes of its weights over fp32",
         [
-            new($"{Large}, decode at batch 1 over fp32", Least: decode), .. prefill is { } p ? [new Bar($"{Large}, prefill over fp32", p)] : Array.Empty<Bar>(),
-            new($"{Large}, bytes over fp32", Most: memory), new($"{Large}, batch 1 over llama.cpp", Least: 1), new($"{Large}, batch 8 over llama.cpp", Least: 1),
+            new($"{Sizes.Large}, decode at batch 1 over fp32", Least: decode),
+            .. prefill is null ? [] : new Bar[] { new($"{Sizes.Large}, prefill over fp32", Least: prefill) },
+            new($"{Sizes.Large}, bytes over fp32", Most: memory), new($"{Sizes.Large}, batch 1 over llama.cpp", Least: 1),
+            new($"{Sizes.Large}, batch 8 over llama.cpp", Least: 1),
         ], settings => Run(settings, precision, peer));
     }
 
     private static async IAsyncEnumerable<Sample> Run(PairSettings settings, GraphPrecision precision, string peer)
     {
-        foreach (var (size, config) in settings.Quick ? [(Small, Sizes.Of1M)] : new[] { (Small, Sizes.Of1M), (Large, Sizes.Of27M(1024)) })
+        foreach (var (size, config) in Sizes.Of(settings, Context))
         {
-            var tiny = new TinyForest { Config = config with { MaxPositionEmbeddings = 1024 }, Experts = 1 };
+            var tiny = new TinyForest { Config = config, Experts = 1 };
             using var stored = new TinyServedForest(tiny);
             using var rounded = new TinyServedForest(tiny, o => o with { Precision = precision });
             await using var fp32 = Runs.Start(stored, settings.Threads);
@@ -47,8 +47,9 @@ internal static class PrecisionPairs
             yield return new($"{size}, bytes over fp32", engine.Describe().Memory.Weights, fp32.Describe().Memory.Weights);
             foreach (var batch in new[] { 1, 8 })
             {
-                using var other = new PeerProcess("llama.cpp", Path.Combine(stored.Forest, "experts", only.Expert!), settings.Threads, batch,
-                    "--precision", peer, "--context", "1024");
+                var directory = Path.Combine(stored.Forest, "experts", only.Expert!);
+                using var other = new PeerProcess("llama.cpp", directory, settings.Threads, batch, "--precision", peer, "--context",
+                    $"{Context}");
                 await foreach (var sample in Pair.AlternateAsync($"{size}, batch {batch} over llama.cpp", settings.Samples,
                     () => Runs.DecodeAsync(engine, only, batch, Tokens), () => Task.FromResult(other.Decode(batch, Tokens))))
                     yield return sample;
@@ -59,9 +60,9 @@ internal static class PrecisionPairs
     // Tokens of a prompt a second, until the first token of the answer.
     private static async Task<double> PrefillAsync(ForestEngine engine)
     {
-        var request = Runs.Greedy(0, Runs.Only(engine), 1) with { Prompt = [.. Enumerable.Range(0, PrefillTokens).Select(i => 33 + (7 * i % 90))] };
+        int[] prompt = [.. Enumerable.Range(0, PrefillTokens).Select(i => 33 + (7 * i % 90))];
         var began = Stopwatch.GetTimestamp();
-        await Runs.GenerateAsync(engine, request);
+        await Runs.GenerateAsync(engine, Runs.Greedy(0, Runs.Only(engine), 1) with { Prompt = prompt });
         return PrefillTokens / Stopwatch.GetElapsedTime(began).TotalSeconds;
     }
 }

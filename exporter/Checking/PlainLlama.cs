@@ -12,7 +12,8 @@ internal static class PlainLlama
         return Dense(checkpoint.Config, Reader(checkpoint), tokens, cancellation);
     }
 
-    /// <inheritdoc cref="Logits(LlamaConfig, Func{string, float[]}, IReadOnlyList{int}, Func{int, double[][], double[][]}, CancellationToken)"/>
+    /// <summary>Of a dense model.</summary>
+    /// <param name="read">A weight by its name, as fp32; a tied output layer is lm_head.weight, too.</param>
     public static float[][] Dense(LlamaConfig c, Func<string, float[]> read, IReadOnlyList<int> tokens, CancellationToken cancellation) =>
         Logits(c, read, tokens, (layer, x) => SwiGlu(read, $"model.layers.{layer}.mlp.", ("gate_proj", "up_proj", "down_proj"), x),
             cancellation);

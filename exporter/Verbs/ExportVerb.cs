@@ -29,7 +29,7 @@ internal static class ExportVerb
         var target = new Flag<string>("--out DIR", "directory to make; an earlier export there is replaced whole, unless it was served")
         { Required = true };
         var precision = new Flag<string>("--precision P",
-            "fp32 or fp16: weights and KV cache; int8 or int4, on the CPU: the weights of all products, or of a BTX model's experts", "fp32");
+            "fp32 or fp16: weights and KV cache; int8 or int4 (CPU): the weights of all products, or of a BTX model's experts", "fp32");
         var device = Flags.Device("where the self-check runs");
         var threads = Flags.Threads("threads of the self-check; 0: all cores", 0, least: 0);
         var experts = Flags.Names("--experts A,B", "only these, in this order (all that are not quarantined)");

@@ -55,7 +55,7 @@ internal sealed record StoredTensor(string Name, TensorDtype Dtype, long[] Shape
     }
 }
 
-/// <summary>A dense model in blocks, in a file beside the export that is deleted on disposal: what the server makes when it loads.</summary>
+/// <summary>A dense model in blocks, in a file that is deleted on disposal: what the server makes when it loads.</summary>
 internal sealed class BlockFile : IDisposable
 {
     private readonly string path;
@@ -66,8 +66,8 @@ internal sealed class BlockFile : IDisposable
         StoredTensor.Write(path, [.. StoredTensor.OfBlocks(checkpoint, bits)], cancellation);
         File = SafetensorsFile.Open(path);
         BlockWeight[] weights = [.. BlockWeight.Of(checkpoint.Config, bits)];
-        Read = name => weights.FirstOrDefault(w => w.Name == name || w.Sources.Any(s => s.Tensor == name && w.Sources.Count > 1)) is { } weight
-            ? Part(weight, name) : PlainLlama.Reader(checkpoint)(name);
+        Read = name => weights.FirstOrDefault(w => w.Name == name || (w.Sources.Count > 1 && w.Sources.Any(s => s.Tensor == name)))
+            is { } weight ? Part(weight, name) : PlainLlama.Reader(checkpoint)(name);
     }
 
     public SafetensorsFile File { get; }

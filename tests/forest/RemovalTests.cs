@@ -44,7 +44,7 @@ public sealed class RemovalTests(ServedForest served)
         Assert.Contains(f.Reports, r => r.StartsWith("removal c000001: its certificate's file was gone", StringComparison.Ordinal));
     }
 
-    /// <summary>What is added is rounded as what was exported, and what stays is after a removal what a forest without it would be.</summary>
+    /// <summary>What is added is rounded as what was exported; what stays is, after a removal, a forest that never had it.</summary>
     [Theory]
     [InlineData(Exporter.GraphPrecision.Int8)]
     [InlineData(Exporter.GraphPrecision.Int4)]
