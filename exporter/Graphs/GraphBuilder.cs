@@ -113,8 +113,8 @@ internal sealed class GraphBuilder
     }
 
     /// <summary>y = x Wᵀ with W [outputs, inputs]: the layout of a stored linear layer, read in place.</summary>
-    /// <param name="bits">Of a weight in blocks along the inputs, see <see cref="BlockLayout"/>; activations are rounded to 8 bits. Null: it
-    /// is not stored so.</param>
+    /// <param name="bits">Of a weight in blocks along the inputs, see <see cref="BlockLayout"/>; activations are rounded to 8 bits. Null:
+    /// it is not stored so.</param>
     public string Linear(string scope, string input, string weight, long outputs, long inputs, int? bits = null)
     {
         if (bits is { } b) return BlockLinear(scope, input, weight, outputs, inputs, b);
