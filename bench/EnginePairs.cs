@@ -7,24 +7,22 @@ namespace Btx.Bench;
 /// <summary>One expert in the engine beside the same expert in other libraries, and beside its own graph alone.</summary>
 internal static class EnginePairs
 {
-    private const string Small = "1.3 M", Large = "27 M";
-
     public static IReadOnlyList<Pair> All { get; } =
     [
-        Peers(1, [new($"{Large}, beside llama.cpp", Least: 1)]),
-        Peers(8, [new($"{Large}, beside GenAI", Least: 1.3), new($"{Small}, beside GenAI", Least: 1)]),
-        new("overhead", "a step of the engine over a run of its graph alone, in µs, one expert at batch 1", [new(Large, Most: 1.03)], Overhead),
+        Peers(1, [new($"{Sizes.Large}, beside llama.cpp", Least: 1)]),
+        Peers(8, [new($"{Sizes.Large}, beside GenAI", Least: 1.3), new($"{Sizes.Small}, beside GenAI", Least: 1)]),
+        new("overhead", "a step of the engine over a run of its graph alone, in µs, one expert at batch 1",
+            [new(Sizes.Large, Most: 1.03)], Overhead),
     ];
 
     private static Pair Peers(int batch, Bar[] bars) => new($"batch-{batch}",
         $"tokens/s of one expert decoding {batch} at a time: the engine over GenAI and over llama.cpp, fp32", bars, s => Peers(s, batch));
 
-    private static IEnumerable<(string Name, LlamaConfig Config)> Models(PairSettings settings) =>
-        settings.Quick ? [(Small, Sizes.Of1M)] : [(Small, Sizes.Of1M), (Large, Sizes.Of27M(512))];
+    private const int Context = 512;
 
     private static async IAsyncEnumerable<Sample> Peers(PairSettings settings, int batch)
     {
-        foreach (var (name, config) in Models(settings))
+        foreach (var (name, config) in Sizes.Of(settings, Context))
         {
             using var forest = new TinyServedForest(new TinyForest { Config = config, Experts = 1 }, o => o with { GenAI = true });
             var (manifest, tokens) = (forest.Report.Manifest, settings.Quick ? 64 : 128);
@@ -47,7 +45,7 @@ internal static class EnginePairs
     private static async IAsyncEnumerable<Sample> Overhead(PairSettings settings)
     {
         const int Steps = 64;
-        foreach (var (name, config) in Models(settings))
+        foreach (var (name, config) in Sizes.Of(settings, Context))
         {
             using var forest = new TinyServedForest(new TinyForest { Config = config, Experts = 1 });
             await using var engine = Runs.Start(forest, settings.Threads);

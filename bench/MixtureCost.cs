@@ -69,7 +69,7 @@ public class MixtureCost
             The cost is fitted as A + k·F.
             Exit code 0 if the fit has R² > {LeastR2} and k = 2 costs at most {MostRatio} times the dense model, 1 otherwise.
 
-            Example: artifacts/bin/Btx.Bench/release/Btx.Bench mixture --threads 1,2 --rounds 15
+            Example: ./btx bench mixture --threads 1,2 --rounds 15
             """)
         { precision, device, through, threads, rounds, steps, experts, hidden, intermediate, layers };
         verb.SetAction(parse =>

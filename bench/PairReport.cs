@@ -25,7 +25,18 @@ internal static class PairReport
             var isQuick = parsed.GetValue(quick);
             var settings = new PairSettings(isQuick, parsed.GetValue(samples) ?? (isQuick ? 3 : 7), parsed.GetValue(threads));
             var taken = new List<Sample>();
-            await foreach (var sample in pair.Run(settings).WithCancellation(cancellation)) taken.Add(sample);
+            using (var display = new ProgressDisplay())
+            {
+                var item = display.Start(pair.Name, 0, null);
+                await foreach (var sample in pair.Run(settings).WithCancellation(cancellation))
+                {
+                    taken.Add(sample);
+                    item.Report(taken.Count, $"{sample.Case}: {Figure(sample.First)} and {Figure(sample.Second)}, {Figure(sample.Ratio)}");
+                }
+
+                item.Finish();
+            }
+
             Verdict[] verdicts = [.. Verdicts(pair.Bars, taken, isQuick)];
             json.Write(parsed, JsonSerializer.Serialize(new { pair.Name, settings, Cases = verdicts, Samples = taken }, Indented),
                 Lines(pair, verdicts), AtomicFile.WriteText);

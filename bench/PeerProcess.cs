@@ -13,13 +13,14 @@ internal sealed class PeerProcess : IDisposable
     /// <summary>Starts it and waits until it is ready.</summary>
     /// <param name="library">genai or llama.cpp.</param>
     /// <param name="directory">The expert: exported with GenAI's files, or a Hugging Face directory.</param>
-    public PeerProcess(string library, string directory, int threads, int slots)
+    /// <param name="more">Arguments of the library alone.</param>
+    public PeerProcess(string library, string directory, int threads, int slots, params string[] more)
     {
         // It lies beside this program's own folder.
         var program = Path.GetFullPath(Path.Combine(AppContext.BaseDirectory, "..", "..", "Btx.Peer", "release", "Btx.Peer"));
         if (!File.Exists(program)) throw new BtxException($"{program} is not there; `./btx bench` builds it");
         process = Process.Start(new ProcessStartInfo(program, [library, "--model", directory, "--threads", $"{threads}", "--slots",
-            $"{slots}"])
+            $"{slots}", .. more])
         { RedirectStandardInput = true, RedirectStandardOutput = true })!;
         if (Read() != "ready") throw new BtxException($"{library}: the first line of its process is not that it is ready");
     }
@@ -30,7 +31,8 @@ internal sealed class PeerProcess : IDisposable
     {
         var clock = new DecodeClock(batch);
         for (var row = 0; row < batch; row++)
-            process.StandardInput.WriteLine(JsonSerializer.Serialize(new { id = last + row, prompt = Runs.Prompt(row), max_tokens = tokens }));
+            process.StandardInput.WriteLine(JsonSerializer.Serialize(
+                new { id = last + row, prompt = Runs.Prompt(row), max_tokens = tokens }));
         process.StandardInput.Flush();
         for (var left = batch; left > 0;)
         {

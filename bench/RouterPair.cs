@@ -1,6 +1,5 @@
 using System.Diagnostics;
 using Btx.Engine.Requests;
-using Btx.Model.Configuration;
 using Btx.Model.Mixing;
 
 namespace Btx.Bench;
@@ -9,17 +8,14 @@ namespace Btx.Bench;
 internal static class RouterPair
 {
     private const int Experts = 8, Prompt = 512, Requests = 3;
-    private const string Small = "1.3 M", Large = "27 M";
 
     public static Pair FirstToken { get; } = new("top-k-first-token",
         $"time to the first token of top_k with k = 1 over that of mode expert, in ms, {Prompt} prompt tokens, {Experts} experts",
-        [new($"{Small}, probe", Most: 1.3), new($"{Large}, probe", Most: 1.3)], Run);
+        [new($"{Sizes.Small}, probe", Most: 1.3), new($"{Sizes.Large}, probe", Most: 1.3)], Run);
 
     private static async IAsyncEnumerable<Sample> Run(PairSettings settings)
     {
-        var models = new (string Name, LlamaConfig Config)[]
-        { (Small, Sizes.Of1M with { MaxPositionEmbeddings = 640 }), (Large, Sizes.Of27M(640)) }.Take(settings.Quick ? 1 : 2);
-        foreach (var (name, config) in models)
+        foreach (var (name, config) in Sizes.Of(settings, context: 640))
         {
             using var forest = new TinyServedForest(new TinyForest { Config = config, Experts = Experts });
             await using var engine = Runs.Start(forest, settings.Threads);

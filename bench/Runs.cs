@@ -104,7 +104,14 @@ internal static class Runs
 /// <summary>Sizes of experts, in parameters. Their weights are random: speed does not ask what they say.</summary>
 internal static class Sizes
 {
+    /// <summary>Names of the sizes that are measured: a demo's, and one whose weights are larger than a last-level cache.</summary>
+    public const string Small = "1.3 M", Large = "27 M";
+
     private static readonly LlamaConfig Tiny = TinyForest.DefaultConfig;
+
+    /// <summary>Those that a run measures.</summary>
+    public static (string Name, LlamaConfig Config)[] Of(PairSettings settings, int context) =>
+        [(Small, Of1M with { MaxPositionEmbeddings = context }), .. settings.Quick ? [] : new[] { (Large, Of27M(context)) }];
 
     public static LlamaConfig Of1M { get; } =
         Tiny with { VocabSize = 2048, HiddenSize = 128, IntermediateSize = 352, NumHiddenLayers = 4, MaxPositionEmbeddings = 512 };

@@ -18,9 +18,9 @@ public static class ForestExporter
         var clock = Stopwatch.StartNew();
         var target = Path.GetFullPath(options.Out);
         using var replaced = ServedDirectory.TakeForest(target);
-        if (options.Precision.BlockBits() is not null)
-            throw new BtxException($"--precision {options.Precision.Name()}: only the experts of a BTX model are stored so (--btx); a "
-                + "forest is served in fp32 or fp16");
+        if (options.Precision.BlockBits() is not null && (options.GenAI || options.Device.IsCuda))
+            throw new BtxException($"--precision {options.Precision.Name()}: a forest is served so on the CPU, by this server alone; leave "
+                + (options.GenAI ? "--genai out" : "--device cuda out") + ", or take fp32 or fp16");
         DeviceSessions.Options(options.Device, options.Threads).Dispose();
         using var forest = SourceForest.Open(options.Forest, options.Experts);
         int done = 0, total = 1 + (3 * forest.Experts.Count);
@@ -42,7 +42,7 @@ public static class ForestExporter
                 Doing($"{expert.Entry.Name}: weights");
                 var served = Place(expert, directory.Building, options, cancellation);
                 Doing($"{expert.Entry.Name}: checking logits");
-                experts.Add(served with { MaxRelativeDifference = Check(expert, served, directory.Building, options, cancellation) });
+                experts.Add(Checked(expert, served, directory.Building, options, cancellation));
             }
 
             var manifest = new ServedForestManifest
@@ -80,7 +80,8 @@ public static class ForestExporter
         }
     }
 
-    /// <summary>Binds the weights where they are if their dtype fits and nobody asks for a copy; otherwise writes new ones.</summary>
+    /// <summary>Binds the weights where they are if their dtype fits and nobody asks for a copy; otherwise writes new ones. Blocks are made
+    /// by the server when it loads: averages, and what is removed, have one source.</summary>
     private static ServedExpert Place(SourceExpert expert, string building, ExportOptions options, CancellationToken cancellation)
     {
         var served = new ServedExpert
@@ -90,26 +91,34 @@ public static class ForestExporter
             Path = expert.Entry.Path,
             Sha256 = expert.Entry.Sha256
         };
-        if (!options.CopyWeights && !options.GenAI && WeightDirectory.CanBind(expert.Checkpoint, options.Precision)) return served;
+        if (!options.CopyWeights && !options.GenAI
+            && (options.Precision.BlockBits() is not null || WeightDirectory.CanBind(expert.Checkpoint, options.Precision))) return served;
         var directory = Path.Combine(building, WeightFolder, expert.Entry.Name);
         WeightDirectory.Write(expert.Checkpoint, options.Precision, directory, cancellation);
         if (options.GenAI) GenAIModel.Write(directory, options.Precision);
         return served with { Path = $"{WeightFolder}/{expert.Entry.Name}", InSource = false, Sha256 = CheckpointFiles.Hash(directory) };
     }
 
-    private static double Check(SourceExpert expert, ServedExpert served, string building, ExportOptions options,
+    private static ServedExpert Checked(SourceExpert expert, ServedExpert served, string building, ExportOptions options,
         CancellationToken cancellation)
     {
         expert.Checkpoint.CheckFinite(cancellation); // or the graph, which gives no number then, would seem to be at fault
+        var graphs = Path.Combine(building, GraphFolder.Name);
         using var converted = served.InSource ? null : Checkpoint.Open(Path.Combine(building, served.Path));
-        using var weights = new CheckedWeights(converted ?? expert.Checkpoint, options.Precision, options.Device);
+        var checkpoint = converted ?? expert.Checkpoint;
+        using var blocks = options.Precision.BlockBits() is { } bits ? new BlockFile(checkpoint, bits, building, cancellation) : null;
+        using var weights = blocks is null ? new CheckedWeights(checkpoint, options.Precision, options.Device)
+            : new CheckedWeights(checkpoint.Config, blocks.File, options.Precision);
         var config = expert.Checkpoint.Config;
         var tokens = CheckPlan.Tokens(config.VocabSize, config.MaxPositionEmbeddings);
-        var reference = new PlainRun(tokens, [], PlainLlama.Logits(expert.Checkpoint, tokens, cancellation), [], []);
-        var check = new GraphCheck(config, options.Precision,
-            form => weights.Open(Path.Combine(building, GraphFolder.Name), form, options.Threads));
+        var read = blocks?.Read ?? PlainLlama.Reader(expert.Checkpoint);
+        var reference = new PlainRun(tokens, [], PlainLlama.Dense(config, read, tokens, cancellation), [], []);
+        var check = new GraphCheck(config, options.Precision, form => weights.Open(graphs, form, options.Threads));
         var difference = check.LargestDifference(reference, cancellation);
         options.Precision.RequireTolerable(difference, $"expert \"{served.Name}\"");
-        return difference;
+        if (blocks is null) return served with { MaxRelativeDifference = difference };
+        using var session = weights.Open(graphs, GraphForm.Ragged(1), options.Threads);
+        var loss = QualityLoss.Of(expert.Checkpoint, options.Precision, session, cancellation);
+        return served with { MaxRelativeDifference = difference, QuantisationLoss = loss.Nats };
     }
 }

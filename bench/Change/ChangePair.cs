@@ -1,6 +1,5 @@
 using System.Diagnostics;
 using Btx.Engine.Forests;
-using Btx.Model.Configuration;
 
 namespace Btx.Bench.Change;
 
@@ -9,17 +8,15 @@ namespace Btx.Bench.Change;
 internal static class ChangePair
 {
     private const int WindowMilliseconds = 600, Streams = 4, Experts = 4;
-    private const string Small = "1.3 M", Large = "27 M";
 
     public static Pair Changes { get; } = new("changes",
         "worst gap between two tokens of a stream while the forest changes over the median before, in ms, 4 streams of mode ensemble",
-        [new($"{Small}, addition", Most: 2), new($"{Large}, addition", Most: 2)], Run);
+        [new($"{Sizes.Small}, addition", Most: 2), new($"{Sizes.Large}, addition", Most: 2)], Run);
 
     private static async IAsyncEnumerable<Sample> Run(PairSettings settings)
     {
         // A stream that begins before a change still runs after it.
-        (string, LlamaConfig)[] models = settings.Quick ? [(Small, Sizes.Of1M with { MaxPositionEmbeddings = 2048 })] : [(Small, Sizes.Of1M with { MaxPositionEmbeddings = 2048 }), (Large, Sizes.Of27M(2048))];
-        foreach (var (name, config) in models)
+        foreach (var (name, config) in Sizes.Of(settings, context: 2048))
         {
             var tiny = new TinyForest { Config = config, Experts = Experts };
             using var forest = new TinyServedForest(tiny);
@@ -35,7 +32,8 @@ internal static class ChangePair
                     ["weighted"] = engine.Describe().Experts.Index().ToDictionary(e => e.Item, e => e.Index + 1.0),
                 },
             };
-            var remove = new ForestChange { Remove = [guest.Name], Averages = new Dictionary<string, IReadOnlyDictionary<string, double>>() };
+            var remove = new ForestChange
+            { Remove = [guest.Name], Averages = new Dictionary<string, IReadOnlyDictionary<string, double>>() };
             for (var round = -1; round < settings.Samples; round++)
             {
                 var (added, took) = await RunAsync(engine, asked, add);

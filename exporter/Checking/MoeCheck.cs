@@ -1,5 +1,5 @@
-using System.Runtime.InteropServices;
 using Btx.Model.Tokens;
+using Microsoft.ML.OnnxRuntime;
 
 namespace Btx.Exporter;
 
@@ -44,16 +44,11 @@ internal sealed class MoeCheck(SourceMoe source, IReadOnlyList<SafetensorsFile> 
     private CheckedWeights Weights(int? k) => new(source.Config, files, null, graph(k), options.Precision, options.Device);
 
     /// <summary>A weight of the checkpoint; one that is served in blocks as these say.</summary>
-    private unsafe float[] Served(string name)
+    private float[] Served(string name) => StoredTensor.FromBlocks(files, name, () =>
     {
-        if (files.FirstOrDefault(f => f.Tensors.ContainsKey(BlockLayout.Codes(name))) is not { } blocks)
-            return PlainLlama.Reader(source.Checkpoint)(name);
-        TensorInfo codes = blocks[BlockLayout.Codes(name)], scales = blocks[BlockLayout.Scales(name)];
         var shape = source.Config.TensorShapes().First(t => t.Name == name).Shape;
-        return BlockQuantiser.Dequantise(new BlockLayout(shape[0], shape[1], options.Precision.BlockBits()!.Value),
-            new ReadOnlySpan<byte>(blocks.Pointer(codes), checked((int)codes.Length)),
-            new ReadOnlySpan<float>(blocks.Pointer(scales), checked((int)scales.ElementCount)));
-    }
+        return new(shape[0], shape[1], options.Precision.BlockBits()!.Value);
+    }) ?? PlainLlama.Reader(source.Checkpoint)(name);
 }
 
 /// <summary>What served weights lose against the stored ones on a fixed passage of English.</summary>
@@ -91,6 +86,17 @@ internal readonly record struct QualityLoss(double Nats, double BitsPerByte)
         }
 
         return new QualityLoss(nats / tokens.Length, more / Math.Log(2) / Math.Max(1, bytes));
+    }
+
+    /// <summary>Of a dense model, whose graph a session is.</summary>
+    public static QualityLoss Of(Checkpoint stored, GraphPrecision precision, InferenceSession session, CancellationToken cancellation)
+    {
+        var (c, tokenizer) = (stored.Config, TextTokenizer.Load(stored.DirectoryPath));
+        var tokens = Tokens(tokenizer, c.MaxPositionEmbeddings);
+        using var slots = new KvSlots(c, 1, tokens.Length, precision);
+        var logits = new GraphRunner(session, c, slots)
+            .Ragged([new RaggedRow(0, 0, tokens)], [.. Enumerable.Range(0, tokens.Length).Select(i => (long)i)]);
+        return Of(tokenizer, tokens, PlainLlama.Logits(stored, tokens, cancellation), [.. logits.Chunk(c.VocabSize)]);
     }
 
     private static double[] LogProbabilities(float[] logits)

@@ -9,12 +9,16 @@ internal static class PlainLlama
     /// <returns>Logits [tokens.Length][V] after each prefix.</returns>
     public static float[][] Logits(Checkpoint checkpoint, IReadOnlyList<int> tokens, CancellationToken cancellation = default)
     {
-        var read = Reader(checkpoint);
-        return Logits(checkpoint.Config, read, tokens,
-            (layer, x) => SwiGlu(read, $"model.layers.{layer}.mlp.", ("gate_proj", "up_proj", "down_proj"), x), cancellation);
+        return Dense(checkpoint.Config, Reader(checkpoint), tokens, cancellation);
     }
 
-    /// <param name="read">A weight by its name, as fp32.</param>
+    /// <summary>Of a dense model.</summary>
+    /// <param name="read">A weight by its name, as fp32; a tied output layer is lm_head.weight, too.</param>
+    public static float[][] Dense(LlamaConfig c, Func<string, float[]> read, IReadOnlyList<int> tokens, CancellationToken cancellation) =>
+        Logits(c, read, tokens, (layer, x) => SwiGlu(read, $"model.layers.{layer}.mlp.", ("gate_proj", "up_proj", "down_proj"), x),
+            cancellation);
+
+    /// <param name="read">A weight by its name, as fp32; a tied output layer is lm_head.weight, too.</param>
     /// <param name="feedForward">The block after attention: layer and its normalised input [T][d].</param>
     public static float[][] Logits(
         LlamaConfig c, Func<string, float[]> read, IReadOnlyList<int> tokens, Func<int, double[][], double[][]> feedForward,
@@ -36,8 +40,7 @@ internal static class PlainLlama
         }
 
         var normed = RmsNorm(c, read("model.norm.weight"), hidden);
-        var head = c.TieWordEmbeddings ? "model.embed_tokens.weight" : "lm_head.weight";
-        return [.. Linear(read(head), normed).Select(row => Array.ConvertAll(row, v => (float)v))];
+        return [.. Linear(read("lm_head.weight"), normed).Select(row => Array.ConvertAll(row, v => (float)v))];
     }
 
     /// <summary>down(silu(gate x) * up x).</summary>
@@ -55,6 +58,7 @@ internal static class PlainLlama
     /// <summary>A checkpoint's weights, widened.</summary>
     public static Func<string, float[]> Reader(Checkpoint checkpoint) => name =>
     {
+        if (name == "lm_head.weight" && checkpoint.Config.TieWordEmbeddings) name = "model.embed_tokens.weight";
         var count = checkpoint.Info(name).ElementCount;
         if (count > Array.MaxLength)
             throw new BtxException($"{checkpoint.DirectoryPath}: tensor \"{name}\" has {count} elements; at "

@@ -113,16 +113,17 @@ internal sealed class GraphBuilder
     }
 
     /// <summary>y = x Wᵀ with W [outputs, inputs]: the layout of a stored linear layer, read in place.</summary>
-    public string Linear(string scope, string input, string weight, long outputs, long inputs)
+    /// <param name="bits">Of a weight in blocks along the inputs, see <see cref="BlockLayout"/>; activations are rounded to 8 bits. Null:
+    /// it is not stored so.</param>
+    public string Linear(string scope, string input, string weight, long outputs, long inputs, int? bits = null)
     {
+        if (bits is { } b) return BlockLinear(scope, input, weight, outputs, inputs, b);
         var name = $"{scope}/MatMul";
         return Node("FusedMatMul", MicrosoftDomain, name, [input, Weight(weight, outputs, inputs)], [$"{name}/output_0"],
             Int("transB", 1))[0];
     }
 
-    /// <summary>y = x Wᵀ with W [outputs, inputs] stored in blocks along the inputs, see <see cref="BlockLayout"/>; activations are rounded
-    /// to 8 bits.</summary>
-    public string BlockLinear(string scope, string input, string weight, long outputs, long inputs, int bits)
+    private string BlockLinear(string scope, string input, string weight, long outputs, long inputs, int bits)
     {
         var layout = new BlockLayout(outputs, inputs, bits);
         var name = $"{scope}/MatMulNBits";

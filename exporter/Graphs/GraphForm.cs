@@ -39,10 +39,11 @@ public enum GraphPrecision
     /// <summary>On a GPU alone; no server reads it yet, it is there to be measured.</summary>
     Bf16,
 
-    /// <summary>fp32, but the experts of a BTX model in 8 bits, see <see cref="BlockQuantiser"/>.</summary>
+    /// <summary>fp32, but the products of a dense model, or the experts of a BTX model, in 8 bits, see
+    /// <see cref="BlockQuantiser"/>.</summary>
     Int8,
 
-    /// <summary>fp32, but the experts of a BTX model in 4 bits.</summary>
+    /// <summary>The same in 4 bits.</summary>
     Int4,
 }
 
@@ -89,7 +90,7 @@ public static class GraphPrecisions
     /// <summary>A precision that a server reads.</summary>
     public static GraphPrecision Parse(string text) =>
         Array.FindIndex(All, p => p.Name == text) is >= 0 and var i && (GraphPrecision)i != GraphPrecision.Bf16 ? (GraphPrecision)i
-        : throw new BtxException($"--precision {text}: unknown precision; use fp32 or fp16, or for a BTX model int8 or int4");
+        : throw new BtxException($"--precision {text}: unknown precision; use fp32, fp16, int8 or int4");
 
     public static string Name(this GraphPrecision precision) => All[(int)precision].Name;
 

@@ -19,20 +19,23 @@ namespace Btx.Exporter;
 ///         →  logits fp32[B,S,V], present.L.key|value
 /// </code>
 /// </summary>
-internal sealed class LlamaGraph(LlamaConfig config, GraphForm form, GraphPrecision precision, GraphBuilder graph, FeedForward feedForward)
+internal sealed class LlamaGraph(LlamaConfig config, GraphForm form, GraphPrecision precision, GraphBuilder graph, FeedForward feedForward,
+    int? bits)
 {
     private (string Cos, string Sin) rotary;
     private (string SeqLens, string Total)[] rows = [];
 
     /// <param name="weights">Where the weights' data lies.</param>
-    /// <param name="feedForward">The block after attention; a dense SwiGLU if null.</param>
+    /// <param name="feedForward">The block after attention; a dense SwiGLU if null. Of a precision with blocks, a dense model has all its
+    /// products in blocks; else the experts alone have.</param>
     /// <exception cref="BtxException">The attention operator cannot take this architecture.</exception>
     public static ModelProto Build(LlamaConfig config, GraphForm form, GraphPrecision precision, WeightPlacement weights,
         FeedForward? feedForward = null)
     {
         CheckHeadDim(config);
         var graph = new GraphBuilder($"llama {form.Name}", precision, weights);
-        new LlamaGraph(config, form, precision, graph, feedForward ?? SwiGlu.Of(config)).AddNetwork();
+        var bits = feedForward is null ? precision.BlockBits() : null;
+        new LlamaGraph(config, form, precision, graph, feedForward ?? SwiGlu.Of(config, bits), bits).AddNetwork();
         return graph.Build();
     }
 
@@ -109,29 +112,31 @@ internal sealed class LlamaGraph(LlamaConfig config, GraphForm form, GraphPrecis
     {
         long d = config.HiddenSize, q = (long)config.NumAttentionHeads * config.HeadDim,
             kv = (long)config.NumKeyValueHeads * config.HeadDim;
-        var query = graph.Linear($"{scope}/attn/q_proj", normed, $"{weights}.self_attn.q_proj.weight", q, d);
-        var key = graph.Linear($"{scope}/attn/k_proj", normed, $"{weights}.self_attn.k_proj.weight", kv, d);
-        var value = graph.Linear($"{scope}/attn/v_proj", normed, $"{weights}.self_attn.v_proj.weight", kv, d);
+        // Query, key and value; in blocks they are one product, and the operator takes them as one.
+        string[] projected = bits is null
+            ?
+            [
+                graph.Linear($"{scope}/attn/q_proj", normed, $"{weights}.self_attn.q_proj.weight", q, d),
+                graph.Linear($"{scope}/attn/k_proj", normed, $"{weights}.self_attn.k_proj.weight", kv, d),
+                graph.Linear($"{scope}/attn/v_proj", normed, $"{weights}.self_attn.v_proj.weight", kv, d),
+            ]
+            : [graph.Linear($"{scope}/attn/qkv_proj", normed, $"{weights}.{BlockWeight.QueryKeyValue}", q + (2 * kv), d, bits), "", ""];
         string attended;
         if (form.Rows <= 1)
-            attended = GroupQueryAttention(layer, $"{scope}/attn/GroupQueryAttention", form.Rows == 1 ? ".0" : "", query, key, value,
-                rows[0]);
+            attended = GroupQueryAttention(layer, $"{scope}/attn/GroupQueryAttention", form.Rows == 1 ? ".0" : "", projected, rows[0]);
         else
         {
-            var queries = SplitRows($"{scope}/attn/q/Split", query);
-            var keys = SplitRows($"{scope}/attn/k/Split", key);
-            var values = SplitRows($"{scope}/attn/v/Split", value);
-            var parts = rows.Select((lengths, r) =>
-                GroupQueryAttention(layer, $"{scope}/attn/GroupQueryAttention.{r}", $".{r}", queries[r], keys[r], values[r], lengths))
-                .ToArray();
+            var split = projected.Select((p, i) => p == "" ? null : SplitRows($"{scope}/attn/{"qkv"[i]}/Split", p)).ToArray();
+            var parts = rows.Select((lengths, r) => GroupQueryAttention(layer, $"{scope}/attn/GroupQueryAttention.{r}", $".{r}",
+                [.. split.Select(s => s?[r] ?? "")], lengths)).ToArray();
             attended = graph.Node("Concat", $"{scope}/attn/Concat", parts, Int("axis", 1));
         }
 
-        return graph.Linear($"{scope}/attn/o_proj", attended, $"{weights}.self_attn.o_proj.weight", d, q);
+        return graph.Linear($"{scope}/attn/o_proj", attended, $"{weights}.self_attn.o_proj.weight", d, q, bits);
     }
 
-    private string GroupQueryAttention(int layer, string name, string suffix, string query, string key, string value,
-        (string SeqLens, string Total) lengths)
+    /// <param name="projected">Query, key and value; or all three in the first.</param>
+    private string GroupQueryAttention(int layer, string name, string suffix, string[] projected, (string SeqLens, string Total) lengths)
     {
         object batch = suffix.Length > 0 ? 1 : "batch";
         string pastKey = $"past_key_values.{layer}.key{suffix}", pastValue = $"past_key_values.{layer}.value{suffix}";
@@ -139,7 +144,7 @@ internal sealed class LlamaGraph(LlamaConfig config, GraphForm form, GraphPrecis
         foreach (var past in new[] { pastKey, pastValue })
             graph.Input(past, graph.ElementType, batch, config.NumKeyValueHeads, "past_sequence", config.HeadDim);
         var outputs = graph.Node("GroupQueryAttention", MicrosoftDomain, name,
-            [query, key, value, pastKey, pastValue, lengths.SeqLens, lengths.Total, rotary.Cos, rotary.Sin],
+            [.. projected, pastKey, pastValue, lengths.SeqLens, lengths.Total, rotary.Cos, rotary.Sin],
             [$"{name}/output_0", presentKey, presentValue],
             Int("num_heads", config.NumAttentionHeads), Int("kv_num_heads", config.NumKeyValueHeads), Int("do_rotary", 1),
             Int("rotary_interleaved", 0));
@@ -178,8 +183,8 @@ internal sealed class LlamaGraph(LlamaConfig config, GraphForm form, GraphPrecis
             _ => graph.Node("Gather", $"{scope}/Gather",
                 [graph.Node("Squeeze", $"{scope}/Squeeze", [normed, graph.Constant("axis_0", 0)]), "logits_index"], Int("axis", 0)),
         };
-        var weight = config.TieWordEmbeddings ? embedding : "lm_head.weight";
-        var logits = graph.Linear(scope, hidden, weight, config.VocabSize, config.HiddenSize);
+        var weight = config.TieWordEmbeddings && bits is null ? embedding : "lm_head.weight";
+        var logits = graph.Linear(scope, hidden, weight, config.VocabSize, config.HiddenSize, bits);
         graph.Node("Cast", "", $"{scope}/Cast", [logits], ["logits"], Int("to", ElementTypes.Float));
         object[] shape = form.Name switch
         {

@@ -15,15 +15,29 @@ internal delegate string FeedForward(GraphBuilder graph, int layer, string input
 /// <summary>The dense feed-forward of Llama: down(silu(gate x) * up x).</summary>
 internal static class SwiGlu
 {
-    public static FeedForward Of(LlamaConfig config) => (graph, layer, input) =>
+    /// <param name="bits">See <see cref="GraphBuilder.Linear"/>.</param>
+    public static FeedForward Of(LlamaConfig config, int? bits) => (graph, layer, input) =>
     {
         string scope = $"/model/layers.{layer}/mlp", weights = $"model.layers.{layer}.mlp";
-        var gate = graph.Linear($"{scope}/gate_proj", input, $"{weights}.gate_proj.weight", config.IntermediateSize, config.HiddenSize);
-        var up = graph.Linear($"{scope}/up_proj", input, $"{weights}.up_proj.weight", config.IntermediateSize, config.HiddenSize);
+        long d = config.HiddenSize, f = config.IntermediateSize;
+        string gate, up;
+        if (bits is null)
+        {
+            gate = graph.Linear($"{scope}/gate_proj", input, $"{weights}.gate_proj.weight", f, d);
+            up = graph.Linear($"{scope}/up_proj", input, $"{weights}.up_proj.weight", f, d);
+        }
+        else
+        {
+            var both = graph.Linear($"{scope}/gate_up_proj", input, $"model.layers.{layer}.{BlockWeight.GateUp}", 2 * f, d, bits);
+            var parts = graph.Node("Split", "", $"{scope}/Split", [both], [$"{scope}/Split/output_0", $"{scope}/Split/output_1"],
+                Int("axis", -1), Int("num_outputs", 2));
+            (gate, up) = (parts[0], parts[1]);
+        }
+
         var sigmoid = graph.Node("Sigmoid", $"{scope}/act/Sigmoid", [gate]);
         var silu = graph.Node("Mul", $"{scope}/act/Mul", [gate, sigmoid]);
         var product = graph.Node("Mul", $"{scope}/Mul", [silu, up]);
-        return graph.Linear($"{scope}/down_proj", product, $"{weights}.down_proj.weight", config.HiddenSize, config.IntermediateSize);
+        return graph.Linear($"{scope}/down_proj", product, $"{weights}.down_proj.weight", d, f, bits);
     };
 }
 
@@ -130,9 +144,8 @@ internal sealed class RoutedExperts(LlamaConfig config, GraphForm form, GraphPre
     private string AddExpert(GraphBuilder graph, string scope, string layer, int expert, string rows, string column, string sum)
     {
         long d = config.HiddenSize, f = config.IntermediateSize;
-        string Linear(string name, string input, string weight, long outputs, long inputs) => precision.BlockBits() is { } bits
-            ? graph.BlockLinear($"{scope}/{name}", input, weight, outputs, inputs, bits)
-            : graph.Linear($"{scope}/{name}", input, weight, outputs, inputs);
+        string Linear(string name, string input, string weight, long outputs, long inputs) =>
+            graph.Linear($"{scope}/{name}", input, weight, outputs, inputs, precision.BlockBits());
 
         var flat = graph.Node("Reshape", $"{scope}/gates/Reshape", [column, graph.Constant("flat", -1)]);                 // [T]
         var places = graph.Node("NonZero", $"{scope}/NonZero", [flat]);                                                   // [1,n]

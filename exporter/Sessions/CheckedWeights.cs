@@ -25,6 +25,13 @@ internal sealed class CheckedWeights(
     {
     }
 
+    /// <summary>A dense model whose weights are in blocks.</summary>
+    /// <param name="file">With the tensors of <see cref="StoredTensor.OfBlocks"/>.</param>
+    public CheckedWeights(LlamaConfig config, SafetensorsFile file, GraphPrecision precision)
+        : this(config, [file], null, (form, weights) => LlamaGraph.Build(config, form, precision, weights), precision, DeviceSpec.Cpu)
+    {
+    }
+
     public InferenceSession Open(string graphDirectory, GraphForm form, int threads, int? expertsPerToken = null) =>
         device.IsCuda ? OpenOnFiles(form, threads) : OpenOnMemory(graphDirectory, form, threads, expertsPerToken);
 

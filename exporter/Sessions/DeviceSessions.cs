@@ -18,7 +18,8 @@ internal static class DeviceSessions
             IntraOpNumThreads = threads,
             EnableMemoryPattern = false,
         };
-        options.AddSessionConfigEntry("session.intra_op.allow_spinning", "0");
+        options.AddSessionConfigEntry("session.intra_op.allow_spinning", "1"); // within a run; between runs threads block, as the server's
+        options.AddSessionConfigEntry("session.force_spinning_stop", "1");
         if (!device.IsCuda) return options;
         try
         {

@@ -1,5 +1,3 @@
-using System.Runtime.InteropServices;
-
 namespace Btx.Exporter;
 
 /// <summary>The tensors of a BTX model as the graphs of a form and precision want them.</summary>
@@ -22,30 +20,14 @@ internal static class MoeLayout
             }
             else if (form == MoeForm.Gathered)
             {
-                foreach (var part in Blocks(checkpoint, name, new BlockLayout(shape[0], shape[1], precision.BlockBits()!.Value)))
-                    yield return part;
+                var layout = new BlockLayout(shape[0], shape[1], precision.BlockBits()!.Value);
+                foreach (var part in StoredTensor.Blocks(name, layout, checkpoint.Reader(name))) yield return part;
             }
             else if (name.EndsWith(MoeConfig.GateTensor(0), StringComparison.Ordinal))
             {
                 foreach (var part in Packed(checkpoint, name[..^MoeConfig.GateTensor(0).Length], dtype)) yield return part;
             }
         }
-    }
-
-    private static IEnumerable<StoredTensor> Blocks(Checkpoint checkpoint, string name, BlockLayout layout)
-    {
-        // The codes are written first and the scales next: one pass serves both, and its result is let go.
-        float[] scales = [];
-        yield return new StoredTensor(BlockLayout.Codes(name), TensorDtype.U8, layout.CodesShape, to =>
-        {
-            scales = new float[layout.Outputs * layout.Blocks];
-            BlockQuantiser.Quantise(layout, PlainLlama.Reader(checkpoint)(name), to, scales);
-        });
-        yield return new StoredTensor(BlockLayout.Scales(name), TensorDtype.F32, layout.ScalesShape, to =>
-        {
-            MemoryMarshal.AsBytes(scales.AsSpan()).CopyTo(to);
-            scales = [];
-        });
     }
 
     /// <summary>All experts of a layer in two tensors, see <see cref="FusedExperts"/>.</summary>
@@ -71,22 +53,6 @@ internal static class MoeLayout
         {
             for (var e = 0; e < n; e++)
                 WeightDirectory.Fill(checkpoint, layer + MoeConfig.DownTensor(e), dtype, to.Slice(e * matrix, matrix));
-        });
-    }
-}
-
-/// <summary>A tensor of a file that is written for the server.</summary>
-/// <param name="Fill">Writes its bytes.</param>
-internal sealed record StoredTensor(string Name, TensorDtype Dtype, long[] Shape, Action<Span<byte>> Fill)
-{
-    /// <summary>Writes a safetensors file of them.</summary>
-    public static void Write(string path, IReadOnlyList<StoredTensor> tensors, CancellationToken cancellation)
-    {
-        var byName = tensors.ToDictionary(t => t.Name);
-        SafetensorsWriter.Write(path, [.. tensors.Select(t => (t.Name, t.Dtype, t.Shape))], (name, to) =>
-        {
-            cancellation.ThrowIfCancellationRequested();
-            byName[name].Fill(to);
         });
     }
 }

@@ -16,7 +16,7 @@ internal static class ExportVerb
 
         Examples:
           btx export --forest demo/forest --out demo/served
-          btx export --forest demo/forest --out demo/served16 --precision fp16
+          btx export --forest demo/forest --out demo/served8 --precision int8
           btx export --forest demo/forest --out /tmp/two --experts medicine,code --genai --json report.json
           btx export --btx demo/btx --out demo/served-btx
           btx export --btx demo/btx --out demo/served-btx4 --precision int4
@@ -29,7 +29,7 @@ internal static class ExportVerb
         var target = new Flag<string>("--out DIR", "directory to make; an earlier export there is replaced whole, unless it was served")
         { Required = true };
         var precision = new Flag<string>("--precision P",
-            "fp32 or fp16: weights and KV cache; int8 or int4 (--btx): the experts alone, the rest fp32", "fp32");
+            "fp32 or fp16: weights and KV cache; int8 or int4 (CPU): the weights of all products, or of a BTX model's experts", "fp32");
         var device = Flags.Device("where the self-check runs");
         var threads = Flags.Threads("threads of the self-check; 0: all cores", 0, least: 0);
         var experts = Flags.Names("--experts A,B", "only these, in this order (all that are not quarantined)");
@@ -104,6 +104,9 @@ internal static class ExportVerb
             yield return line;
         yield return $"largest difference {report.MaxRelativeDifference:0.00E+0} (at most {report.Tolerance:0E+0} allowed); "
             + $"{report.Manifest.Graphs.Count} graphs, {report.Manifest.Precision}; {report.Seconds:F1} s";
+        if (report.Manifest.Experts.Max(e => e.QuantisationLoss) is > 0 and var loss)
+            yield return $"cost of {report.Manifest.Precision} on a passage of English: at most {loss:0.00E+0} nats a token (KL divergence "
+                + "from the stored weights)";
         if (report.Note is { } note) yield return $"note: {note}";
         yield return $"served forest: {report.Directory}";
     }

@@ -14,11 +14,13 @@ internal sealed class LlamaCppModel : IPeerModel
     private readonly LLamaBatch _batch = new();
     private readonly PeerRequest?[] _slots;
 
+    // Before the library is loaded. Only errors: what it says otherwise is pages long.
+    static LlamaCppModel() =>
+        NativeLibraryConfig.All.WithLogCallback((level, text) => { if (level == LLamaLogLevel.Error) Console.Error.Write(text); });
+
     /// <param name="cache">fp16 with flash attention, the library's default; fp32 with plain attention, which is faster there.</param>
     public LlamaCppModel(string path, PeerSlots options, string? version, string precision, string cache)
     {
-        // Only errors: what it says otherwise is pages long.
-        NativeLibraryConfig.All.WithLogCallback((level, text) => { if (level == LLamaLogLevel.Error) Console.Error.Write(text); });
         try
         {
             var parameters = new ModelParams(path)
@@ -48,6 +50,17 @@ internal sealed class LlamaCppModel : IPeerModel
     }
 
     public PeerDescription Description { get; }
+
+    /// <summary>Replaces a GGUF file by what llama.cpp makes of it, output layer included.</summary>
+    /// <param name="form">q8_0 or q4_0.</param>
+    public static void Quantise(string path, string form)
+    {
+        NativeApi.llama_empty_call(); // loads the library
+        var type = form == "q8_0" ? LLamaFtype.MOSTLY_Q8_0 : LLamaFtype.MOSTLY_Q4_0;
+        if (!LLamaQuantizer.Quantize(path, path + ".new", type, quantizeOutputTensor: true))
+            throw new BtxException($"{path}: llama.cpp cannot make {form} of it");
+        File.Move(path + ".new", path, overwrite: true);
+    }
 
     public bool TryAdd(PeerRequest request)
     {

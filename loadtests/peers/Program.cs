@@ -9,6 +9,7 @@ var threads = new Flag<int>("--threads N", "threads of the library's matrix prod
 var slots = new Flag<int>("--slots N", "requests that run at a time", 1);
 var context = new Flag<int?>("--context N", "tokens of prompt and answer together (the model's own)");
 var precision = new Choice("--precision", ["fp32", "fp16"], "of the weights", "fp32");
+var quantised = new Choice("--precision", ["fp32", "fp16", "q8_0", "q4_0"], "of the weights; llama.cpp makes the last two itself", "fp32");
 var cache = new Choice("--cache", ["fp16", "fp32"], "of keys and values; fp16 is llama.cpp's default", "fp16");
 foreach (var option in new[] { threads, slots })
     option.Validators.Add(r => { if (r.GetValueOrDefault<int>() < 1) r.AddError($"{option.Name} {r.Tokens[0]}: expected 1 or more"); });
@@ -24,14 +25,15 @@ var llama = new Command("llama.cpp", """
     A Hugging Face Llama directory, through llama.cpp: JSON lines on standard input and output.
 
     Example: echo '{"id":1,"text":"It is","max_tokens":8}' | Btx.Peer llama.cpp --model forest/experts/novels
-    """) { model, threads, slots, context, precision, cache };
+    """) { model, threads, slots, context, quantised, cache };
 llama.SetAction(parsed =>
 {
     var temporary = Path.Combine(Path.GetTempPath(), $"btx-peer-{Environment.ProcessId}.gguf");
     try
     {
-        var (of, keys) = (parsed.GetValue(precision)!, parsed.GetValue(cache)!);
+        var (of, keys) = (parsed.GetValue(quantised)!, parsed.GetValue(cache)!);
         LlamaGguf.Write(parsed.GetValue(model)!, temporary, of == "fp16" ? GgufType.F16 : GgufType.F32);
+        if (of.StartsWith('q')) LlamaCppModel.Quantise(temporary, of);
         var served = new LlamaCppModel(temporary, Slots(parsed), Version("LLamaSharp"), of, keys);
         File.Delete(temporary); // mapped
         Serve(parsed, served);

@@ -5,8 +5,6 @@ public sealed record ServedForestManifest : ServedManifest
 {
     public const string FileName = "served.json";
 
-    private static readonly string[] Precisions = ["fp32", "fp16"];
-
     public required IReadOnlyList<ServedExpert> Experts { get; init; }
 
     /// <summary>Reads and validates the manifest of a served forest.</summary>
@@ -27,7 +25,7 @@ public sealed record ServedForestManifest : ServedManifest
     public static ServedForestManifest Parse(ReadOnlySpan<byte> json, string source, string? root = null, bool trees = true)
     {
         var m = ManifestJson.Read<ServedForestManifest>(json, source, "a valid served-forest manifest");
-        if (m.Problem(Precisions, "forest", [.. m.Experts.Select(e => e is null ? ((string, string)?)null : (e.Name, e.Domain))],
+        if (m.Problem("forest", [.. m.Experts.Select(e => e is null ? ((string, string)?)null : (e.Name, e.Domain))],
             ForestManifestRules.MaxExperts) is { } problem)
             throw new BtxException($"{source}: {problem}");
         if (root is null) return m;
@@ -63,4 +61,7 @@ public sealed record ServedExpert
 
     /// <summary>Largest |graph − reference| / max|reference| of the logits on the exporter's check prompt.</summary>
     public double MaxRelativeDifference { get; init; }
+
+    /// <summary>Mean Kullback-Leibler divergence in nats of int8 and int4 from the stored weights, on a passage of English.</summary>
+    public double QuantisationLoss { get; init; }
 }

@@ -8,6 +8,10 @@ public abstract record ServedManifest
 {
     public const int CurrentSchema = 1;
 
+    /// <summary>fp32 and fp16 are those of weights and KV cache. int8 and int4 are those of a dense model's matrix products or of a BTX
+    /// model's experts, see <see cref="Tensors.BlockLayout"/>; the rest is fp32 then.</summary>
+    public static IReadOnlyList<string> Precisions { get; } = ["fp32", "fp16", "int8", "int4"];
+
     [JsonPropertyOrder(-7)]
     public int Schema { get; init; } = CurrentSchema;
 
@@ -19,7 +23,7 @@ public abstract record ServedManifest
     [JsonPropertyOrder(-5)]
     public required string SourceSha256 { get; init; }
 
-    /// <summary>Of weights and KV cache. Logits leave the graph as fp32 in any case.</summary>
+    /// <summary>One of <see cref="Precisions"/>. Logits leave the graph as fp32 in any case.</summary>
     [JsonPropertyOrder(-4)]
     public required string Precision { get; init; }
 
@@ -42,12 +46,11 @@ public abstract record ServedManifest
 
     /// <returns>The first problem of what both manifests have; null: none.</returns>
     /// <param name="experts">Names and domains; null for an entry that is none.</param>
-    protected string? Problem(IReadOnlyList<string> precisions, string sourceIs, IReadOnlyList<(string Name, string Domain)?> experts,
-        int mostExperts)
+    protected string? Problem(string sourceIs, IReadOnlyList<(string Name, string Domain)?> experts, int mostExperts)
     {
         if (Schema != CurrentSchema) return $"schema is {Schema}; this version reads {CurrentSchema}; export again";
-        if (!precisions.Contains(Precision))
-            return $"precision \"{BtxException.OneLine(Precision)}\" is unknown; use {string.Join(", ", precisions)}";
+        if (!Precisions.Contains(Precision))
+            return $"precision \"{BtxException.OneLine(Precision)}\" is unknown; use {string.Join(", ", Precisions)}";
         if (string.IsNullOrWhiteSpace(Source) || Source.Any(char.IsControl))
             return $"source is empty or has a control character; expected the {sourceIs}'s directory";
         if (!ForestManifestRules.IsHash(SourceSha256) || !ForestManifestRules.IsHash(Architecture)

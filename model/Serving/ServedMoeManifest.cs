@@ -10,10 +10,6 @@ public sealed record ServedMoeManifest : ServedManifest
 {
     public const string FileName = "served-btx.json";
 
-    /// <summary>Of the weights; <c>int8</c> and <c>int4</c> are those of the experts, the rest is fp32 then. The KV cache is fp16 for
-    /// <c>fp16</c>, fp32 otherwise.</summary>
-    public static IReadOnlyList<string> Precisions { get; } = ["fp32", "fp16", "int8", "int4"];
-
     /// <summary>Every tensor of every file is bound; of two with one name, the later.</summary>
     public required IReadOnlyList<ServedWeights> Weights { get; init; }
 
@@ -81,7 +77,7 @@ public sealed record ServedMoeManifest : ServedManifest
     private string? Problem()
     {
         var experts = Experts.Select(e => e is null ? ((string, string)?)null : (e.Name, e.Domain));
-        if (Problem(Precisions, "BTX model", [.. experts], MoeConfig.MaxExperts) is { } common) return common;
+        if (Problem("BTX model", [.. experts], MoeConfig.MaxExperts) is { } common) return common;
         if (Experts.Any(e => e.Source is { } source && (source.Length == 0 || source.Any(char.IsControl))))
             return "the source of an expert is no path";
         if (RouterStatisticsSha256 is { } statistics && !ForestManifestRules.IsHash(statistics))

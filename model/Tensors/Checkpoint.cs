@@ -61,6 +61,13 @@ public sealed unsafe class Checkpoint : IDisposable
         return file.Pointer(file[name]);
     }
 
+    /// <summary>Reads parts of a tensor as fp32.</summary>
+    public TensorReader Reader(string name)
+    {
+        var (dtype, start) = (Info(name).Dtype, (nint)Pointer(name));
+        return (first, values) => TensorDtypes.ToSingle(dtype, (byte*)start + (first * dtype.Size()), values);
+    }
+
     /// <summary>Copies a tensor as fp32.</summary>
     public void CopyTo(string name, Span<float> destination)
     {

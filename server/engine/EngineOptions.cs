@@ -6,7 +6,8 @@ namespace Btx.Engine;
 /// <param name="Threads">Threads that run experts and mix, the loop's own included; 0: one per core.</param>
 /// <param name="IntraOpThreads">Threads inside one session; 0: what <paramref name="Threads"/> leaves to each expert when all run at once,
 /// at least 1; a BTX model, which answers alone, then has them all. More than one pays where few experts run on many cores.</param>
-/// <param name="AllowSpinning">Lets idle session threads spin: lower latency on a machine of its own, ruinous on a shared one.</param>
+/// <param name="AllowSpinning">Lets session threads spin between steps as well: lower latency on a machine of its own, ruinous on a shared
+/// one.</param>
 /// <param name="Slots">Sequences that a model holds in its KV cache at a time, 1..1024.</param>
 /// <param name="ContextLength">Longest sequence in tokens; null: what the architecture allows. Bounds the KV cache.</param>
 /// <param name="MaxBatchTokens">Most tokens that one step runs on a model, decode and prefill together; at least the slots.</param>

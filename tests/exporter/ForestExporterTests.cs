@@ -25,6 +25,8 @@ public sealed class ForestExporterTests
         { "context of one", Base with { MaxPositionEmbeddings = 1 }, GraphPrecision.Fp32 },
         { "fp16", Base, GraphPrecision.Fp16 },
         { "fp16 tied", Base with { TieWordEmbeddings = true }, GraphPrecision.Fp16 },
+        { "int8, widths that are no multiple of a block", Base, GraphPrecision.Int8 },
+        { "int4 tied, whole blocks", Base with { HiddenSize = 128, IntermediateSize = 256, TieWordEmbeddings = true }, GraphPrecision.Int4 },
     };
 
     [Theory]
@@ -34,7 +36,9 @@ public sealed class ForestExporterTests
         using var served = new TinyServedForest(new TinyForest { Config = config, Experts = 1 }, o => o with { Precision = precision });
         Assert.True(served.Report.MaxRelativeDifference <= precision.Tolerance(), name);
         Assert.True(served.Report.MaxRelativeDifference > 0, $"{name}: two computations in different orders do not agree to the last bit");
-        Assert.Equal(served.Report.MaxRelativeDifference, ServedForestManifest.Load(served.Served).Experts[0].MaxRelativeDifference);
+        var expert = ServedForestManifest.Load(served.Served).Experts[0];
+        Assert.Equal(served.Report.MaxRelativeDifference, expert.MaxRelativeDifference);
+        Assert.Equal(precision.BlockBits() is not null, expert.QuantisationLoss > 0);
     }
 
     [Fact]
@@ -67,6 +71,18 @@ public sealed class ForestExporterTests
         using var checkpoint = Checkpoint.Open(directory);
         Assert.All(checkpoint.Config.TensorShapes(), t => Assert.Equal(written, checkpoint.Info(t.Name).Dtype));
         Assert.Equal(manifest.Tokenizer, Btx.Model.Tokens.TextTokenizer.Load(directory).Hash);
+    }
+
+    /// <summary>The server makes them: nothing of the check is left.</summary>
+    [Theory]
+    [InlineData(TensorDtype.F32)]
+    [InlineData(TensorDtype.BF16)]
+    public void Blocks_have_no_file(TensorDtype stored)
+    {
+        using var served = new TinyServedForest(new TinyForest { Dtype = stored, Experts = 1 },
+            o => o with { Precision = GraphPrecision.Int8 });
+        Assert.True(served.Report.Manifest.Experts[0].InSource);
+        Assert.Empty(Directory.GetFiles(served.Served, "*.safetensors", SearchOption.AllDirectories));
     }
 
     [Fact]

@@ -61,15 +61,6 @@ public sealed class MoeRefusalTests : IDisposable
         Refuse("--precision int4: the fused experts", options with { Form = MoeForm.Fused, Precision = GraphPrecision.Int4 });
     }
 
-    [Fact]
-    public void A_forest_has_no_blocks()
-    {
-        new TinyForest().Write(directory["forest"]);
-        var error = Assert.Throws<BtxException>(() =>
-            ForestExporter.Export(new ExportOptions { Forest = directory["forest"], Out = options.Out, Precision = GraphPrecision.Int8 }));
-        Assert.Contains("--precision int8: only the experts of a BTX model", error.Message);
-    }
-
     [Theory]
     [InlineData("model.layers.1.block_sparse_moe.gate.weight", float.NaN, "NaN")]
     [InlineData("model.layers.0.block_sparse_moe.experts.3.w2.weight", float.PositiveInfinity, "Infinity")]

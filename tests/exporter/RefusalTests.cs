@@ -16,6 +16,11 @@ public sealed class RefusalTests : IDisposable
     public void Dispose() => directory.Dispose();
 
     [Fact]
+    public void GenAI_reads_no_blocks() =>
+        Refuse("--precision int8: a forest is served so on the CPU, by this server alone; leave --genai out",
+            options with { Precision = GraphPrecision.Int8, GenAI = true });
+
+    [Fact]
     public void A_missing_forest_is_named() => Refuse("forest.json: not found");
 
     [Fact]
@@ -159,7 +164,7 @@ public sealed class RefusalTests : IDisposable
 
     [Fact]
     public void An_unknown_precision_is_named() =>
-        Assert.Contains("--precision fp8: unknown precision; use fp32 or fp16, or for a BTX model int8 or int4",
+        Assert.Contains("--precision fp8: unknown precision; use fp32, fp16, int8 or int4",
         Assert.Throws<BtxException>(() => GraphPrecisions.Parse("fp8")).Message);
 
     private void Refuse(string message, ExportOptions? with = null, IProgress<ExportProgress>? progress = null)

@@ -44,6 +44,27 @@ public sealed class RemovalTests(ServedForest served)
         Assert.Contains(f.Reports, r => r.StartsWith("removal c000001: its certificate's file was gone", StringComparison.Ordinal));
     }
 
+    /// <summary>What is added is rounded as what was exported; what stays is, after a removal, a forest that never had it.</summary>
+    [Theory]
+    [InlineData(Exporter.GraphPrecision.Int8)]
+    [InlineData(Exporter.GraphPrecision.Int4)]
+    public async Task A_forest_in_blocks_changes_like_any(Exporter.GraphPrecision precision)
+    {
+        await using var f = new RegistryFixture(served);
+        var blocks = Path.Combine(f.Others, "blocks");
+        Exporter.ForestExporter.Export(new() { Forest = f.Source, Out = blocks, Threads = 1, Precision = precision });
+        f.Engine = f.Engine with { Directory = blocks };
+        await f.Add();
+        var added = await Score();
+        var certificate = (await f.Remove("beta")).Certificate!;
+        Assert.True(certificate.Equality.Passed);
+        await f.Restart();
+        Assert.Equal(added, await Score());
+
+        async Task<double[]> Score() =>
+            (await f.Registry.Engine.ScoreAsync(new([256, 84, 104, 101, 32, 99, 97, 116], EngineCalls.Expert("epsilon")), None)).LogProbs;
+    }
+
     [Fact]
     public async Task A_journal_that_lost_a_certified_removal_is_refused()
     {
@@ -209,6 +230,7 @@ public sealed class EqualityProbeTests
     [InlineData("fp32", 0.5, 2e-5)]
     [InlineData("fp32", 20, 4e-4)]
     [InlineData("fp16", 20, 4e-2)]
+    [InlineData("int8", 20, 4e-2)]
     public void What_counts_as_equal_grows_with_the_logits_that_are_rounded(string precision, double largest, double tolerance) =>
         Assert.Equal(tolerance, EqualityProbe.Tolerance(precision, largest), 1e-12);
 }

@@ -1,3 +1,5 @@
+using Btx.Model.Serving;
+
 namespace Btx.Model.Registry;
 
 /// <summary>What must hold for a <see cref="ForestState"/>; reports every problem, not only the first.</summary>
@@ -14,8 +16,9 @@ public static class ForestStateRules
             yield return $"schema is {state.Schema}; this version reads {ForestState.CurrentSchema}";
         if (state.Revision < 0) yield return $"revision is {state.Revision}; expected 0 or more";
         if (!ForestManifestRules.IsHash(state.SourceSha256)) yield return "source_sha256 is not a SHA-256";
-        if (state.Precision is not ("fp32" or "fp16"))
-            yield return $"precision \"{BtxException.OneLine(state.Precision)}\" is unknown; use fp32 or fp16";
+        if (!ServedManifest.Precisions.Contains(state.Precision))
+            yield return $"precision \"{BtxException.OneLine(state.Precision)}\" is unknown; use "
+                + string.Join(", ", ServedManifest.Precisions);
         if (state.Moe is not null && !IsText(state.Moe, 4096)) yield return "mixture is empty or has a control character";
         if (state is { Moe: not null, MoeDropped: true }) yield return "mixture is named and dropped";
         if (state.Experts.Any(e => e is null || e.Parents.Any(p => p is null))

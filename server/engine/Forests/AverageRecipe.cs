@@ -37,46 +37,38 @@ internal sealed record AverageKey(string? Domain, string? Named = null)
         : Domain is null ? "average:uniform" : $"average:posterior:{Domain}";
 }
 
-/// <summary>Averages the experts' parameters in memory and makes a model of the result; no checkpoint is written. Thread-safe.</summary>
+/// <summary>Averages the experts' parameters, as the checkpoints have them, in memory and makes a model of the result; no checkpoint is
+/// written. Thread-safe.</summary>
 internal sealed class AverageWeightsBuilder(ModelOpener opener)
 {
-    // Elements summed at a time: bounds the fp64 scratch.
-    private const int Block = 1 << 16;
-
     public IModelRunner Build(AverageRecipe recipe, string name, CancellationToken cancellation)
     {
         try
         {
             var weights = ParameterAverage.Normalise([.. recipe.Terms.Select(t => t.Weight)]);
-            Checkpoint[] experts = [.. recipe.Terms.Select(t => t.Model.Checkpoint!)];
-            // once: what is larger than 85 kB and lives briefly calls for full collections
-            var (parameters, sum) = (new float[Block], new double[Block]);
-            return opener.Create(WeightSet.Create(opener.Config, opener.Dtype,
-                (tensor, destination, count) => Fill(experts, weights, tensor, destination, count, parameters, sum, cancellation)));
+            var (parameters, sum) = (Array.Empty<float>(), Array.Empty<double>()); // of the largest part that is asked for
+            return opener.Create(opener.Write(tensor =>
+            {
+                TensorReader[] experts = [.. recipe.Terms.Select(t => t.Model.Checkpoint!.Reader(tensor))];
+                return (first, values) =>
+                {
+                    cancellation.ThrowIfCancellationRequested();
+                    var n = values.Length;
+                    if (n > sum.Length) (parameters, sum) = (new float[n], new double[n]);
+                    sum.AsSpan(0, n).Clear();
+                    for (var j = 0; j < experts.Length; j++)
+                    {
+                        experts[j](first, parameters.AsSpan(0, n));
+                        ParameterAverage.Accumulate(parameters.AsSpan(0, n), weights[j], sum.AsSpan(0, n));
+                    }
+
+                    ParameterAverage.Round(sum.AsSpan(0, n), values);
+                };
+            }));
         }
         catch (OutOfMemoryException e)
         {
             throw new BtxException(ErrorKind.Exhausted, $"{name}: not enough memory for one more model", e);
-        }
-    }
-
-    private unsafe void Fill(Checkpoint[] experts, double[] weights, string tensor, nint destination, long count, float[] parameters,
-        double[] sum, CancellationToken cancellation)
-    {
-        for (long at = 0; at < count; at += Block)
-        {
-            cancellation.ThrowIfCancellationRequested();
-            var n = (int)Math.Min(Block, count - at);
-            sum.AsSpan(0, n).Clear();
-            for (var j = 0; j < weights.Length; j++)
-            {
-                var dtype = experts[j].Info(tensor).Dtype;
-                TensorDtypes.ToSingle(dtype, experts[j].Pointer(tensor) + (at * dtype.Size()), parameters.AsSpan(0, n));
-                ParameterAverage.Accumulate(parameters.AsSpan(0, n), weights[j], sum.AsSpan(0, n));
-            }
-
-            ParameterAverage.Round(sum.AsSpan(0, n), parameters);
-            TensorDtypes.FromSingle(parameters.AsSpan(0, n), opener.Dtype, (byte*)destination + (at * opener.Dtype.Size()));
         }
     }
 }

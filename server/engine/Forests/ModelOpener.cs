@@ -8,22 +8,26 @@ internal sealed class ModelOpener(EngineOptions options, string directory, Serve
     private readonly SessionSettings settings = new(options.Device,
         options.IntraOpThreads > 0 ? options.IntraOpThreads : Math.Max(1, threads / experts), options.AllowSpinning, served.Precision);
 
-    public LlamaConfig Config => config;
-
     /// <summary>Inside one session, the caller's included.</summary>
     public int SessionThreads => settings.IntraOpThreads;
 
-    public TensorDtype Dtype { get; } = served.Precision == "fp16" ? TensorDtype.F16 : TensorDtype.F32;
+    private readonly TensorDtype dtype = served.Precision == "fp16" ? TensorDtype.F16 : TensorDtype.F32;
+    private readonly int? bits = BlockLayout.BitsOf(served.Precision);
 
     /// <summary>Makes the sessions of weights that were checked already.</summary>
     /// <param name="checkpoint">Taken over, also if this throws.</param>
     public ServedModel Open(string name, Checkpoint checkpoint, bool prepack) =>
-        new(name, Create(WeightSet.Map(checkpoint, Dtype), prepack), checkpoint);
+        new(name, Create(bits is null ? WeightSet.Map(checkpoint, dtype) : Write(checkpoint.Reader, checkpoint), prepack), checkpoint);
+
+    /// <inheritdoc cref="WeightSet.Write"/>
+    public WeightSet Write(Func<string, TensorReader> read, Checkpoint? mapped = null) =>
+        WeightSet.Write(config, dtype, bits, read, mapped);
 
     /// <param name="set">Taken over, also if this throws.</param>
-    /// <param name="prepack">False: starts at once, without threads; <see cref="OnnxModelRunner.Stage"/> makes it fast later.</param>
-    public OnnxModelRunner Create(WeightSet set, bool prepack = true) => new(config, graphs, set, settings with { Prepack = prepack },
-        Dtype == TensorDtype.F16, options.Slots, context, options.MaxBatchTokens);
+    /// <param name="prepack">False: starts at once, without threads; <see cref="OnnxModelRunner.Stage"/> makes it fast later. Products of
+    /// blocks round otherwise when they are not prepacked, so those always are.</param>
+    public OnnxModelRunner Create(WeightSet set, bool prepack = true) => new(config, graphs, set,
+        settings with { Prepack = prepack || bits is not null }, dtype == TensorDtype.F16, options.Slots, context, options.MaxBatchTokens);
 
     public Checkpoint OpenWeights(string name, string directory, CancellationToken cancellation, string? mustBe = null)
     {

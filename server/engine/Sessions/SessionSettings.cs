@@ -23,7 +23,9 @@ internal sealed record SessionSettings(DeviceSpec Device, int IntraOpThreads, bo
                 EnableMemoryPattern = false,
                 LogSeverityLevel = OrtLoggingLevel.ORT_LOGGING_LEVEL_ERROR,
             };
-            options.AddSessionConfigEntry("session.intra_op.allow_spinning", AllowSpinning ? "1" : "0");
+            // Between the operators of a run a second thread pays only if it spins; between runs it blocks.
+            options.AddSessionConfigEntry("session.intra_op.allow_spinning", "1");
+            options.AddSessionConfigEntry("session.force_spinning_stop", AllowSpinning ? "0" : "1");
             if (!Prepack) options.AddSessionConfigEntry("session.disable_prepacking", "1");
             foreach (var (key, value) in PlaceholderWeights.SessionEntries(Precision)) options.AddSessionConfigEntry(key, value);
             options.AddSessionConfigEntry("session.model_external_initializers_file_folder_path", Path.GetDirectoryName(graph.Path)!);

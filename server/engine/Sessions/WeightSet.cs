@@ -3,9 +3,12 @@ using Microsoft.ML.OnnxRuntime.Tensors;
 
 namespace Btx.Engine.Sessions;
 
-/// <summary>A model's weights as tensors by their Hugging Face names: mapped, or an average. Must outlive the sessions.</summary>
+/// <summary>A model's weights as tensors by their Hugging Face names: mapped, or written into memory of its own. Must outlive the
+/// sessions.</summary>
 internal sealed unsafe class WeightSet : IDisposable
 {
+    private const int Scratch = 1 << 16; // values that are written at a time
+
     private readonly IReadOnlyList<IDisposable> owners;
     private readonly List<(string Name, OrtValue Value)> tensors = [];
 
@@ -46,29 +49,57 @@ internal sealed unsafe class WeightSet : IDisposable
         return set;
     }
 
-    /// <summary>Allocates a set for an average and lets <paramref name="fill"/> write each tensor.</summary>
-    public static WeightSet Create(LlamaConfig config, TensorDtype dtype, Action<string, nint, long> fill)
+    /// <summary>Allocates a dense model's weights and writes them in a served precision.</summary>
+    /// <param name="bits">Of the matrices that are stored in blocks; null: none is.</param>
+    /// <param name="read">Gives each tensor's values.</param>
+    /// <param name="mapped">Its fp32 tensors that are not in blocks are bound where they are. Taken over, also if this throws.</param>
+    public static WeightSet Write(LlamaConfig config, TensorDtype dtype, int? bits, Func<string, TensorReader> read,
+        Checkpoint? mapped = null)
     {
-        var elements = config.TensorShapes().Sum(t => t.Shape.Aggregate(1L, (n, d) => n * d));
-        var buffer = new NativeBuffer((elements * dtype.Size()) + (64L * (4 + (config.NumHiddenLayers * 16))));
-        var set = new WeightSet(buffer);
+        WeightSet? set = null;
         try
         {
-            long offset = 0;
-            foreach (var (name, shape) in config.TensorShapes())
+            var blocks = bits is { } b ? BlockWeight.Of(config, b).ToList() : [];
+            var whole = (bits is null ? config.TensorShapes() : BlockWeight.Whole(config)).ToList();
+            var bound = whole.Where(t => mapped?.Info(t.Name).Dtype == dtype).ToHashSet();
+            whole.RemoveAll(bound.Contains);
+            var buffer = new NativeBuffer(blocks.Sum(t => Room(t.Layout.CodesBytes) + Room(4 * t.Layout.Outputs * t.Layout.Blocks))
+                + whole.Sum(t => Room(Count(t.Shape) * dtype.Size())));
+            set = new WeightSet(mapped is null ? [buffer] : [buffer, mapped]);
+            var at = buffer.Pointer;
+            foreach (var weight in blocks)
             {
-                var count = shape.Aggregate(1L, (n, d) => n * d);
-                fill(name, (nint)(buffer.Pointer + offset), count);
-                set.Add(name, buffer.Pointer + offset, dtype, count, shape);
-                offset = (offset + (count * dtype.Size()) + 63) / 64 * 64;
+                var (name, layout) = (weight.Name, weight.Layout);
+                var codes = at;
+                var scales = codes + Room(layout.CodesBytes);
+                BlockQuantiser.Quantise(layout, weight.Reader(read), codes, (float*)scales);
+                set.Add(BlockLayout.Codes(name), codes, TensorDtype.U8, layout.CodesBytes, layout.CodesShape);
+                set.Add(BlockLayout.Scales(name), scales, TensorDtype.F32, layout.Outputs * layout.Blocks, layout.ScalesShape);
+                at = scales + Room(4 * layout.Outputs * layout.Blocks);
             }
 
-            set.Bytes = buffer.Bytes;
+            var values = new float[Scratch]; // once: what is larger than 85 kB and lives briefly calls for full collections
+            foreach (var (name, shape) in whole)
+            {
+                var (count, reader) = (Count(shape), read(name));
+                for (long first = 0; first < count; first += Scratch)
+                {
+                    var some = values.AsSpan(0, (int)Math.Min(Scratch, count - first));
+                    reader(first, some);
+                    TensorDtypes.FromSingle(some, dtype, at + (first * dtype.Size()));
+                }
+
+                set.Add(name, at, dtype, count, shape);
+                at += Room(count * dtype.Size());
+            }
+
+            foreach (var (name, shape) in bound) set.Add(name, mapped!.Pointer(name), dtype, Count(shape), shape);
             return set;
         }
         catch
         {
-            set.Dispose();
+            if (set is null) mapped?.Dispose();
+            else set.Dispose();
             throw;
         }
     }
@@ -79,6 +110,11 @@ internal sealed unsafe class WeightSet : IDisposable
         tensors.Clear();
         foreach (var owner in owners) owner.Dispose();
     }
+
+    private static long Count(long[] shape) => shape.Aggregate(1L, (n, d) => n * d);
+
+    // In a buffer, from one cache line to another.
+    private static long Room(long bytes) => (bytes + 63) / 64 * 64;
 
     private void Add(string name, void* pointer, TensorDtype dtype, long elements, long[] shape)
     {

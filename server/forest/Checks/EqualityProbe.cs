@@ -34,9 +34,10 @@ internal sealed class EqualityProbe
     public long Tokens => windows.Sum(w => w.Length - 1L);
 
     /// <summary>Largest |difference| in nats that counts as equal. Products of prepacked weights and of other numbers of rows round
-    /// otherwise, and what is rounded are logits: so the tolerance is relative to the largest.</summary>
+    /// otherwise, and what is rounded are logits: so the tolerance is relative to the largest. With int8 and int4 products take
+    /// activations of 8 bits: a difference in the last bit of fp32 can become a step of those.</summary>
     /// <param name="largest">Of the |log-probabilities|, nats.</param>
-    public static double Tolerance(string precision, double largest) => (precision == "fp16" ? 2e-3 : 2e-5) * Math.Max(1, largest);
+    public static double Tolerance(string precision, double largest) => (precision == "fp32" ? 2e-5 : 2e-3) * Math.Max(1, largest);
 
     /// <param name="text">Null: a built-in one of some hundred tokens.</param>
     public static EqualityProbe Of(string? text, ForestEngine engine)

@@ -53,6 +53,7 @@ internal sealed class ExpertIntake(ExpertRoots roots, string servedDirectory, Se
     /// <summary>What the weights themselves must be.</summary>
     public static void RequirePrecision(Checkpoint checkpoint, ForestState state)
     {
+        if (BlockLayout.BitsOf(state.Precision) is not null) return; // blocks are made of any
         var dtype = state.Precision == "fp16" ? TensorDtype.F16 : TensorDtype.F32;
         foreach (var (tensor, _) in checkpoint.Config.TensorShapes())
         {

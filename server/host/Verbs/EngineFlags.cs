@@ -15,7 +15,7 @@ internal sealed class EngineFlags
         { Flags.Threads("threads that run experts; 0: one per core", 0, least: 0), (options, n) => options with { Threads = n } },
         { new Flag<int>("--intra-op-threads N", "threads inside one expert's session; 0: what --threads leaves to each", 0),
             (options, n) => options with { IntraOpThreads = n } },
-        { new Flag<bool>("--spin", "let idle threads spin: lower latency on a machine of its own, ruinous on a shared one"),
+        { new Flag<bool>("--spin", "let threads spin between steps, too: lower latency on a machine of its own, ruinous on a shared one"),
             (options, given) => options with { AllowSpinning = given } },
         { new Flag<int>("--slots N", "sequences in the cache at a time", 16), (options, n) => options with { Slots = n } },
         { new Flag<int?>("--context N", "longest sequence in tokens; bounds the cache (what the model allows)"),

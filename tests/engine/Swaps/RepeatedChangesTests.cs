@@ -6,7 +6,7 @@ using static Btx.Engine.Tests.Fixtures.EngineCalls;
 
 namespace Btx.Engine.Tests.Swaps;
 
-/// <summary>Real sessions that come and go under load: what is counted is what the system counts. `Btx.Bench cycles` does it 500
+/// <summary>Real sessions that come and go under load: what is counted is what the system counts. `./btx bench cycles` does it 500
 /// times and looks at memory.</summary>
 public sealed class RepeatedChangesTests(ServedForest forest)
 {

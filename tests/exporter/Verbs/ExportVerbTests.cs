@@ -52,7 +52,7 @@ public sealed class ExportVerbTests : IDisposable
     [InlineData(2, "name one source: --forest DIR or --btx DIR", "export", "--out", "x")]
     [InlineData(2, "--threads -1: expected 0 to 1024", "export", "--forest", "x", "--out", "y", "--threads", "-1")]
     [InlineData(2, "Unrecognized command or argument", "export", "--forest", "x", "--out", "y", "--quick")]
-    [InlineData(1, "error: --precision fp8: unknown precision; use fp32 or fp16, or for a BTX model int8 or int4", "export", "--forest",
+    [InlineData(1, "error: --precision fp8: unknown precision; use fp32, fp16, int8 or int4", "export", "--forest",
         "x", "--out", "y", "--precision", "fp8")]
     [InlineData(1, "error: --device tpu: unknown device", "export", "--forest", "x", "--out", "y", "--device", "tpu")]
     [InlineData(1, "forest.json: not found", "export", "--forest", "/nowhere", "--out", "y")]

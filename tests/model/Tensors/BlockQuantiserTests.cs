@@ -1,4 +1,6 @@
-namespace Btx.Exporter.Tests.Weights;
+using Btx.Model.Tensors;
+
+namespace Btx.Model.Tests.Tensors;
 
 public sealed class BlockQuantiserTests
 {
@@ -58,16 +60,25 @@ public sealed class BlockQuantiserTests
         {
             var layout = new BlockLayout(1, 10, bits);
             var codes = new byte[layout.BlockBytes];
-            BlockQuantiser.Quantise(layout, Random(10), codes, new float[1]);
+            Quantise(layout, Random(10), codes, new float[1]);
             Assert.All(codes[(10 * bits / 8)..], c => Assert.Equal(bits == 4 ? 0x88 : 0x80, c));
         }
     }
 
-    private static (float[] Back, float[] Scales) RoundTrip(BlockLayout layout, float[] weight)
+    private static unsafe (float[] Back, float[] Scales) RoundTrip(BlockLayout layout, float[] weight)
     {
         var (codes, scales) = (new byte[layout.Outputs * layout.Blocks * layout.BlockBytes], new float[layout.Outputs * layout.Blocks]);
-        BlockQuantiser.Quantise(layout, weight, codes, scales);
-        return (BlockQuantiser.Dequantise(layout, codes, scales), scales);
+        Quantise(layout, weight, codes, scales);
+        fixed (byte* c = codes)
+        fixed (float* s = scales)
+            return (BlockQuantiser.Dequantise(layout, c, s), scales);
+    }
+
+    private static unsafe void Quantise(BlockLayout layout, float[] weight, byte[] codes, float[] scales)
+    {
+        fixed (byte* c = codes)
+        fixed (float* s = scales)
+            BlockQuantiser.Quantise(layout, (first, to) => weight.AsSpan((int)first, to.Length).CopyTo(to), c, s);
     }
 
     // Sums of uniform numbers: near enough to what weights look like.
