@@ -85,6 +85,7 @@ public sealed class GrpcClient(Uri address, string? key = null) : IServerClient
         };
         if (choice.K is { } k) routing.K = k;
         if (choice.P is { } p) routing.P = p;
+        if (choice.Router is { } router) routing.Router = Enum.Parse<ExpertRouter>(router, ignoreCase: true);
         return routing;
     }
 

@@ -61,18 +61,23 @@ public sealed class TokenArrivals(TimeProvider time, int expected)
 /// <param name="K">Of <c>top_k</c>; of <c>moe</c>, null for the model's own.</param>
 /// <param name="Expert">Of <c>expert</c>; null: the one of the prompt's domain.</param>
 /// <param name="Average">Of <c>average</c>: a name that the server knows; null: the uniform one.</param>
-public sealed record RoutingChoice(string Mode, int? K = null, double? P = null, string? Expert = null, string? Average = null)
+/// <param name="Router">Of <c>top_k</c> and <c>top_p</c>: <c>all</c> or <c>probe</c>; null: the server's default.</param>
+public sealed record RoutingChoice(string Mode, int? K = null, double? P = null, string? Expert = null, string? Average = null,
+    string? Router = null)
 {
     public static IReadOnlyList<string> Modes { get; } = ["ensemble", "top_k", "top_p", "average", "expert", "moe"];
 
     /// <summary>A sweep's mode as requests ask for it: <c>ensemble</c>, <c>top_p:0.9</c>, <c>expert:novels</c>.</summary>
-    public static RoutingChoice Of(string mode, int? k = null) => (mode.Split(':')[0], mode.Split(':', 2).ElementAtOrDefault(1)) switch
+    /// <param name="router">Of <c>top_k</c> and <c>top_p</c>; other modes have none.</param>
+    public static RoutingChoice Of(string mode, int? k = null, string? router = null) =>
+        (mode.Split(':')[0], mode.Split(':', 2).ElementAtOrDefault(1)) switch
     {
         ("ensemble", null) => new(mode),
-        ("top_k" or "moe", null) => new(mode, k),
+        ("top_k", null) => new(mode, k, Router: router),
+        ("moe", null) => new(mode, k),
         ("expert", not "") and var (kind, expert) => new(kind, Expert: expert),
         ("average", not "") and var (kind, average) => new(kind, Average: average),
-        ("top_p", not null) and var (kind, mass) => double.TryParse(mass, out var p) && p is > 0 and <= 1 ? new(kind, P: p)
+        ("top_p", not null) and var (kind, mass) => double.TryParse(mass, out var p) && p is > 0 and <= 1 ? new(kind, P: p, Router: router)
             : throw new LoadTestException($"--modes {mode}: expected a posterior mass in (0, 1], for example top_p:0.9"),
         _ => throw new LoadTestException($"--modes {mode}: unknown mode; use ensemble, top_k, top_p:MASS, moe, average[:A], expert[:E]"),
     };
@@ -94,7 +99,7 @@ public sealed record RoutingChoice(string Mode, int? K = null, double? P = null,
         if (Mode == "top_k" && K is null) throw new LoadTestException("--mode top_k: how many experts? Give --k");
         if (Mode == "top_p" && P is null) throw new LoadTestException("--mode top_p: which posterior mass? Give --p, for example 0.9");
         foreach (var (option, value, modes) in new (string, object?, string[])[] { ("k", K, ["top_k", "moe"]), ("p", P, ["top_p"]),
-            ("expert", Expert, ["expert"]), ("average", Average, ["average"]) })
+            ("expert", Expert, ["expert"]), ("average", Average, ["average"]), ("router", Router, ["top_k", "top_p"]) })
             if (value is not null && !modes.Contains(Mode))
                 throw new LoadTestException($"--{option} {value}: is for --mode {string.Join(" or ", modes)}, not for {Mode}");
         return this;

@@ -65,13 +65,15 @@ public sealed class OpenAiClient(Uri address, string? key = null) : IServerClien
     /// <summary>The model id that names a routing.</summary>
     internal static string ModelId(RoutingChoice routing) => routing.Mode switch
     {
-        "top_k" => $"forest:top_k={routing.K}",
-        "top_p" => $"forest:top_p={routing.P}",
+        "top_k" => $"forest:top_k={routing.K}{Router(routing)}",
+        "top_p" => $"forest:top_p={routing.P}{Router(routing)}",
         "average" => routing.Average is { } name ? $"average:{name}" : "average",
         "expert" => $"expert:{routing.Expert}",
         "moe" => routing.K is { } k ? $"btx:k={k}" : "btx",
         _ => "forest",
     };
+
+    private static string Router(RoutingChoice routing) => routing.Router is { } router ? $",router={router}" : "";
 
     private static StringContent Body(CompletionRequest request) => new(JsonSerializer.Serialize(new
     {

@@ -83,7 +83,8 @@ internal sealed record QualityRequest(string? Evaluation, int Tokens, Selection 
 
 /// <summary>Quality by the servers' own <c>Score</c>: each kind of point once, on the same pieces of text, in any precision.</summary>
 /// <param name="file">Keeps what is measured; what an earlier run measured in the same way is taken over.</param>
-internal sealed class ScoredQuality(Servers servers, PromptTexts texts, int tokens, Selection selection, string file, ProgressItem progress)
+internal sealed class ScoredQuality(Servers servers, PromptTexts texts, int tokens, Selection selection, string? router, string file,
+    ProgressItem progress)
 {
     // Of the context, so that a piece with more tokens than the average still fits.
     private const double Filled = 0.7;
@@ -93,7 +94,8 @@ internal sealed class ScoredQuality(Servers servers, PromptTexts texts, int toke
     private readonly Dictionary<string, IReadOnlyList<string>> _pieces = new(StringComparer.Ordinal);
 
     private QualityTable Table => new($"the server's Score: test split, about {tokens} tokens a domain, "
-        + (selection == Selection.Prompt ? "top_k and top_p choose once, from a piece's first tokens (prompt), as generation does"
+        + (router == "probe" ? "top_k and top_p choose by a piece's first tokens, as router probe does"
+            : selection == Selection.Prompt ? "top_k and top_p choose once, from a piece's first tokens (prompt), as generation does"
             : "top_k and top_p choose for every token (per_token)"), _bits, _perplexity);
 
     /// <exception cref="LoadTestException">A server refuses.</exception>
@@ -112,7 +114,7 @@ internal sealed class ScoredQuality(Servers servers, PromptTexts texts, int toke
             var key = QualityKey.Of(settings);
             progress.Report(i, $"quality of {key}", open.Length);
             var server = await servers.ForAsync(settings.Precision, cancellation);
-            var choice = RoutingChoice.Of(settings.Mode, settings.K);
+            var choice = RoutingChoice.Of(settings.Mode, settings.K, router);
             await MeasureAsync(server.Client.Inference, settings, domain => GrpcClient.Routing(choice.For(domain, server.Facts)),
                 server.Facts.ContextLength, cancellation);
             RunJson.Write(file, Table);
@@ -131,8 +133,8 @@ internal sealed class ScoredQuality(Servers servers, PromptTexts texts, int toke
             if (!_pieces.TryGetValue(domain, out var pieces))
                 _pieces[domain] = pieces = await CutAsync(server, domain, routing(domain), context, cancellation);
             var choice = routing(domain);
-            choice.Select = settings.Mode == "top_k" || settings.Mode.StartsWith("top_p", StringComparison.Ordinal) ? selection
-                : Selection.Unspecified;
+            // A probe says itself when it chooses.
+            choice.Select = choice is { Mode: Mode.TopK or Mode.TopP, Router: not ExpertRouter.Probe } ? selection : Selection.Unspecified;
             var (nats, predicted) = (0.0, 0L);
             foreach (var piece in pieces)
             {

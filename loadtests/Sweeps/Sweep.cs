@@ -53,7 +53,7 @@ internal sealed class Sweep(SweepRequest request, string command, ProgressItem p
         }
 
         if (quality.Tokens > 0)
-            await new ScoredQuality(servers, shape.Texts, quality.Tokens, quality.Selection, qualityFile, progress)
+            await new ScoredQuality(servers, shape.Texts, quality.Tokens, quality.Selection, shape.Router, qualityFile, progress)
                 .MeasureAsync(points, cancellation);
         await ChangeAsync(state, servers, source, cancellation);
         return new(state.Directory, points.Count + curve.Count, state.Results, [.. notes.Distinct()]);

@@ -2,8 +2,9 @@ namespace Btx.LoadTests.Sweeps;
 
 /// <summary>What all points of a sweep have in common: the requests and the bounds.</summary>
 /// <param name="HeatSeconds">Of load on a server that has been started, before its first point: it compiles and maps as it runs.</param>
+/// <param name="Router">Of top_k and top_p; null: the server's default.</param>
 internal sealed record LoadShape(PromptTexts Texts, DomainMix Mix, Lengths Prompts, Lengths Outputs, LoadBounds Bounds, double HeatSeconds,
-    int Seed, ServiceObjective? Objective)
+    int Seed, ServiceObjective? Objective, string? Router = null)
 {
     /// <summary>That lengths may be cut; null: all fit.</summary>
     public string? TooLong(int context) => context == 0 || (long)Prompts.Max + Outputs.Max <= context ? null
@@ -55,7 +56,7 @@ internal sealed class SweepPoints(Servers servers, IReadOnlyList<PeerChoice> pee
     /// <summary>The load of a point on a server, not yet run.</summary>
     public async Task<LoadRun> LoadAsync(LiveServer server, PointSettings settings, int seed, CancellationToken cancellation)
     {
-        var routing = RoutingChoice.Of(settings.Mode, settings.K);
+        var routing = RoutingChoice.Of(settings.Mode, settings.K, shape.Router);
         // Once: all servers of a sweep have one tokenizer, and all points are to get the same prompts.
         _ruler ??= await PromptRuler.MeasureAsync(server.Client, shape.Texts, shape.Mix, routing, server.Facts, shape.Prompts, shape.Seed,
             cancellation);

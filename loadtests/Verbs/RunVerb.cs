@@ -28,6 +28,8 @@ internal sealed class RunVerb
     private readonly Flag<string> _mode = new("--mode MODE", string.Join(", ", RoutingChoice.Modes), "ensemble");
     private readonly Flag<int?> _k = new("--k N", "experts a token, of top_k and moe");
     private readonly Flag<double?> _p = new("--p MASS", "posterior mass of the experts, of top_p");
+    private readonly Choice _router = new("--router", ["all", "probe"],
+        "what top_k and top_p choose by: the whole prompt (all) or its first tokens (probe)");
     private readonly Flag<string?> _expert = new("--expert NAME", "of mode expert (the one of the prompt's domain)");
     private readonly Flag<string?> _average = new("--average NAME", "of mode average: one that was given a name (the uniform one)");
     private readonly Flag<double> _temperature = new("--temperature T", "0: greedy", 1);
@@ -45,8 +47,9 @@ internal sealed class RunVerb
     private readonly Flag<bool> _noCeiling = new("--no-ceiling", "do not measure the generator's ceiling");
     private readonly JsonFlag _json = new();
 
-    private IReadOnlyList<Option> All => [_door, _server, _remote, _key, .. _shared.All, _mode, _k, _p, _expert, _average, _temperature,
-        _arrivals, _prompts, _outputs, _warmUp, _warmUpRequests, _duration, _requests, _inFlight, _out, _ceiling, _noCeiling, _json];
+    private IReadOnlyList<Option> All => [_door, _server, _remote, _key, .. _shared.All, _mode, _k, _p, _router, _expert, _average,
+        _temperature, _arrivals, _prompts, _outputs, _warmUp, _warmUpRequests, _duration, _requests, _inFlight, _out, _ceiling, _noCeiling,
+        _json];
 
     public static Command Create()
     {
@@ -73,7 +76,7 @@ internal sealed class RunVerb
         if (!(temperature >= 0) || !double.IsFinite(temperature))
             throw new LoadTestException($"--temperature {temperature}: expected 0 or more");
         var routing = new RoutingChoice(parsed.GetValue(_mode)!, parsed.GetValue(_k), parsed.GetValue(_p), parsed.GetValue(_expert),
-            parsed.GetValue(_average)).Validate();
+            parsed.GetValue(_average), parsed.GetValue(_router)).Validate();
         var key = ServerAddress.ReadKey(parsed, _key);
         var texts = PromptTexts.Read(parsed.GetValue(_shared.Corpus)!);
         var (mix, seed) = (_shared.ReadMix(parsed, texts), parsed.GetValue(_shared.Seed));

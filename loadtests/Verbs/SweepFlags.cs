@@ -14,6 +14,8 @@ internal sealed class SweepFlags
         "ensemble, top_k, top_p:MASS, moe, average, average:NAME, expert (of the prompt's domain), expert:NAME "
             + "(ensemble,top_k,average,moe: what is served of these)");
     private readonly Flag<string?> _k = new("--k LIST", "experts a token, of top_k and moe: 1..4 or 1,2,8 (all there are)");
+    private readonly Choice _router = new("--router", ["all", "probe"],
+        "what top_k and top_p choose by: the whole prompt (all) or its first tokens (probe)");
     private readonly Flag<string?> _concurrency = new("--concurrency LIST", "closed loops: requests in flight; 0: none (1,2,4,8)");
     private readonly Flag<string?> _rate = new("--rate LIST",
         "open loops (Poisson): requests a second, or shares of the best closed loop: 25%,50%,75%,100%,125%");
@@ -52,9 +54,9 @@ internal sealed class SweepFlags
     private readonly Flag<string?> _guest = new("--change-expert DIR", "add this expert under load, then remove it");
     private readonly Flag<int?> _rounds = new("--change-rounds N", "how often (3)");
 
-    public IReadOnlyList<Option> All => [_forest, _mixture, .. _shared.All, _out, _modes, _k, _concurrency, _rate, _rateModes, _precision,
-        _option, _peer, _peerThreads, _repeats, _referenceEvery, _duration, _requests, _warmUp, _heat, _prompts, _outputs, _quick, _server,
-        _key, _remote, _program, _evaluation, _qualityTokens, _select, _change, _guest, _rounds];
+    public IReadOnlyList<Option> All => [_forest, _mixture, .. _shared.All, _out, _modes, _k, _router, _concurrency, _rate, _rateModes,
+        _precision, _option, _peer, _peerThreads, _repeats, _referenceEvery, _duration, _requests, _warmUp, _heat, _prompts, _outputs,
+        _quick, _server, _key, _remote, _program, _evaluation, _qualityTokens, _select, _change, _guest, _rounds];
 
     public SweepRequest Read(ParseResult parsed)
     {
@@ -84,7 +86,8 @@ internal sealed class SweepFlags
         if (heat is not (> 0 and <= 1e6)) throw new LoadTestException($"--server-warm-up {heat}: expected more than 0 seconds");
         var (prompts, outputs) = (Text(_prompts, "lognormal:32,0.5,64", "fixed:12"), Text(_outputs, "fixed:32", "fixed:8"));
         var shape = new LoadShape(texts, _shared.ReadMix(parsed, texts), Lengths.Read("--prompt-tokens", prompts),
-            Lengths.Read("--output-tokens", outputs), bounds, heat, parsed.GetValue(_shared.Seed), _shared.ReadObjective(parsed));
+            Lengths.Read("--output-tokens", outputs), bounds, heat, parsed.GetValue(_shared.Seed), _shared.ReadObjective(parsed),
+            parsed.GetValue(_router));
         var asked = new Dictionary<string, string>(StringComparer.Ordinal)
         {
             ["--concurrency"] = concurrency,
@@ -101,8 +104,8 @@ internal sealed class SweepFlags
             ["--precision"] = string.Join(',', servers.Precisions),
             ["--peer"] = string.Join(' ', peers),
         };
-        foreach (var (option, usual) in new (Option, string)[] { (_modes, "all"), (_k, "all"), (_requests, "any"), (_shared.Domains, "all"),
-            (_shared.Objective, "none"), (_shared.Timeout, "120"), (_shared.Seed, "1"), (_peerThreads, "1") })
+        foreach (var (option, usual) in new (Option, string)[] { (_modes, "all"), (_k, "all"), (_router, "all"), (_requests, "any"),
+            (_shared.Domains, "all"), (_shared.Objective, "none"), (_shared.Timeout, "120"), (_shared.Seed, "1"), (_peerThreads, "1") })
             asked[option.Name] = parsed.GetResult(option) is { Tokens: [var said] } ? said.Value : usual;
         return new(parsed.GetValue(_out)!, asked, grid, servers, shape, peers, repeats, referenceEvery, quick ? 0.5 : 3,
             Quality(parsed), Change(parsed, servers, grid));
@@ -144,6 +147,8 @@ internal sealed class SweepFlags
             parsed.GetValue(_select) == "prompt" ? Selection.Prompt : Selection.PerToken);
         if (quality is { Evaluation: not null, Tokens: not 0 })
             throw new LoadTestException("--evaluation and --quality-tokens are both given: two kinds of figures; choose one");
+        if (quality.Evaluation is not null && parsed.GetValue(_router) == "probe")
+            throw new LoadTestException("--evaluation: its top_k and top_p choose otherwise than --router probe; use --quality-tokens N");
         return quality.Tokens >= 0 ? quality : throw new LoadTestException($"--quality-tokens {quality.Tokens}: expected 0 or more");
     }
 

@@ -37,6 +37,12 @@ public sealed record Routing
     /// <summary>In scoring with <see cref="SelectForm.Prompt"/>: how many leading tokens choose the set.</summary>
     public int SelectTokens { get; init; } = 32;
 
+    /// <summary>In generation with <see cref="RoutingMode.TopK"/> or <see cref="RoutingMode.TopP"/>.</summary>
+    public ExpertRouter Router { get; init; } = ExpertRouter.All;
+
+    /// <summary>For <see cref="ExpertRouter.Probe"/>: how many leading tokens of the prompt choose the set, 2 or more.</summary>
+    public int ProbeTokens { get; init; } = 32;
+
     /// <summary>In generation: choose the active set again every so many tokens; 0 keeps the first choice.</summary>
     public int RerouteInterval { get; init; }
 }
@@ -71,6 +77,17 @@ public enum SelectForm
 
     /// <summary>Anew for each token from the posterior so far (the papers' form, scoring only: every expert scores the text).</summary>
     PerToken,
+}
+
+/// <summary>What of a prompt the experts read before the active set is chosen.</summary>
+public enum ExpertRouter
+{
+    /// <summary>Every expert reads all of it.</summary>
+    All,
+
+    /// <summary>Every expert reads its first tokens; those that are chosen then read the rest. A prompt that is no longer is read by
+    /// all.</summary>
+    Probe,
 }
 
 /// <summary>How the weights of the mixture follow from what the experts said of the text so far.</summary>
@@ -134,6 +151,9 @@ public static class RoutingRules
         if (r.Mode == RoutingMode.TopP && !(r.P is > 0 and <= 1)) return ("p", $"p is {r.P}; expected a number in (0, 1]");
         if (!(r.SwitchingRate is >= 0 and <= 1))
             return ("switching_rate", $"switching rate is {r.SwitchingRate}; expected a number in [0, 1]");
+        if (!Enum.IsDefined(r.Router)) return ("router", $"unknown router {r.Router}; use all or probe");
+        if (r.ProbeTokens < 2)
+            return ("probe_tokens", $"probe tokens is {r.ProbeTokens}; expected 2 or more: the first is predicted by no expert");
         if (r.SelectTokens < 1) return ("select_tokens", $"select tokens is {r.SelectTokens}; expected 1 or more");
         if (r.RerouteInterval < 0)
             return ("reroute_interval", $"re-route interval is {r.RerouteInterval}; expected 0 or more");
@@ -161,6 +181,7 @@ public static class RoutingRules
         { Posterior: not PosteriorKind.FullPrefix } => "a posterior",
         { PriorDomain: not null } => "a prior domain",
         { RerouteInterval: not 0 } => "a re-route interval",
+        { Router: not ExpertRouter.All } => "a router",
         { Expert: not null } => "an expert's name",
         { AverageDomain: not null } => "an average's domain",
         { AverageName: not null } => "an average's name",

@@ -12,7 +12,7 @@ public sealed class ForestEngineTests(ServedForest forest) : IAsyncLifetime
     private ForestEngine engine = null!;
 
     public static TheoryData<string> Modes { get; } = ["ensemble", "last_token", "fixed", "switching", "prior", "top_k", "top_1", "top_p",
-        "uniform", "posterior", "argmax", "expert"];
+        "probe", "probe_switching", "uniform", "posterior", "argmax", "expert"];
 
     public ValueTask InitializeAsync()
     {
@@ -35,6 +35,8 @@ public sealed class ForestEngineTests(ServedForest forest) : IAsyncLifetime
         "top_k" => TopK(2),
         "top_1" => TopK(1),
         "top_p" => new Routing { Mode = RoutingMode.TopP, P = 0.6 },
+        "probe" => Probe(TopK(1), 5),
+        "probe_switching" => Probe(TopK(2), 4) with { Posterior = PosteriorKind.Switching, SwitchingRate = 0.1 },
         "uniform" => new Routing { Mode = RoutingMode.Average },
         "posterior" => new Routing { Mode = RoutingMode.Average, Average = AverageWeights.Posterior, AverageDomain = "beta" },
         "argmax" => new Routing { Mode = RoutingMode.Average, Average = AverageWeights.Argmax, AverageDomain = "beta" },
@@ -71,8 +73,9 @@ public sealed class ForestEngineTests(ServedForest forest) : IAsyncLifetime
         Assert.Equal(FinishReason.Length, events[^1].Finish);
         Assert.Equal(engine.Tokenizer.Decode(events.Tokens()), string.Concat(events.Select(e => e.Text)));
 
-        // In scoring, the prompt's last token is where generation chose its experts.
-        var scored = await engine.ScoreAsync(new ScoreRequest(tokens, routing with { SelectTokens = request.Prompt.Length - 1 }),
+        // In scoring, the prompt's last token, or the probe's, is where generation chose its experts.
+        var read = routing.Router == ExpertRouter.Probe ? routing.ProbeTokens : request.Prompt.Length;
+        var scored = await engine.ScoreAsync(new ScoreRequest(tokens, routing with { SelectTokens = read - 1 }),
             TestContext.Current.CancellationToken);
         for (var i = 0; i < events.Count; i++)
         {
@@ -80,7 +83,7 @@ public sealed class ForestEngineTests(ServedForest forest) : IAsyncLifetime
             Assert.Equal(scored.LogProbs[at], events[i].LogProb, 1e-4);
             Assert.Equal(1, events[i].Posterior!.Sum(), 1e-9);
             Assert.Equal(1, events[i].Contribution!.Sum(), 1e-9);
-            if (name is "top_k" or "top_1" or "top_p") continue; // there scoring knows the inactive experts' likelihood
+            if (routing.Mode is RoutingMode.TopK or RoutingMode.TopP) continue; // there scoring knows the inactive experts' likelihood
             for (var j = 0; j < 3; j++) Assert.Equal(scored.Posterior[j][at], events[i].Posterior![j], 1e-3);
         }
     }

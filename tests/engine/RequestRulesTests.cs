@@ -87,6 +87,7 @@ public sealed class RequestRulesTests
                 (Moe(2) with { Posterior = PosteriorKind.Fixed }, "a posterior does not apply to mode moe"),
             (Moe(2) with { PriorDomain = "a" }, "a prior domain does not apply"),
                 (Moe(2) with { RerouteInterval = 4 }, "a re-route interval does not apply"),
+                (Probe(Moe(2), 4), "a router does not apply"),
         })
         {
             var e = Assert.Throws<RequestRejectedException>(() => RequestRules.Check(new ScoreRequest([1, 2], routing), WithMoe));

@@ -22,7 +22,7 @@ public static class EvaluationModes
 {
     public const string Known =
         "seed, dense, models, the name of a --model, moe, moe:k=K, experts, expert:NAME, ensemble, ensemble:last_token, ensemble:fixed, "
-        + "ensemble:switching, top_1 to top_E, top_p=P, average:uniform, average:posterior, average:argmax";
+        + "ensemble:switching, top_1 to top_E, top_K:probe=N, top_p=P, average:uniform, average:posterior, average:argmax";
     private const string MoeOfK = "moe:k=";
     private const int EveryTopUpTo = 8;
 
@@ -85,6 +85,8 @@ public static class EvaluationModes
             _ when After(text, "expert:") is { } name => Expert(name),
             _ when double.TryParse(After(text, "top_p="), NumberStyles.Float, CultureInfo.InvariantCulture, out var p) =>
                 new Routing { Mode = RoutingMode.TopP, P = p, Select = select },
+            _ when After(text, "top_")?.Split(":probe=") is [var some, var probe] && Integer(some) is { } k && Integer(probe) is { } n =>
+                new Routing { Mode = RoutingMode.TopK, K = k, Router = ExpertRouter.Probe, ProbeTokens = n, SelectTokens = n - 1 },
             _ when Integer(After(text, "top_")) is { } k => new Routing { Mode = RoutingMode.TopK, K = k, Select = select },
             _ => throw Unknown(text),
         };

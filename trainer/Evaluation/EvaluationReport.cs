@@ -31,6 +31,7 @@ public sealed record EvaluationReport(EvaluationOptions Options, int Context, IR
         {
             BitsPerByte = ByDomain((d, m) => d.BitsPerByte(m)),
             Perplexity = ByDomain((d, m) => d.Perplexity(m)),
+            RightExpert = Domains.ToDictionary(d => d.Name, d => d.RightExpert),
             Mean = new
             {
                 BitsPerByte = new { Train = Means(CorpusRole.Train, MeanBitsPerByte), Eval = Means(CorpusRole.Eval, MeanBitsPerByte) },
@@ -85,6 +86,9 @@ public sealed record EvaluationReport(EvaluationOptions Options, int Context, IR
 public sealed record EvaluatedDomain(
     string Name, CorpusRole Role, int Sequences, long Tokens, long Bytes, IReadOnlyDictionary<string, double> LogProb, TargetPrior Prior)
 {
+    /// <summary>By mode with a probe: the share of sequences longer than it in which it chose the domain's own expert.</summary>
+    public IReadOnlyDictionary<string, double> RightExpert { get; init; } = new Dictionary<string, double>();
+
     /// <summary>Total −log2 p over the UTF-8 bytes of the text: comparable between tokenizers.</summary>
     public double BitsPerByte(string mode) => -LogProb[mode] / Math.Log(2) / Bytes;
 

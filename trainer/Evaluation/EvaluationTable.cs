@@ -12,6 +12,7 @@ public static class EvaluationTable
         console.Profile.Width = Math.Max(console.Profile.Width, 2 * Width); // a table that wraps cannot be read
         Tables(report, console, "bits per byte", (d, m) => d.BitsPerByte(m), report.MeanBitsPerByte, "F3");
         Tables(report, console, "perplexity per token", (d, m) => d.Perplexity(m), report.MeanPerplexity, "F2");
+        RightExpert(report, console);
         Training(report, console);
         foreach (var line in Notes(report)) console.WriteLine(line);
     }
@@ -26,11 +27,30 @@ public static class EvaluationTable
             ? "top_k and top_p choose again for each token (per_token); the posterior starts from a uniform prior"
             : $"top_k and top_p choose once, from the first {new Model.Mixing.Routing().SelectTokens} tokens (prompt); the posterior "
                 + "starts from a uniform prior";
+        if (r.Modes.Any(m => m.Contains(":probe=", StringComparison.Ordinal)))
+            yield return "top_K:probe=N: the ensemble predicts a sequence's first N tokens, BOS included, which choose the experts";
         if (r.Modes.Any(KnowsDomain))
             yield return $"{string.Join(", ", r.Modes.Where(KnowsDomain))}: told the target domain, by its cached prior";
         if (r.Modes.Any(m => m == EvaluationMode.Moe || m.StartsWith("moe:", StringComparison.Ordinal)))
             yield return "moe: the BTX model, routed for each token, with its own number of experts per token or k";
         foreach (var line in r.Budget.Lines()) yield return line;
+    }
+
+    private static void RightExpert(EvaluationReport r, IAnsiConsole console)
+    {
+        EvaluatedDomain[] domains = [.. r.Domains.Where(d => d.RightExpert.Count > 0)];
+        if (domains.Length == 0) return;
+        var table = new Table { Border = TableBorder.Simple }.AddColumn("own expert chosen, %");
+        foreach (var name in domains.Select(d => d.Name).Append("mean"))
+            table.AddColumn(new TableColumn(Markup.Escape(name)).RightAligned());
+        foreach (var mode in r.Modes.Where(m => domains.Any(d => d.RightExpert.ContainsKey(m))))
+        {
+            double?[] shares = [.. domains.Select(d => d.RightExpert.TryGetValue(mode, out var share) ? share : (double?)null)];
+            table.AddRow([Markup.Escape(mode), .. shares.Append(shares.Average()).Select(s => s is { } x ? $"{100 * x:F1}" : "-")]);
+        }
+
+        console.Write(table);
+        console.WriteLine("own expert chosen: of the sequences that are longer than the probe, those whose domain's expert it chose");
     }
 
     private static bool KnowsDomain(string mode) => mode is "ensemble:fixed" or "average:posterior" or "average:argmax";

@@ -109,7 +109,11 @@ public sealed class ForestEvaluator
                 { Mode: RoutingMode.Ensemble, Posterior: PosteriorKind.Fixed } => Mixed(experts, m.Routing, prior.Weights),
                 _ => Mixed(experts, m.Routing, DomainPosterior.Uniform(experts.Length)),
             });
-            return new(text.Name, text.Role, text.Sequences.Count, text.Tokens, text.Bytes, totals, prior);
+            var own = models.Experts.ToList().FindIndex(e => e.Domain == text.Name);
+            var right = modes.Where(m => m.Routing?.Router == ExpertRouter.Probe && own >= 0)
+                .Select(m => (m.Key, Share: RightExpert(experts, m.Routing!, own))).Where(m => m.Share is not null)
+                .ToDictionary(m => m.Key, m => m.Share!.Value);
+            return new(text.Name, text.Role, text.Sequences.Count, text.Tokens, text.Bytes, totals, prior) { RightExpert = right };
         }
     }
 
@@ -143,6 +147,19 @@ public sealed class ForestEvaluator
         }
 
         return total;
+    }
+
+    // The share of sequences longer than the probe in which it chose an expert; null: none is longer.
+    private static double? RightExpert(double[][][] experts, Routing routing, int expert)
+    {
+        var longer = experts[0].Index().Where(s => s.Item.Length > routing.SelectTokens).Select(s => s.Index);
+        return longer.Average(s =>
+        {
+            var scorer = new MixtureScorer(experts.Length, routing, DomainPosterior.Uniform(experts.Length));
+            for (var t = 0; t < routing.SelectTokens; t++) scorer.Observe(t, [.. experts.Select(e => e[s][t])]);
+            scorer.Weigh(routing.SelectTokens);
+            return (double?)(scorer.Active[expert] ? 1 : 0);
+        });
     }
 
     private static double Sum(double[][] logProbs) => logProbs.Sum(s => s.Sum());

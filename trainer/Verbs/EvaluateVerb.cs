@@ -14,8 +14,8 @@ internal static class EvaluateVerb
         the same tokenizer. Beside the figures stand the tokens and the FLOPs that trained each, and what a token costs it.
 
         Modes: seed, dense, models, the name of a --model, moe, moe:k=K (the BTX model, K experts per token), experts, expert:NAME,
-        ensemble, ensemble:last_token, ensemble:fixed, ensemble:switching, top_1 to top_E, top_p=P, average:uniform,
-        average:posterior, average:argmax.
+        ensemble, ensemble:last_token, ensemble:fixed, ensemble:switching, top_1 to top_E, top_K:probe=N (the first N tokens
+        choose K experts, as router probe does), top_p=P, average:uniform, average:posterior, average:argmax.
 
         Examples:
           btx evaluate --forest forest --corpus corpus --json evaluation.json

@@ -101,20 +101,20 @@ internal sealed class EngineStep : IDisposable
         Report(begin, left, tokens);
     }
 
-    /// <summary>Goes on to the next phase once every member that has a slot has run all but the last token.</summary>
+    /// <summary>Chooses experts where that is due, and goes on to the next phase, once every member has run the history.</summary>
     public void Advance(Sequence s)
     {
         foreach (var member in s.Members)
-            if (member.Slot >= 0 && member.Cached < s.Length - 1) return;
+            if (s.Reads(member) && member.Cached < s.HistoryEnd) return;
         if (s.IsScore)
         {
             reporter.Complete(s);
             return;
         }
 
-        if (s.Selects && !s.HasFixedPosterior)
+        var again = s.Phase == SequencePhase.CatchUp;
+        if (s.Selects && !s.HasFixedPosterior && (again || s.AwaitsChoice))
         {
-            var again = s.Phase == SequencePhase.CatchUp;
             if (again)
             {
                 s.Posterior!.Reset(); // with the late joiners' likelihoods known, the posterior is exact again
@@ -123,6 +123,7 @@ internal sealed class EngineStep : IDisposable
 
             mixer.CatchUp(s, everyone: true);
             ExpertChoice.Apply(s, previous: again);
+            if (s.ChosenLength < s.Length) return; // a probe chose: the chosen read the rest of the prompt
         }
 
         s.Enter(SequencePhase.Decode);

@@ -24,7 +24,7 @@ internal static class ExpertChoice
         }
 
         s.Weigh();
-        s.ChosenAt = s.Completed;
+        (s.ChosenAt, s.ChosenLength) = (s.Completed, s.HistoryEnd + 1);
     }
 
     /// <summary>True if the set is chosen again during the sequence; a fixed posterior would always choose the same.</summary>

@@ -32,15 +32,18 @@ internal static class MemberRemoval
         foreach (var member in s.Members) member.Prior = sum > 0 ? member.Prior / sum : 1.0 / s.Members.Length;
     }
 
-    // A fixed posterior names the next best at once; otherwise all of the rest catch up, and then the choice is exact.
+    // A fixed posterior names the next best at once; otherwise all of the rest catch up (with what a probe chose by, if it did), and then
+    // the choice is exact.
     private static bool Refill(Sequence s)
     {
         if (s.Members.Length == 1) s.Members[0].Active = true;
         else if (s.HasFixedPosterior) ExpertChoice.Apply(s, previous: true);
-        if (s.Phase == SequencePhase.Prefill && !s.HasFixedPosterior) return false; // all run the prompt
+        if (s.Phase == SequencePhase.Prefill && !s.HasFixedPosterior && s.ChosenLength == 0) return false; // all run the prompt
         if (s.Phase == SequencePhase.Queued) return true; // it has no slots yet
         var missing = s.Members.Where(m => m.Slot < 0 && (m.Active || !s.HasFixedPosterior)).ToList();
-        if (missing.Exists(m => m.Lane.Slots.Free == 0))
+        // A forest without the removed would have probed for the rest: that is begun again. In decoding, re-routing reads the whole text.
+        var again = s.Selects && s.HasProbe && !s.HasFixedPosterior && (s.Phase == SequencePhase.Prefill || !ExpertChoice.MayReroute(s));
+        if (again || missing.Exists(m => m.Lane.Slots.Free == 0))
         {
             foreach (var member in s.Members)
             {
@@ -48,6 +51,7 @@ internal static class MemberRemoval
                 if (!s.HasFixedPosterior) member.Active = true;
             }
 
+            if (!s.HasFixedPosterior) s.ChosenLength = 0;
             s.Enter(SequencePhase.Queued);
             return true;
         }

@@ -35,7 +35,7 @@ internal sealed class Mixer(int vocabSize, int experts)
         }
     }
 
-    /// <summary>Takes all known tokens into the posterior and sets the weights of the next one.</summary>
+    /// <summary>Takes all tokens of the history into the posterior and sets the weights of the next one.</summary>
     /// <param name="everyone">All members have run the text, not the active ones alone.</param>
     public void CatchUp(Sequence s, bool everyone)
     {
@@ -44,10 +44,10 @@ internal sealed class Mixer(int vocabSize, int experts)
             (observed, terms, active) = (new double[count], new double[count], new bool[count]);
         if (s.Posterior is null) return;
         for (var m = 0; m < count; m++) active[m] = everyone || s.Members[m].Active;
-        while (s.Observed < s.Length - 1)
+        while (s.Observed < s.HistoryEnd)
         {
             s.Observed++;
-            // Before the last choice all members ran, so a posterior that is computed again observes all of them there.
+            // All members ran what the last choice was made by, so a posterior that is computed again observes all of them there.
             var choosing = s.Selects && s.Observed < s.ChosenLength && !s.HasFixedPosterior;
             for (var m = 0; m < count; m++)
                 if ((active[m] || choosing) && s.NeedsLikelihood) observed[m] = s.Members[m].LogProbs[s.Observed];

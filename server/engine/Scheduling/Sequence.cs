@@ -90,8 +90,9 @@ internal sealed class Sequence
     /// <summary>Completion length at which the active set was last chosen.</summary>
     public int ChosenAt { get; set; }
 
-    /// <summary>Length at which the active set was last chosen: every member's likelihood is known before it.</summary>
-    public int ChosenLength => PromptLength + ChosenAt;
+    /// <summary>Length of the text by which the active set was last chosen: every member's likelihood is known before it; 0: it was
+    /// not.</summary>
+    public int ChosenLength { get; set; }
 
     public int Drawn { get; set; }
 
@@ -128,7 +129,7 @@ internal sealed class Sequence
 
     public bool IsTokenRouted => Routing.Mode == RoutingMode.Moe;
 
-    /// <summary>Chooses experts after the prompt, so the prompt's last token waits for the choice.</summary>
+    /// <summary>Chooses among its members.</summary>
     public bool Selects => !IsScore && Routing.Mode is RoutingMode.TopK or RoutingMode.TopP && Members.Length > 1;
 
     /// <summary>The posterior is the prior, whatever the text.</summary>
@@ -136,6 +137,23 @@ internal sealed class Sequence
 
     /// <summary>Whether the posterior reads the text.</summary>
     public bool NeedsLikelihood => IsScore || (Members.Length > 1 && !HasFixedPosterior);
+
+    /// <summary>Whether likelihoods can still change a weight: an expert that was chosen alone, for good, has weight 1.</summary>
+    public bool WantsLikelihood => NeedsLikelihood && !(Phase == SequencePhase.Prefill && Selects && ChosenLength > 0
+        && Routing.RerouteInterval == 0 && Members.Count(static m => m.Active) == 1);
+
+    /// <summary>The last token waits for the first choice of experts.</summary>
+    public bool AwaitsChoice => Selects && ChosenLength == 0;
+
+    /// <summary>The prompt's first tokens choose: it is longer than they are.</summary>
+    public bool HasProbe => Routing.Router == ExpertRouter.Probe && PromptLength > Routing.ProbeTokens;
+
+    /// <summary>Tokens that members run before the next choice or the next token: those of the probe while it lasts, then all, each time
+    /// without the last.</summary>
+    public int HistoryEnd => (HasProbe && AwaitsChoice && !HasFixedPosterior ? Routing.ProbeTokens : Length) - 1;
+
+    /// <summary>Whether a member runs the history now. One that was not chosen does so when the choice is made again.</summary>
+    public bool Reads(Member member) => member.Slot >= 0 && (member.Active || Phase == SequencePhase.CatchUp);
 
     /// <summary>A sequence of a request that passed the rules.</summary>
     public static Sequence Of(GenerationRequest request, SnapshotLease lease, EngineOptions options)

@@ -70,7 +70,8 @@ internal static class StepPlanner
         {
             var s = running[i];
             if (s.Phase is not (SequencePhase.Prefill or SequencePhase.CatchUp)) continue;
-            if (s.Phase == SequencePhase.Prefill && !s.IsScore && !s.Selects && FitsWhole(s, prefillChunk, plan)) PlanNextToken(s, plan);
+            var mayEmit = s.Phase == SequencePhase.Prefill && !s.IsScore && !s.AwaitsChoice;
+            if (mayEmit && FitsWhole(s, prefillChunk, plan)) PlanNextToken(s, plan);
             else PlanHistory(s, running.Count > 1 ? Math.Min(prefillChunk, s.Chunk) : prefillChunk, plan);
         }
 
@@ -85,13 +86,13 @@ internal static class StepPlanner
         {
             if (!member.Active) continue;
             var count = s.Length - member.Cached;
-            Add(s, member, count, s.NeedsLikelihood ? count : 1, plan);
+            Add(s, member, count, s.WantsLikelihood ? count : 1, plan);
         }
 
         plan.Emitting.Add(s);
     }
 
-    // Up to, but without, the last token: what the posterior and the choice of experts need.
+    // Up to, but without, the last token (of a probe: its last): what the posterior and the choice of experts need.
     private static void PlanHistory(Sequence s, int prefillChunk, StepPlan plan)
     {
         var most = prefillChunk;
@@ -104,16 +105,16 @@ internal static class StepPlanner
 
         foreach (var member in s.Members)
         {
-            if (member.Slot < 0) continue; // left out before the prompt ran: a fixed posterior needs no text
-            var count = Math.Min(Math.Min(s.Length - 1 - member.Cached, most), plan[member.Lane].Budget);
-            if (count > 0) Add(s, member, count, s.NeedsLikelihood ? count : 0, plan);
+            if (!s.Reads(member)) continue; // left out by a fixed posterior, which needs no text, or by a probe
+            var count = Math.Min(Math.Min(s.HistoryEnd - member.Cached, most), plan[member.Lane].Budget);
+            if (count > 0) Add(s, member, count, s.WantsLikelihood ? count : 0, plan);
         }
     }
 
     private static bool FitsWhole(Sequence s, int prefillChunk, StepPlan plan)
     {
         foreach (var member in s.Members)
-            if (s.Length - member.Cached > Math.Min(prefillChunk, plan[member.Lane].Budget)) return false;
+            if (member.Active && s.Length - member.Cached > Math.Min(prefillChunk, plan[member.Lane].Budget)) return false;
         return true;
     }
 

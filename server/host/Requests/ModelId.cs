@@ -6,8 +6,8 @@ namespace Btx.Server.Requests;
 /// <summary>A model's id over HTTP, and the routing that it names: <c>forest</c>, <c>forest:top_k=2</c>,
 /// <c>forest:top_p=0.9,posterior=last_token</c>, <c>average</c>, <c>average:posterior@python</c>, <c>average:NAME</c> (one that was given a
 /// name), <c>expert:python</c>; <c>btx</c>, <c>btx:k=2</c> (mode moe). Options of <c>btx</c>: k (experts per token, else the model's own).
-/// Of <c>forest</c>: top_k, top_p, posterior, prior (a domain), switching (rate), and with top_k or top_p reroute (tokens) and
-/// select.</summary>
+/// Of <c>forest</c>: top_k, top_p, posterior, prior (a domain), switching (rate), and with top_k or top_p reroute (tokens),
+/// select, router and probe_tokens.</summary>
 /// <param name="Name">As answers repeat it: as it was asked for, numbers in their usual form.</param>
 internal sealed record ModelId(string Name, Routing Routing)
 {
@@ -121,10 +121,12 @@ internal sealed record ModelId(string Name, Routing Routing)
             "posterior" => RoutingNames.Of(routing.Posterior = Named<V1.PosteriorKind>(name, value)),
             "prior" => routing.PriorDomain = value,
             "select" => RoutingNames.Of(routing.Select = Named<V1.Selection>(name, value)),
+            "router" => RoutingNames.Of(routing.Router = Named<V1.ExpertRouter>(name, value)),
+            "probe_tokens" => routing.ProbeTokens = Integer(name, value),
             "reroute" => routing.RerouteInterval = Integer(name, value),
             "switching" => routing.SwitchingRate = Number(name, value),
-            _ => throw Invalid($"model {Quote(id)}: unknown option {Quote(name)}; use top_k, top_p, posterior, prior, select, reroute or "
-                + "switching"),
+            _ => throw Invalid($"model {Quote(id)}: unknown option {Quote(name)}; use top_k, top_p, posterior, prior, select, router, "
+                + "probe_tokens, reroute or switching"),
         };
     }
 

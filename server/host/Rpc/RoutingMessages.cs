@@ -19,6 +19,8 @@ internal static class RoutingMessages
         ("switching_rate", r => r.HasSwitchingRate, s_weighed),
         ("select", r => r.Select != V1.Selection.Unspecified, s_chosen),
         ("select_tokens", r => r.HasSelectTokens, s_chosen),
+        ("router", r => r.Router != V1.ExpertRouter.Unspecified, s_chosen),
+        ("probe_tokens", r => r.HasProbeTokens, s_chosen),
         ("reroute_interval", r => r.RerouteInterval != 0, s_chosen),
         ("expert", r => r.Expert.Length > 0, [RoutingMode.Expert]),
         ("average", r => r.Average != V1.AverageKind.Unspecified, [RoutingMode.Average]),
@@ -40,6 +42,9 @@ internal static class RoutingMessages
         if (message is null) return defaults;
         var mode = Known("mode", message.Mode, RoutingMode.Ensemble);
         if (Idle(message, mode, scores) is { } problem) throw new RequestRejectedException(problem);
+        var (router, probe) = (Known("router", message.Router, defaults.Router),
+            message.HasProbeTokens ? message.ProbeTokens : defaults.ProbeTokens);
+        var scored = scores && router == ExpertRouter.Probe; // a text's first token is predicted by none, so one fewer is observed
         return new()
         {
             Mode = mode,
@@ -53,8 +58,10 @@ internal static class RoutingMessages
             Average = Known("average", message.Average, AverageWeights.Uniform),
             AverageDomain = message.AverageDomain.NullIfEmpty(),
             AverageName = message.AverageName.NullIfEmpty(),
-            Select = Known("select", message.Select, defaults.Select),
-            SelectTokens = message.HasSelectTokens ? message.SelectTokens : defaults.SelectTokens,
+            Select = scored ? SelectForm.Prompt : Known("select", message.Select, defaults.Select),
+            SelectTokens = scored ? probe - 1 : message.HasSelectTokens ? message.SelectTokens : defaults.SelectTokens,
+            Router = router,
+            ProbeTokens = probe,
             RerouteInterval = message.RerouteInterval,
         };
     }
@@ -154,6 +161,14 @@ internal static class RoutingMessages
         if (r.RerouteInterval != 0 && r.Posterior == V1.PosteriorKind.Fixed)
             return Problem("reroute_interval",
                 "changes nothing with posterior fixed, which would always choose the same experts; leave one of them out");
+        if (r.HasProbeTokens && r.Router != V1.ExpertRouter.Probe)
+            return Problem("probe_tokens", "applies to router probe only; ask for that or leave it out");
+        if (r.Router == V1.ExpertRouter.Probe && r.Posterior == V1.PosteriorKind.Fixed)
+            return Problem("router",
+                "probe changes nothing with posterior fixed, which chooses before anything is read; leave one of them out");
+        if (r.Router == V1.ExpertRouter.Probe && scores && (r.HasSelectTokens || r.Select == V1.Selection.PerToken))
+            return Problem(r.HasSelectTokens ? "select_tokens" : "select",
+                "does not go with router probe, which chooses once, by probe_tokens; leave one of them out");
         if (r.HasSelectTokens && !(scores && r.Select == V1.Selection.Prompt))
             return Problem("select_tokens", "is for scoring with select prompt; leave it out");
         if (r.AverageName.Length > 0 && (r.Average != V1.AverageKind.Unspecified || r.AverageDomain.Length > 0))

@@ -179,7 +179,12 @@ internal sealed class Conversation(IInference inference, TextWriter output, Text
         (Routing.Mode, Routing.Expert) = (mode.Value, mode == Mode.Expert ? words[1] : "");
         if (mode is not (Mode.TopK or Mode.Moe)) Routing.ClearK();
         if (mode != Mode.TopP) Routing.ClearP();
-        if (mode is not (Mode.TopK or Mode.TopP)) (Routing.Select, Routing.RerouteInterval) = (Selection.Unspecified, 0);
+        if (mode is not (Mode.TopK or Mode.TopP))
+        {
+            (Routing.Select, Routing.RerouteInterval, Routing.Router) = (Selection.Unspecified, 0, ExpertRouter.Unspecified);
+            Routing.ClearProbeTokens();
+        }
+
         if (mode is Mode.Ensemble or Mode.TopK or Mode.TopP) return;
         (Routing.Posterior, Routing.PriorDomain) = (PosteriorKind.Unspecified, "");
         Routing.ClearSwitchingRate();

@@ -23,6 +23,8 @@ internal static class EngineCalls
 
     public static Routing TopK(int k) => new() { Mode = RoutingMode.TopK, K = k };
 
+    public static Routing Probe(Routing routing, int tokens) => routing with { Router = ExpertRouter.Probe, ProbeTokens = tokens };
+
     public static Routing Moe(int k) => new() { Mode = RoutingMode.Moe, K = k };
 
     /// <summary>Reads a stream to its end.</summary>

@@ -13,7 +13,7 @@ public sealed class ChangesUnderLoadTests
     private static readonly Routing[] Routings =
     [
         new(), new() { Posterior = PosteriorKind.Switching, SwitchingRate = 0.1 }, TopK(1), TopK(2), TopK(1) with { RerouteInterval = 3 },
-            new() { Mode = RoutingMode.TopP, P = 0.6 },
+            new() { Mode = RoutingMode.TopP, P = 0.6 }, Probe(TopK(1), 5), Probe(TopK(2), 3) with { RerouteInterval = 4 },
         TopK(1) with { Posterior = PosteriorKind.Fixed, PriorDomain = "expert-0" }, Expert("expert-0"),
             new() { Mode = RoutingMode.Average }, Moe(2),
     ];
@@ -78,7 +78,7 @@ public sealed class ChangesUnderLoadTests
             if (random.Next(3) == 0)
                 running.Add(Catch(forest.Engine, Request(random.Next(2) == 0 ? Routings[random.Next(Routings.Length)] : Expert(name),
                     random.Next(1, 40), [256, .. Enumerable.Range(40, random.Next(1, 20))])));
-            if (random.Next(2) == 0) running.Add(Catch(forest.Engine, Request(Routings[random.Next(6)], random.Next(1, 40))));
+            if (random.Next(2) == 0) running.Add(Catch(forest.Engine, Request(Routings[random.Next(8)], random.Next(1, 40))));
             if (random.Next(3) == 0)
             {
                 var policy = (InFlightPolicy)random.Next(3);

@@ -9,9 +9,9 @@ namespace Btx.Engine.Tests.Swaps;
 /// <summary>An expert leaves under running requests: from the next step on they go on as in a forest that never had it.</summary>
 public sealed class RenormaliseTests
 {
-    private const int Tokens = 30;
+    internal const int Tokens = 30;
 
-    private static readonly ForestChange WithoutOne = new() { Remove = ["expert-1"] };
+    internal static readonly ForestChange WithoutOne = new() { Remove = ["expert-1"] };
 
     public static TheoryData<string, int> Moments { get; } = new()
     {
@@ -31,13 +31,13 @@ public sealed class RenormaliseTests
     };
 
     /// <summary>What a forest without expert-1 says from some token on, index j of the arrays as in the forest with it.</summary>
-    private static async Task<List<TokenEvent>> Without(Routing routing, int[] prompt, int tokens)
+    internal static async Task<List<TokenEvent>> Without(Routing routing, int[] prompt, int tokens)
     {
         await using var rest = new FakeForest(seeds: [1, 3], names: ["expert-0", "expert-2"]);
         return await rest.Engine.Run(Request(routing with { K = Math.Min(2, routing.K) }, tokens, prompt));
     }
 
-    private static void AssertEqual(IReadOnlyList<TokenEvent> expected, IReadOnlyList<TokenEvent> actual)
+    internal static void AssertEqual(IReadOnlyList<TokenEvent> expected, IReadOnlyList<TokenEvent> actual)
     {
         Assert.Equal(expected.Tokens(), actual.Tokens());
         for (var i = 0; i < expected.Count; i++)
@@ -51,7 +51,7 @@ public sealed class RenormaliseTests
     private static bool Near(double a, double b) => Math.Abs(a - b) < 1e-9;
 
     /// <summary>How many tokens came while expert-1 was there.</summary>
-    private static int Before(FakeModelRunner removed, int prompt) =>
+    internal static int Before(FakeModelRunner removed, int prompt) =>
         Math.Max(0, removed.Runs.Max(r => r.Max(row => row.Past + row.Count)) - prompt + 1);
 
     [Theory]

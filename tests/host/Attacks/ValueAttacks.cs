@@ -73,6 +73,7 @@ public sealed class ValueAttacks(AttackedServer server)
                 StatusCode.InvalidArgument, "stride"),
         }),
         Rpc("top_k", r => r.Sampling = new() { TopK = int.MinValue }),
+        Rpc("probe tokens", r => r.Routing = new() { Mode = Mode.TopK, Router = ExpertRouter.Probe, ProbeTokens = int.MinValue }),
         Rpc("re-route interval", r => r.Routing = new() { Mode = Mode.TopK, RerouteInterval = int.MinValue }),
     ]);
 

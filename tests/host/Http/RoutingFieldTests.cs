@@ -20,6 +20,9 @@ public sealed class RoutingFieldTests : IAsyncLifetime
         ("forest", """{"mode":"top_k","k":"2"}""", "routing has k, which is \"2\"; expected a whole number"),
         ("forest", """{"mode":"top_k","topk":2}""", "routing has the unknown field \"topk\""),
         ("forest", """{"mode":"top_k","k":9}""", "k is 9"),
+        ("forest", """{"mode":"top_k","router":"best"}""", "use all, probe"),
+        ("forest", """{"mode":"top_k","router":"probe","probe_tokens":1}""", "probe tokens is 1; expected 2 or more"),
+        ("forest", """{"mode":"average","router":"probe"}""", "router does not apply to mode average"),
         ("forest", """{"k":2}""", "k does not apply to mode ensemble"),
         ("forest", "3", "routing is 3; expected an object"),
     ];
@@ -33,10 +36,12 @@ public sealed class RoutingFieldTests : IAsyncLifetime
     [Fact]
     public async Task It_says_what_a_model_id_says()
     {
-        await PostAsync("forest", """{"mode":"top_k","k":2,"posterior":"last_token","prior_domain":"python","reroute_interval":4}""");
+        await PostAsync("forest", """
+            {"mode":"top_k","k":2,"posterior":"last_token","prior_domain":"python","router":"probe","reroute_interval":4}
+            """);
         var beside = _server.Engine.LastGeneration!.Routing;
         Assert.Equal(RoutingMode.TopK, beside.Mode);
-        await PostAsync("forest:top_k=2,posterior=last_token,prior=python,reroute=4", null);
+        await PostAsync("forest:top_k=2,posterior=last_token,prior=python,router=probe,reroute=4", null);
         Assert.Equal(_server.Engine.LastGeneration!.Routing, beside);
         await PostAsync("forest", """{"mode":"expert","expert":"python","k":null}""");
         Assert.Equal("python", _server.Engine.LastGeneration!.Routing.Expert);
@@ -65,7 +70,8 @@ public sealed class RoutingFieldTests : IAsyncLifetime
         Assert.Equal(JsonValueKind.Null, models["forest"].GetProperty("parent").ValueKind);
         Assert.Equal(64, models["btx"].GetProperty("max_model_len").GetInt32());
         Assert.Equal("""{"mode":"moe","options":["k"]}""", models["btx"].GetProperty("routing").GetRawText());
-        Assert.Equal("""{"mode":"top_p","options":["p","posterior","prior_domain","switching_rate","select","reroute_interval"]}""",
+        string[] options = ["p", "posterior", "prior_domain", "switching_rate", "select", "router", "probe_tokens", "reroute_interval"];
+        Assert.Equal(JsonSerializer.Serialize(new { mode = "top_p", options }),
             models["forest:top_p=0.9"].GetProperty("routing").GetRawText());
     }
 

@@ -28,7 +28,9 @@ public sealed class SameAnswerTests : IAsyncLifetime
                 K = 1,
                 Posterior = V1.PosteriorKind.LastToken,
                 PriorDomain = "python",
-                RerouteInterval = 8
+                RerouteInterval = 8,
+                Router = V1.ExpertRouter.Probe,
+                ProbeTokens = 3,
             },
             Sampling = new() { Temperature = 0.5, TopP = 0.9, TopK = 7, MinP = 0.1, RepetitionPenalty = 1.2, Seed = 42 },
             MaxTokens = 5,
@@ -41,7 +43,7 @@ public sealed class SameAnswerTests : IAsyncLifetime
 
         using var response = await _server.Http.PostAsJsonAsync("/v1/completions", new
         {
-            model = "forest:top_k=1,posterior=last_token,prior=python,reroute=8",
+            model = "forest:top_k=1,posterior=last_token,prior=python,reroute=8,router=probe,probe_tokens=3",
             prompt = "the fox",
             temperature = 0.5,
             top_p = 0.9,
@@ -67,7 +69,9 @@ public sealed class SameAnswerTests : IAsyncLifetime
             K = 1,
             Posterior = Model.Mixing.PosteriorKind.LastToken,
             PriorDomain = "python",
-            RerouteInterval = 8
+            RerouteInterval = 8,
+            Router = Model.Mixing.ExpertRouter.Probe,
+            ProbeTokens = 3,
         }, fromHttp.Routing);
         Assert.Equal(fromGrpc.Routing, fromHttp.Routing);
         Assert.Equal(new Engine.Requests.SamplingOptions

@@ -18,6 +18,9 @@ public sealed class ModelIdTests
         { "forest:posterior=fixed,prior=python", new() { Posterior = PosteriorKind.Fixed, PriorDomain = "python" } },
         { "forest:switching=0.25", new() { Posterior = PosteriorKind.Switching, SwitchingRate = 0.25 } },
         { "forest:top_p=0.5,reroute=16,select=prompt", new() { Mode = RoutingMode.TopP, P = 0.5, RerouteInterval = 16 } },
+        { "forest:top_k=1,router=probe,probe_tokens=8", new() { Mode = RoutingMode.TopK, K = 1, Router = ExpertRouter.Probe,
+            ProbeTokens = 8 } },
+        { "forest:top_p=0.5,router=all", new() { Mode = RoutingMode.TopP, P = 0.5 } },
         { "average", new() { Mode = RoutingMode.Average } },
         { "average:uniform", new() { Mode = RoutingMode.Average } },
         { "average:posterior@python", new() { Mode = RoutingMode.Average, Average = AverageWeights.Posterior, AverageDomain = "python" } },
@@ -38,6 +41,7 @@ public sealed class ModelIdTests
         Same<Btx.V1.Mode, RoutingMode>();
         Same<Btx.V1.PosteriorKind, PosteriorKind>();
         Same<Btx.V1.Selection, SelectForm>();
+        Same<Btx.V1.ExpertRouter, ExpertRouter>();
         Same<Btx.V1.AverageKind, AverageWeights>();
     }
 
@@ -67,6 +71,12 @@ public sealed class ModelIdTests
     [InlineData("forest:reroute=4")]
     [InlineData("forest:select=prompt")]
     [InlineData("forest:posterior=fixed,top_k=2,reroute=4")]
+    [InlineData("forest:router=probe")]
+    [InlineData("forest:top_k=1,router=some")]
+    [InlineData("forest:top_k=1,probe_tokens=8")]
+    [InlineData("forest:top_k=1,router=all,probe_tokens=8")]
+    [InlineData("forest:top_k=1,router=probe,posterior=fixed")]
+    [InlineData("btx:router=probe")]
     [InlineData("forest:prior=")]
     [InlineData("average:uniform@python")]
     [InlineData("average:@python")]
@@ -89,6 +99,7 @@ public sealed class ModelIdTests
     [InlineData("forest:top_k=0002", "forest:top_k=2")]
     [InlineData("forest:top_k=+2", "forest:top_k=2")]
     [InlineData("forest:top_p=9e-1,reroute=0016", "forest:top_p=0.9,reroute=16")]
+    [InlineData("forest:top_p=.5,router=probe,probe_tokens=08", "forest:top_p=0.5,router=probe,probe_tokens=8")]
     [InlineData("forest:switching=0.2500", "forest:switching=0.25")]
     [InlineData("btx:k=03", "btx:k=3")]
     [InlineData("expert:novels", "expert:novels")]
@@ -117,7 +128,7 @@ public sealed class ModelIdTests
     {
         var random = new Random(11);
         string[] parts = ["forest", "btx", "average", "expert", ":", ",", "=", "@", "top_k", "top_p", "k", "posterior", "prior", "select",
-            "reroute", "switching", "fixed", "prompt", "python", "0.5", "1", "2", "-3", "NaN", "\0", "\ud800", "ß"];
+            "reroute", "router", "probe", "switching", "fixed", "prompt", "python", "0.5", "1", "2", "-3", "NaN", "\0", "\ud800", "ß"];
         var named = 0;
         for (var i = 0; i < 20_000; i++)
         {

@@ -57,6 +57,15 @@ public sealed class ConversationTests : IAsyncLifetime
     }
 
     [Fact]
+    public async Task What_the_next_mode_does_not_read_goes_with_the_mode()
+    {
+        V1.Routing routing = new() { Mode = V1.Mode.TopK, K = 1, Router = V1.ExpertRouter.Probe, ProbeTokens = 4, RerouteInterval = 8 };
+        Assert.Equal(0, await Run("a\n/mode top_p\nb\n/mode ensemble\nc\n", routing: routing));
+        Assert.Equal([ExpertRouter.Probe, ExpertRouter.Probe, ExpertRouter.All], _server.Engine.Generations.Select(g => g.Routing.Router));
+        Assert.Equal([4, 4, new Routing().ProbeTokens], _server.Engine.Generations.Select(g => g.Routing.ProbeTokens));
+    }
+
+    [Fact]
     public async Task What_is_refused_is_told_and_the_conversation_goes_on()
     {
         Assert.Equal(1, await Run("/mode nonsense\n/mode \n/k \n/mode expert\n/k 0\n/nothing\n/mode expert nobody\na\n"
@@ -146,8 +155,8 @@ public sealed class ConversationTests : IAsyncLifetime
     public void A_standard_input_that_nobody_handed_over_is_known(string described, bool own) =>
         Assert.Equal(own, StandardInput.IsOwn(described));
 
-    private Task<int> Run(string lines, int maxTokens = 8) =>
-        new Conversation(_client, _output, _notes, colour: false) { MaxTokens = maxTokens }
+    private Task<int> Run(string lines, int maxTokens = 8, V1.Routing? routing = null) =>
+        new Conversation(_client, _output, _notes, colour: false) { MaxTokens = maxTokens, Routing = routing ?? new() }
             .RunAsync(new StringReader(lines), prompted: false, CancellationTokenSource.CreateLinkedTokenSource, Stop);
 
     private string[] Prompts() => [.. _server.Engine.Generations.Select(g => _server.Tokenizer.Decode(g.Prompt))];

@@ -127,6 +127,7 @@ public sealed class OpenAiClientTests
     {
         Assert.Equal(id, OpenAiClient.ModelId(new(mode, k, Expert: expert)));
         Assert.Equal("forest:top_p=0.9", OpenAiClient.ModelId(new("top_p", P: 0.9)));
+        Assert.Equal("forest:top_k=1,router=probe", OpenAiClient.ModelId(new("top_k", 1, Router: "probe")));
         Assert.Equal("average:prose", OpenAiClient.ModelId(new("average", Average: "prose")));
     }
 }

@@ -77,4 +77,8 @@ public sealed class ServerAddressTests
     [InlineData("ensemble", 2, "--k 2: is for --mode top_k or moe")]
     public void A_routing_that_makes_no_sense_is_refused(string mode, int? k, string message) =>
     Assert.Contains(message, Assert.Throws<LoadTestException>(() => new RoutingChoice(mode, k).Validate()).Message);
+
+    [Fact]
+    public void A_router_is_for_modes_that_choose() => Assert.Contains("--router probe: is for --mode top_k or top_p, not for moe",
+        Assert.Throws<LoadTestException>(() => new RoutingChoice("moe", 2, Router: "probe").Validate()).Message);
 }

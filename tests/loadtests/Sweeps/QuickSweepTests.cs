@@ -17,7 +17,7 @@ public sealed class QuickSweepTests(SweepProgram program) : IClassFixture<SweepP
             "sweep", "--quick", "--forest", program.Forest, "--btx", program.Mixture, "--corpus", program.At("corpus"), "--out", run, "--k",
                 "1,2", "--concurrency", "1,3", "--requests", "80", "--duration", "20", "--warm-up", "0.1",
             "--server-warm-up", "0.2", "--rate", "50%,150%", "--rate-modes", "ensemble", "--option=--prefill-chunk=64", "--modes",
-                "ensemble,top_k,moe", "--quality-tokens", "150", "--reference-every", "6",
+                "ensemble,top_k,moe", "--router", "probe", "--quality-tokens", "150", "--reference-every", "6",
         ];
         string[] before = [.. SweepProgram.Listing(program.Forest), .. SweepProgram.Listing(program.Mixture)];
         await KillAfterAsync(3, command, run);
@@ -56,7 +56,7 @@ public sealed class QuickSweepTests(SweepProgram program) : IClassFixture<SweepP
         Assert.All(quality.BitsPerByte.Values, b => Assert.Equal(["alpha", "beta"], b.Keys.Order(StringComparer.Ordinal)));
         // two of two are all
         Assert.Equal(quality.BitsPerByte["ensemble@fp32"]["beta"], quality.BitsPerByte["top_k:k=2@fp32"]["beta"], 1e-3);
-        Assert.Contains("(prompt)", quality.Source, StringComparison.Ordinal);
+        Assert.Contains("router probe", quality.Source, StringComparison.Ordinal);
 
         var change = RunJson.Read<ChangeTimeline>(Path.Combine(run, RunDirectory.Change));
         Assert.Equal(("beta", 0), (change.Expert, change.Failed));

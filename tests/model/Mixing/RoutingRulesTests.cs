@@ -40,6 +40,8 @@ public sealed class RoutingRulesTests
         foreach (var rate in new[] { -0.1, 1.1, double.NaN }) Expect(new() { SwitchingRate = rate }, "switching rate");
         Expect(new() { SelectTokens = 0 }, "select tokens is 0");
         Expect(new() { RerouteInterval = -1 }, "re-route");
+        Expect(new() { Router = (ExpertRouter)99 }, "unknown router");
+        Expect(new() { ProbeTokens = 1 }, "probe tokens is 1", "2 or more");
         Expect(new() { Mode = RoutingMode.Expert }, "name");
         Expect(new() { Mode = RoutingMode.Expert, Expert = "x" }, "\"x\"", "novels, bible, python");
         Expect(new() { PriorDomain = "x" }, "\"x\"", "novels");

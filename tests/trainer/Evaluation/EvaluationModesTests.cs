@@ -29,6 +29,8 @@ public sealed class EvaluationModesTests
     {
         Assert.Equal(new Routing { Mode = RoutingMode.TopK, K = 2, Select = SelectForm.PerToken }, Parse("top_2")[0].Routing);
         Assert.Equal(new Routing { Mode = RoutingMode.TopP, P = 0.75, Select = SelectForm.PerToken }, Parse("top_p=0.75")[0].Routing);
+        Assert.Equal(new Routing { Mode = RoutingMode.TopK, K = 2, Router = ExpertRouter.Probe, ProbeTokens = 8, SelectTokens = 7 },
+            Parse("top_2:probe=8")[0].Routing);
         Assert.Equal(new Routing { Posterior = PosteriorKind.Switching }, Parse("ensemble:switching")[0].Routing);
         Assert.Equal(new Routing { Mode = RoutingMode.Average, Average = AverageWeights.Posterior }, Parse("average:posterior")[0].Routing);
         Assert.Equal("b", Parse("expert:b")[0].Routing!.Expert);
@@ -59,6 +61,12 @@ public sealed class EvaluationModesTests
     [InlineData("top_0", "1..3")]
     [InlineData("top_4", "1..3")]
     [InlineData("top_-1", "1..3")]
+    [InlineData("top_4:probe=8", "1..3")]
+    [InlineData("top_1:probe=1", "2 or more")]
+    [InlineData("top_1:probe=-2147483648", "2 or more")]
+    [InlineData("top_1:probe=", "unknown mode")]
+    [InlineData("top_:probe=8", "unknown mode")]
+    [InlineData("top_p=0.5:probe=8", "unknown mode")]
     [InlineData("top_x", "unknown mode")]
     [InlineData("top_99999999999999", "unknown mode")]
     [InlineData("top_p=0", "(0, 1]")]

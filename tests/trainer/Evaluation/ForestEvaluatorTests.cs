@@ -77,6 +77,41 @@ public sealed class ForestEvaluatorTests
     }
 
     [Fact]
+    public void A_probe_is_judged_by_the_text_that_it_chose_for()
+    {
+        using var world = new EvaluationWorld();
+        var report = Run(Options(world) with
+        { Modes = ["top_1:probe=9", "top_2:probe=9", "top_1:probe=500", "top_3:probe=9", "ensemble"] });
+        var scorer = ForestScorer.Open(world.Forest, torch.CPU);
+        var corpus = CorpusDirectory.Open(world.Corpus);
+        foreach (var (own, domain) in report.Domains.Index().Take(2))
+        {
+            var sequences = SequencePacker.Pack(corpus.Read(domain.Name, CorpusSplit.Test).Select(d => d.Text),
+                Model.Tokens.TextTokenizer.Load(world.Expert("alpha")), 128);
+            var experts = scorer.LogProbs(sequences);
+            double right = 0, logProb = 0, longer = 0;
+            for (var i = 0; i < sequences.Count; i++)
+            {
+                double[] seen = [.. experts.Select(e => e[i].Take(8).Sum())]; // of 9 tokens the first is predicted by none
+                var best = Array.IndexOf(seen, seen.Max());
+                if (sequences[i].Length > 9) (right, longer) = (right + (best == own ? 1 : 0), longer + 1);
+                logProb += experts[best][i].Skip(8).Sum()
+                    + scorer.Score(sequences[i], [.. experts.Select(e => e[i])], new()).Take(8).Sum();
+            }
+
+            right /= longer;
+            Assert.Equal(right, domain.RightExpert["top_1:probe=9"], 1e-9);
+            Assert.InRange(domain.LogProb["top_1:probe=9"] / logProb, 1 - 1e-6, 1 + 1e-6);
+            Assert.InRange(domain.RightExpert["top_2:probe=9"], right, 1);
+            Assert.Equal(1, domain.RightExpert["top_3:probe=9"]);
+            Assert.DoesNotContain("top_1:probe=500", domain.RightExpert.Keys); // no sequence is so long
+            Assert.Equal(domain.LogProb["ensemble"], domain.LogProb["top_1:probe=500"]);
+        }
+
+        Assert.Empty(report.Domains[2].RightExpert); // no expert is of that domain
+    }
+
+    [Fact]
     public void One_expert_alone_is_the_whole_forest()
     {
         using var world = new EvaluationWorld(experts: 1);
