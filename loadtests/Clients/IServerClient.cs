@@ -77,9 +77,11 @@ public sealed record RoutingChoice(string Mode, int? K = null, double? P = null,
             ("moe", null) => new(mode, k),
             ("expert", not "") and var (kind, expert) => new(kind, Expert: expert),
             ("average", not "") and var (kind, average) => new(kind, Average: average),
-            ("top_p", not null) and var (kind, mass) => double.TryParse(mass, out var p) && p is > 0 and <= 1 ? new(kind, P: p, Router: router)
+            ("top_p", not null) and var (kind, mass) => double.TryParse(mass, out var p) && p is > 0 and <= 1
+                ? new(kind, P: p, Router: router)
                 : throw new LoadTestException($"--modes {mode}: expected a posterior mass in (0, 1], for example top_p:0.9"),
-            _ => throw new LoadTestException($"--modes {mode}: unknown mode; use ensemble, top_k, top_p:MASS, moe, average[:A], expert[:E]"),
+            _ => throw new LoadTestException($"--modes {mode}: unknown mode; use ensemble, top_k, top_p:MASS, moe, average[:A], "
+                + "expert[:E]"),
         };
 
     /// <summary>This choice, with the domain's expert where it leaves that open.</summary>
