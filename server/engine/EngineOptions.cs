@@ -6,8 +6,7 @@ namespace Btx.Engine;
 /// <param name="Threads">Threads that run experts and mix, the loop's own included; 0: one per core.</param>
 /// <param name="IntraOpThreads">Threads inside one session; 0: what <paramref name="Threads"/> leaves to each expert when all run at once,
 /// at least 1; a BTX model, which answers alone, then has them all. More than one pays where few experts run on many cores.</param>
-/// <param name="AllowSpinning">Lets session threads spin between steps as well: lower latency on a machine of its own, ruinous on a shared
-/// one.</param>
+/// <param name="Spinning">When a session's threads spin instead of blocking.</param>
 /// <param name="Slots">Sequences that a model holds in its KV cache at a time, 1..1024.</param>
 /// <param name="ContextLength">Longest sequence in tokens; null: what the architecture allows. Bounds the KV cache.</param>
 /// <param name="MaxBatchTokens">Most tokens that one step runs on a model, decode and prefill together; at least the slots.</param>
@@ -19,7 +18,7 @@ namespace Btx.Engine;
 /// <param name="Report">Receives what went wrong beside the loop and stops no request, one line each. Any thread.</param>
 /// <param name="InjectFault">Called on the engine's thread at each of <see cref="ForestEngine.FaultPoints"/>, for tests.</param>
 public sealed record EngineOptions(string? Directory = null, string? Moe = null, int Threads = 0, int IntraOpThreads = 0,
-    bool AllowSpinning = false, int Slots = 16, int? ContextLength = null, int MaxBatchTokens = 512, int PrefillChunk = 128,
+    Spinning Spinning = Spinning.Step, int Slots = 16, int? ContextLength = null, int MaxBatchTokens = 512, int PrefillChunk = 128,
     int QueueCapacity = 256, bool VerifyHashes = true, bool PrepareAverages = false, bool CopiesInMemory = false,
     IEngineObserver? Observer = null, Action<string>? Report = null, Action<string>? InjectFault = null)
 {
@@ -62,4 +61,18 @@ public sealed record EngineOptions(string? Directory = null, string? Moe = null,
             problems.Add("no served BTX model named; `btx export --btx MODEL --out S` makes one");
         return problems.Count == 0 ? this : throw new BtxException(string.Join("; ", problems));
     }
+}
+
+/// <summary>When threads of a session that wait for one another, or for work, keep their cores busy. A session of one thread has none that
+/// wait.</summary>
+public enum Spinning
+{
+    /// <summary>While a step runs: a second thread pays only so.</summary>
+    Step,
+
+    /// <summary>Where many programs share few cores.</summary>
+    Never,
+
+    /// <summary>Between steps as well: the lowest latency on a machine of its own, ruinous on a shared one.</summary>
+    Always,
 }

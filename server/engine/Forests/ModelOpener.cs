@@ -6,7 +6,7 @@ internal sealed class ModelOpener(EngineOptions options, string directory, Serve
 {
     private readonly PrivateWeights weights = new(options);
     private readonly SessionSettings settings = new(options.Device,
-        options.IntraOpThreads > 0 ? options.IntraOpThreads : Math.Max(1, threads / experts), options.AllowSpinning, served.Precision);
+        options.IntraOpThreads > 0 ? options.IntraOpThreads : Math.Max(1, threads / experts), options.Spinning, served.Precision);
 
     /// <summary>Inside one session, the caller's included.</summary>
     public int SessionThreads => settings.IntraOpThreads;

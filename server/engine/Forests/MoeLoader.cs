@@ -74,7 +74,7 @@ internal sealed class MoeLoader(EngineOptions options, string directory, int thr
         var files = weights.Select(f => f!).ToList();
         weights = [];
         var settings = new SessionSettings(options.Device, options.IntraOpThreads > 0 ? options.IntraOpThreads : threads,
-            options.AllowSpinning, served.Precision);
+            options.Spinning, served.Precision);
         var runner = new OnnxModelRunner(Config, graphs, WeightSet.Map(files), settings, served.Precision == "fp16", options.Slots, context,
             options.MaxBatchTokens);
         return new ServedMoe(Describe(), new ServedModel("the BTX model", runner, null, [.. files.Select(f => f.Copy!)]),

@@ -5,7 +5,7 @@ namespace Btx.Engine.Sessions;
 /// <summary>How sessions are made: device, threads, weights.</summary>
 /// <param name="Precision">The served forest's: <c>fp32</c> or <c>fp16</c>.</param>
 /// <param name="Prepack">Rearranges the weights for speed: a private copy and a slower start; else runs read the mapped file.</param>
-internal sealed record SessionSettings(DeviceSpec Device, int IntraOpThreads, bool AllowSpinning, string Precision, bool Prepack = true)
+internal sealed record SessionSettings(DeviceSpec Device, int IntraOpThreads, Spinning Spinning, string Precision, bool Prepack = true)
 {
     private static readonly string[] MemoryWords = ["allocate memory", "out of memory", "bad_alloc", "bad allocation",
         "failed to allocate"];
@@ -23,9 +23,8 @@ internal sealed record SessionSettings(DeviceSpec Device, int IntraOpThreads, bo
                 EnableMemoryPattern = false,
                 LogSeverityLevel = OrtLoggingLevel.ORT_LOGGING_LEVEL_ERROR,
             };
-            // Between the operators of a run a second thread pays only if it spins; between runs it blocks.
-            options.AddSessionConfigEntry("session.intra_op.allow_spinning", "1");
-            options.AddSessionConfigEntry("session.force_spinning_stop", AllowSpinning ? "0" : "1");
+            options.AddSessionConfigEntry("session.intra_op.allow_spinning", Spinning == Spinning.Never ? "0" : "1");
+            options.AddSessionConfigEntry("session.force_spinning_stop", Spinning == Spinning.Step ? "1" : "0");
             if (!Prepack) options.AddSessionConfigEntry("session.disable_prepacking", "1");
             foreach (var (key, value) in PlaceholderWeights.SessionEntries(Precision)) options.AddSessionConfigEntry(key, value);
             options.AddSessionConfigEntry("session.model_external_initializers_file_folder_path", Path.GetDirectoryName(graph.Path)!);

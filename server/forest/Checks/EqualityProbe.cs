@@ -108,7 +108,7 @@ internal sealed class EqualityComparison(RegistryResources resources)
         {
             Threads = 1,
             IntraOpThreads = 1,
-            AllowSpinning = false,
+            Spinning = Spinning.Never,
             Slots = 1,
             PrepareAverages = false,
             Observer = null,

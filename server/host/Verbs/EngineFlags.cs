@@ -15,8 +15,9 @@ internal sealed class EngineFlags
         { Flags.Threads("threads that run experts; 0: one per core", 0, least: 0), (options, n) => options with { Threads = n } },
         { new Flag<int>("--intra-op-threads N", "threads inside one expert's session; 0: what --threads leaves to each", 0),
             (options, n) => options with { IntraOpThreads = n } },
-        { new Flag<bool>("--spin", "let threads spin between steps, too: lower latency on a machine of its own, ruinous on a shared one"),
-            (options, given) => options with { AllowSpinning = given } },
+        { new Choice("--spin", ["step", "never", "always"], "when threads of one session keep their cores busy while they wait: while a "
+            + "step runs, never (many programs on few cores) or always (the lowest latency, on a machine of its own)", "step"),
+            (options, word) => options with { Spinning = Enum.Parse<Spinning>(word!, ignoreCase: true) } },
         { new Flag<int>("--slots N", "sequences in the cache at a time", 16), (options, n) => options with { Slots = n } },
         { new Flag<int?>("--context N", "longest sequence in tokens; bounds the cache (what the model allows)"),
             (options, n) => options with { ContextLength = n } },

@@ -29,7 +29,9 @@ public sealed class ServedForest : IDisposable
         };
         forest.Save(Source);
         ForestExporter.Export(new ExportOptions { Forest = Source, Out = Served, Threads = 1 });
-        Options = new EngineOptions { Directory = Served, Threads = 2, Slots = 8, MaxBatchTokens = 64, PrefillChunk = 16 };
+        // Other tests run on the same cores.
+        Options = new EngineOptions
+        { Directory = Served, Threads = 2, Slots = 8, MaxBatchTokens = 64, PrefillChunk = 16, Spinning = Spinning.Never };
     }
 
     public string Source { get; }

@@ -19,7 +19,11 @@ internal static class ServerProgram
         RedirectStandardError = true,
         RedirectStandardInput = true,
         WorkingDirectory = s_elsewhere,
-        Environment = { ["ASPNETCORE_URLS"] = "http://nowhere.invalid:1", ["DOTNET_ENVIRONMENT"] = "Development" },
+        Environment =
+        {
+            ["ASPNETCORE_URLS"] = "http://nowhere.invalid:1", ["DOTNET_ENVIRONMENT"] = "Development",
+            ["BTX_SERVE_SPIN"] = "never", // other tests run on the same cores
+        },
     })!;
 
     /// <summary>To its end.</summary>

@@ -44,7 +44,7 @@ public sealed class ConfigurationTests : IDisposable
               // who may use it
               "slots": "four", "queue": 1.5, "keys": null, "http": ["127.0.0.1:1"], "expert_root": "/data", "read_only": "yes",
               "nonsense": 1, "threads": 1, "threads": 2, "config": "other.json", "averages": "never", "max_streams": 0,
-              "grpc": "nowhere", "spin": false,
+              "grpc": "nowhere", "no_verify": false,
             }
             """);
         Complete(["--config", _file], ("BTX_SERVE_NONSENSE", "1"), ("BTX_SERVE_IDLE_TIME", "soon"), ("BTX_SERVE_INSECURE", "perhaps"),

@@ -28,12 +28,12 @@ public sealed class GridTests
     {
         var grid = new Grid([1], [0.5], ["top_k=2"], ["ensemble", "top_k"], [2])
         {
-            Options = new Dictionary<string, IReadOnlyList<string>> { ["--spin"] = ["false"], ["--threads"] = ["1", "2"] },
+            Options = new Dictionary<string, IReadOnlyList<string>> { ["--spin"] = ["never"], ["--threads"] = ["1", "2"] },
         };
         Assert.Equal(
-            ["ensemble-c1-fp32-spin=false-threads=1", "ensemble-c1-fp32-spin=false-threads=2", "top_k-k2-c1-fp32-spin=false-threads=1",
-                "top_k-k2-c1-fp32-spin=false-threads=2", "top_k-k2-r0.5-fp32-spin=false-threads=1",
-                "top_k-k2-r0.5-fp32-spin=false-threads=2"],
+            ["ensemble-c1-fp32-spin=never-threads=1", "ensemble-c1-fp32-spin=never-threads=2", "top_k-k2-c1-fp32-spin=never-threads=1",
+                "top_k-k2-c1-fp32-spin=never-threads=2", "top_k-k2-r0.5-fp32-spin=never-threads=1",
+                "top_k-k2-r0.5-fp32-spin=never-threads=2"],
             Points(grid, ("fp32", Forest)).Select(p => p.Name));
     }
 
