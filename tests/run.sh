@@ -6,9 +6,17 @@ for room in "${rooms[@]}"; do [ -d "$root/tests/$room" ] || { say "error: no tes
 
 export DOTNET_TieredPGO=0 # also for the programs that tests start: they live for seconds
 passed=0 failed=0 skipped=0
+failed_tests= # what the end says again, for whoever sees only the last lines
 finish() {
   [ "$1" -eq 0 ] || [ "$failed" -gt 0 ] || failed=1
+  [ -z "$failed_tests" ] || printf '%s\n' "== what failed; the whole logs are artifacts/test-ROOM.log$failed_tests"
   echo "$passed passed, $failed failed, $skipped skipped"
+}
+failures() { # the log of a room, lines of each test that failed: what programs under test log in between is left out
+  awk -v most="$2" '
+    /\[FAIL\]$|\[FATAL|\[ERROR|Cleanup Failure/ { left = most }
+    /^   / && left > 0 && shown < 200 { print substr($0, 1, 600); left--; shown++; next }
+    !/^(trce|dbug|info|warn|fail|crit): / && !/^ *$/ { left = 0 }' "$1"
 }
 trap 'finish $?' EXIT
 trap 'exit 130' INT TERM
@@ -38,7 +46,10 @@ for room in "${rooms[@]}"; do
   fi
   bad=$((bad + errors))
   [ "$code" -eq 0 ] || [ "$bad" -gt 0 ] || { say "tests/$room ended with code $code after its summary: counted as one failure"; bad=1 total=$((total + 1)); }
-  [ "$bad" -eq 0 ] || grep -vE -m 200 '^\s*(Discover|Start|Finish)' "$log" || true # no pipe: one that is closed early would end the run
+  if [ "$bad" -gt 0 ]; then
+    grep -q . < <(failures "$log" 30) && failures "$log" 30 || tail -n 30 "$log"
+    failed_tests+=$(echo; echo "tests/$room:"; failures "$log" 4)
+  fi
   say "   $((total - bad - skip)) passed, $bad failed, $skip skipped in $seconds"
   passed=$((passed + total - bad - skip)) failed=$((failed + bad)) skipped=$((skipped + skip))
 done

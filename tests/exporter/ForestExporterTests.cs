@@ -26,7 +26,7 @@ public sealed class ForestExporterTests
         { "fp16", Base, GraphPrecision.Fp16 },
         { "fp16 tied", Base with { TieWordEmbeddings = true }, GraphPrecision.Fp16 },
         { "int8, widths that are no multiple of a block", Base, GraphPrecision.Int8 },
-        { "int4 tied, whole blocks", Base with { HiddenSize = 128, IntermediateSize = 256, TieWordEmbeddings = true }, GraphPrecision.Int4 },
+        { "int4 tied, blocks", Base with { HiddenSize = 128, IntermediateSize = 256, TieWordEmbeddings = true }, GraphPrecision.Int4 },
     };
 
     [Theory]

@@ -1,6 +1,8 @@
 using System.Collections.Concurrent;
 using System.Net;
+using System.Text;
 using System.Threading.Channels;
+using Btx.Server.Http;
 using Microsoft.AspNetCore.Connections.Features;
 
 namespace Btx.Server.Listeners;
@@ -15,8 +17,10 @@ internal sealed class ConnectionLimit(IConnectionListenerFactory sockets, Server
     private const int Reserve = 3; // of a listener, open until it is seen what they ask for
     private const int Later = 48; // files for what is loaded when first needed, and for changes; or an eighth of all
 
-    private static readonly byte[] s_full =
-        "HTTP/1.1 503 Service Unavailable\r\nretry-after: 1\r\ncontent-length: 0\r\nconnection: close\r\n\r\n"u8.ToArray();
+    private const string Full = "as many connections are open as this port takes; try again";
+    private static readonly byte[] s_error = OpenAiError.Of(new RequestProblem(null, Full, ErrorKind.Busy)).ToJson();
+    private static readonly byte[] s_answer = [.. Encoding.ASCII.GetBytes("HTTP/1.1 503 Service Unavailable\r\nretry-after: 1\r\n"
+        + $"content-type: application/json\r\ncontent-length: {s_error.Length}\r\nconnection: close\r\n\r\n"), .. s_error];
 
     private readonly ConcurrentBag<LimitedListener> _listeners = [];
 
@@ -85,13 +89,13 @@ internal sealed class ConnectionLimit(IConnectionListenerFactory sockets, Server
 
     private Task RefuseAsync(HttpContext http)
     {
-        const string Full = "as many connections are open as this port takes; try again";
         refusals.Add(Listener.Of(http), new(Refusal.Connections, Full), "connections", null, http.Connection.RemoteIpAddress?.ToString());
         if (Listener.IsGrpc(http)) return RpcStatus.WriteAsync(http, StatusCode.Unavailable, Full, "server_busy", TimeSpan.FromSeconds(1));
         HalfClosed.GiveUp(http);
-        (http.Response.StatusCode, http.Response.ContentLength) = (StatusCodes.Status503ServiceUnavailable, 0);
+        (http.Response.StatusCode, http.Response.ContentLength) = (StatusCodes.Status503ServiceUnavailable, s_error.Length);
         (http.Response.Headers.RetryAfter, http.Response.Headers.Connection) = ("1", "close");
-        return Task.CompletedTask;
+        http.Response.ContentType = "application/json";
+        return http.Response.Body.WriteAsync(s_error, http.RequestAborted).AsTask();
     }
 
     public async ValueTask<IConnectionListener> BindAsync(EndPoint endpoint, CancellationToken cancellationToken = default)
@@ -217,7 +221,7 @@ internal sealed class ConnectionLimit(IConnectionListenerFactory sockets, Server
             }
 
             var output = connection.Connection.Transport.Output;
-            if (name == Listener.Http) await output.WriteAsync(s_full);
+            if (name == Listener.Http) await output.WriteAsync(s_answer);
             await output.CompleteAsync(); // closes it once that is sent
         }
 

@@ -20,8 +20,21 @@ internal sealed record Answer(int Status, string Text)
     {
         using var socket = await ConnectAsync(port);
         await SendAsync(socket, bytes);
-        if (halfClose) socket.Shutdown(SocketShutdown.Send);
+        if (halfClose) EndSending(socket);
         return await ReadAsync(socket);
+    }
+
+    /// <summary>The client says that it sends no more; the server may have ended the connection.</summary>
+    public static void EndSending(Socket socket)
+    {
+        try
+        {
+            socket.Shutdown(SocketShutdown.Send);
+        }
+        catch (SocketException)
+        {
+            // The answer tells why.
+        }
     }
 
     /// <summary>Sends as far as the server reads: it may refuse before the end.</summary>

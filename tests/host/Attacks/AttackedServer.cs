@@ -1,4 +1,5 @@
 using System.Net.Http.Json;
+using System.Text;
 using Btx.Server.Tests.Chaos;
 using Btx.Server.Tests.Fakes;
 
@@ -12,7 +13,7 @@ namespace Btx.Server.Tests.Attacks;
 public sealed class AttackedServer : IAsyncLifetime, ICollectionFixture<AttackedServer>
 {
     public const string Name = "a server under attack";
-    public const int OpenFiles = 440;
+    public const int OpenFiles = 560;
     private const int LongestRefusal = 4096;
     private const long MoreMemory = 250 << 20;
     private const int MoreThreads = 48;
@@ -32,7 +33,7 @@ public sealed class AttackedServer : IAsyncLifetime, ICollectionFixture<Attacked
     internal Uri GrpcUri => _server.RpcAddress;
 
     /// <summary>For requests by hand.</summary>
-    internal HttpClient Raw { get; } = new();
+    internal HttpClient Raw { get; } = new(new SocketsHttpHandler { PooledConnectionIdleTimeout = TimeSpan.FromSeconds(1) });
 
     /// <summary>The process, for what an attack needs to see of it.</summary>
     internal ServerProcess Process => _server;
@@ -79,6 +80,7 @@ public sealed class AttackedServer : IAsyncLifetime, ICollectionFixture<Attacked
     /// threads, and the log shows no stack.</summary>
     internal async Task UnharmedAsync(Func<Task> attack)
     {
+        await HasRoomAsync();
         var (lines, memory, threads) = (_server.Errors.Count, Memory, Threads);
         await attack().WaitAsync(Hang);
         await OthersAreAnsweredAsync();
@@ -100,6 +102,17 @@ public sealed class AttackedServer : IAsyncLifetime, ICollectionFixture<Attacked
         await _rpcLoad.EndedAsync(2);
         await Patience.UntilAsync(() => Volatile.Read(ref _completions) >= completions || Problems.Count > 0, "the end of a completion");
         Others();
+    }
+
+    /// <summary>The connections of the attack before have ended: as many as one of them needs are answered at once.</summary>
+    private Task HasRoomAsync()
+    {
+        var request = Encoding.ASCII.GetBytes($"GET /v1/models HTTP/1.1\r\nhost: {HttpUri.Authority}\r\nconnection: close\r\n\r\n");
+        return Patience.UntilAsync(async () =>
+        {
+            var answers = await Task.WhenAll(Enumerable.Range(0, 60).Select(_ => Answer.OfBytesAsync(HttpUri, request)));
+            return answers.All(answer => answer.Status == 200);
+        }, () => "room for the next attack");
     }
 
     public async ValueTask DisposeAsync()

@@ -67,7 +67,7 @@ public sealed class SmugglingAttacks(AttackedServer server)
         async Task<int> DripAsync(Uri port, byte[] first, byte[] drop)
         {
             using var socket = await Answer.ConnectAsync(port);
-            await socket.SendAsync(first);
+            await Answer.SendAsync(socket, first);
             var answer = Answer.ReadAsync(socket);
             while (!answer.IsCompleted)
             {

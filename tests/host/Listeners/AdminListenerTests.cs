@@ -98,8 +98,8 @@ public sealed class AdminListenerTests : IAsyncLifetime
     public async Task What_begins_like_another_protocol_ends_well(string sent, string answer)
     {
         using var socket = await Answer.ConnectAsync(new(_server.Urls.Admin!));
-        foreach (var one in sent) await socket.SendAsync(new[] { (byte)one }, Stop); // a byte at a time
-        socket.Shutdown(System.Net.Sockets.SocketShutdown.Send);
+        foreach (var one in sent) await Answer.SendAsync(socket, new[] { (byte)one }); // a byte at a time
+        Answer.EndSending(socket);
         Assert.StartsWith(answer, (await Answer.ReadAsync(socket)).Text, StringComparison.Ordinal);
     }
 

@@ -114,7 +114,7 @@ public sealed class TransportLimitsTests : IAsyncLifetime
     private static async Task EndsAsync(string url, string sent, int status)
     {
         using var socket = await Answer.ConnectAsync(new(url)); // and is left open
-        await socket.SendAsync(Encoding.ASCII.GetBytes(sent), Stop);
+        await Answer.SendAsync(socket, Encoding.ASCII.GetBytes(sent));
         Assert.Equal(status, (await Answer.ReadAsync(socket)).Status);
     }
 

@@ -37,6 +37,18 @@ public sealed class TestRunTests : IDisposable
     Runs("case $1 in build) echo broken; exit 1 ;; esac", 1, "0 passed, 1 failed, 0 skipped");
 
     [Fact]
+    public void What_failed_stands_above_the_last_line()
+    {
+        const string Log = "    Some.Test [FAIL]\n      Assert.Equal() Failure\nwarn: a line of a server\n      Expected: 1\n" +
+            "  Finished: x\n      not of the test\n engine  Total: 7, Errors: 0, Failed: 1, Skipped: 0, Not Run: 0, Time: 1.5s";
+        var room = Path.Combine(_tree, "room.log");
+        File.WriteAllText(room, Log + "\n");
+        var output = Runs($"case $* in *dll*) cat {room}; exit 1 ;; esac", 1, "12 passed, 2 failed, 0 skipped");
+        const string Told = "    Some.Test [FAIL]\n      Assert.Equal() Failure\n      Expected: 1\n";
+        Assert.EndsWith($"artifacts/test-ROOM.log\ntests/engine:\n{Told}tests/model:\n{Told}12 passed, 2 failed, 0 skipped\n", output);
+    }
+
+    [Fact]
     public void Material_that_cannot_be_fetched_is_counted()
     {
         File.WriteAllText(Path.Combine(_tree, "tests/fetch-nothing.sh"), "exit 1");
@@ -45,7 +57,7 @@ public sealed class TestRunTests : IDisposable
 
     public void Dispose() => Directory.Delete(_tree, recursive: true);
 
-    private void Runs(string dotnet, int exit, string last)
+    private string Runs(string dotnet, int exit, string last)
     {
         var bin = Directory.CreateDirectory(Path.Combine(_tree, "bin")).FullName;
         var fake = Path.Combine(bin, "dotnet");
@@ -55,5 +67,6 @@ public sealed class TestRunTests : IDisposable
             new Dictionary<string, string?> { ["PATH"] = $"{bin}:{Environment.GetEnvironmentVariable("PATH")}" });
         Assert.Equal(exit, found.Exit);
         Assert.Equal(last, found.Output.TrimEnd('\n').Split('\n')[^1]);
+        return found.Output;
     }
 }
