@@ -1,6 +1,4 @@
-using System.Diagnostics;
 using Btx.Engine.Forests;
-using Btx.Engine.Requests;
 using Btx.Exporter;
 
 namespace Btx.Bench;
@@ -58,11 +56,6 @@ internal static class PrecisionPairs
     }
 
     // Tokens of a prompt a second, until the first token of the answer.
-    private static async Task<double> PrefillAsync(ForestEngine engine)
-    {
-        int[] prompt = [.. Enumerable.Range(0, PrefillTokens).Select(i => 33 + (7 * i % 90))];
-        var began = Stopwatch.GetTimestamp();
-        await Runs.GenerateAsync(engine, Runs.Greedy(0, Runs.Only(engine), 1) with { Prompt = prompt });
-        return PrefillTokens / Stopwatch.GetElapsedTime(began).TotalSeconds;
-    }
+    private static async Task<double> PrefillAsync(ForestEngine engine) => 1000 * PrefillTokens / await Runs.FirstTokenAsync(engine,
+        Runs.Only(engine), [.. Enumerable.Range(0, PrefillTokens).Select(i => 33 + (7 * i % 90))]);
 }

@@ -1,3 +1,4 @@
+using System.Diagnostics;
 using BenchmarkDotNet.Columns;
 using BenchmarkDotNet.Configs;
 using BenchmarkDotNet.Engines;
@@ -90,6 +91,14 @@ internal static class Runs
             }
         }));
         return clock.TokensPerSecond;
+    }
+
+    /// <summary>Milliseconds until the first token of an answer to a prompt.</summary>
+    public static async Task<double> FirstTokenAsync(ForestEngine engine, Routing routing, int[] prompt)
+    {
+        var began = Stopwatch.GetTimestamp();
+        await GenerateAsync(engine, Greedy(0, routing, 1) with { Prompt = prompt });
+        return Stopwatch.GetElapsedTime(began).TotalMilliseconds;
     }
 
     /// <summary>Reads a stream to its end.</summary>

@@ -118,7 +118,8 @@ public static class ForestExporter
         options.Precision.RequireTolerable(difference, $"expert \"{served.Name}\"");
         if (blocks is null) return served with { MaxRelativeDifference = difference };
         using var session = weights.Open(graphs, GraphForm.Ragged(1), options.Threads);
-        var loss = QualityLoss.Of(expert.Checkpoint, options.Precision, session, cancellation);
+        var loss = QualityLoss.Of(expert.Checkpoint, options.Precision, session,
+            tokens => PlainLlama.Logits(expert.Checkpoint, tokens, cancellation));
         return served with { MaxRelativeDifference = difference, QuantisationLoss = loss.Nats };
     }
 }

@@ -27,18 +27,12 @@ internal sealed class MoeCheck(SourceMoe source, IReadOnlyList<SafetensorsFile> 
     /// <summary>What the served weights lose against the stored ones at the router's own k.</summary>
     public QualityLoss Loss(int? k, CancellationToken cancellation)
     {
-        var c = source.Config;
-        var tokenizer = TextTokenizer.Load(source.Checkpoint.DirectoryPath);
-        var tokens = QualityLoss.Tokens(tokenizer, c.MaxPositionEmbeddings);
         var taken = k ?? source.Manifest.Router.ExpertsPerToken;
-        var stored = new PlainMixtral(c, PlainLlama.Reader(source.Checkpoint), source.Manifest.Router.SoftLayers).Run(tokens,
-            [.. tokens.Select(_ => taken)], cancellation);
+        var reference = new PlainMixtral(source.Config, PlainLlama.Reader(source.Checkpoint), source.Manifest.Router.SoftLayers);
         using var weights = Weights(k);
         using var session = weights.Open(graphs, GraphForm.Ragged(1), options.Threads, k);
-        using var slots = new KvSlots(c, 1, tokens.Length, options.Precision);
-        var runner = new GraphRunner(session, c, slots) { ExpertsPerToken = _ => taken };
-        var logits = runner.Ragged([new RaggedRow(0, 0, tokens)], [.. Enumerable.Range(0, tokens.Length).Select(i => (long)i)]);
-        return QualityLoss.Of(tokenizer, tokens, stored.Logits, [.. logits.Chunk(c.VocabSize)]);
+        return QualityLoss.Of(source.Checkpoint, options.Precision, session,
+            tokens => reference.Run(tokens, [.. tokens.Select(_ => taken)], cancellation).Logits, taken);
     }
 
     private CheckedWeights Weights(int? k) => new(source.Config, files, null, graph(k), options.Precision, options.Device);
@@ -88,15 +82,18 @@ internal readonly record struct QualityLoss(double Nats, double BitsPerByte)
         return new QualityLoss(nats / tokens.Length, more / Math.Log(2) / Math.Max(1, bytes));
     }
 
-    /// <summary>Of a dense model, whose graph a session is.</summary>
-    public static QualityLoss Of(Checkpoint stored, GraphPrecision precision, InferenceSession session, CancellationToken cancellation)
+    /// <param name="session">The ragged graph of one row, on the served weights.</param>
+    /// <param name="reference">Logits after each token, from the stored weights.</param>
+    /// <param name="expertsPerToken">Of a BTX model.</param>
+    public static QualityLoss Of(Checkpoint stored, GraphPrecision precision, InferenceSession session, Func<int[], float[][]> reference,
+        int expertsPerToken = 0)
     {
         var (c, tokenizer) = (stored.Config, TextTokenizer.Load(stored.DirectoryPath));
         var tokens = Tokens(tokenizer, c.MaxPositionEmbeddings);
         using var slots = new KvSlots(c, 1, tokens.Length, precision);
-        var logits = new GraphRunner(session, c, slots)
-            .Ragged([new RaggedRow(0, 0, tokens)], [.. Enumerable.Range(0, tokens.Length).Select(i => (long)i)]);
-        return Of(tokenizer, tokens, PlainLlama.Logits(stored, tokens, cancellation), [.. logits.Chunk(c.VocabSize)]);
+        var runner = new GraphRunner(session, c, slots) { ExpertsPerToken = _ => expertsPerToken };
+        var logits = runner.Ragged([new RaggedRow(0, 0, tokens)], [.. Enumerable.Range(0, tokens.Length).Select(i => (long)i)]);
+        return Of(tokenizer, tokens, reference(tokens), [.. logits.Chunk(c.VocabSize)]);
     }
 
     private static double[] LogProbabilities(float[] logits)

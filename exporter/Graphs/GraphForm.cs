@@ -81,10 +81,10 @@ internal static class GraphFolder
 /// <summary>What is known of each <see cref="GraphPrecision"/>.</summary>
 public static class GraphPrecisions
 {
-    private static readonly (string Name, TensorDtype Dtype, int? BlockBits, double Tolerance)[] All = // in the enum's order
+    private static readonly (string Name, TensorDtype Dtype, double Tolerance)[] All = // in the enum's order
     [
-        ("fp32", TensorDtype.F32, null, 1e-4), ("fp16", TensorDtype.F16, null, 1e-2), ("bf16", TensorDtype.BF16, null, 8e-2),
-        ("int8", TensorDtype.F32, 8, 5e-2), ("int4", TensorDtype.F32, 4, 5e-2),
+        ("fp32", TensorDtype.F32, 1e-4), ("fp16", TensorDtype.F16, 1e-2), ("bf16", TensorDtype.BF16, 8e-2),
+        ("int8", TensorDtype.F32, 5e-2), ("int4", TensorDtype.F32, 5e-2),
     ];
 
     /// <summary>A precision that a server reads.</summary>
@@ -97,8 +97,8 @@ public static class GraphPrecisions
     /// <summary>The dtype that stored weights need so that they can be bound without conversion; with blocks, that of the rest.</summary>
     public static TensorDtype Dtype(this GraphPrecision precision) => All[(int)precision].Dtype;
 
-    /// <summary>Bits of a weight where the experts are stored in blocks; null otherwise.</summary>
-    public static int? BlockBits(this GraphPrecision precision) => All[(int)precision].BlockBits;
+    /// <inheritdoc cref="BlockLayout.BitsOf"/>
+    public static int? BlockBits(this GraphPrecision precision) => BlockLayout.BitsOf(precision.Name());
 
     /// <summary>Largest |graph − reference| / max|reference| of the logits that an export may show. With blocks the reference reads the
     /// same dequantised weights; what remains is the rounding of activations to 8 bits inside the products.</summary>

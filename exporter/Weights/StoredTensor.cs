@@ -65,29 +65,31 @@ internal sealed class BlockFile : IDisposable
         path = Path.Combine(directory, $"check-{bits}.safetensors");
         StoredTensor.Write(path, [.. StoredTensor.OfBlocks(checkpoint, bits)], cancellation);
         File = SafetensorsFile.Open(path);
-        BlockWeight[] weights = [.. BlockWeight.Of(checkpoint.Config, bits)];
-        Read = name => weights.FirstOrDefault(w => w.Name == name || (w.Sources.Count > 1 && w.Sources.Any(s => s.Tensor == name)))
-            is { } weight ? Part(weight, name) : PlainLlama.Reader(checkpoint)(name);
+        var places = new Dictionary<string, (BlockWeight Weight, long From, long Rows)>(StringComparer.Ordinal);
+        foreach (var weight in BlockWeight.Of(checkpoint.Config, bits))
+        {
+            var from = 0L;
+            foreach (var (tensor, rows) in weight.Sources)
+            {
+                // A tied output layer is no part of the embedding that it is made of.
+                places[weight.Sources.Count == 1 ? weight.Name : tensor] = (weight, from, rows);
+                from += rows;
+            }
+        }
+
+        Read = name =>
+        {
+            if (!places.TryGetValue(name, out var at)) return PlainLlama.Reader(checkpoint)(name);
+            var layout = at.Weight.Layout;
+            var all = StoredTensor.FromBlocks([File], at.Weight.Name, () => layout)!;
+            return all[checked((int)(at.From * layout.Inputs))..checked((int)((at.From + at.Rows) * layout.Inputs))];
+        };
     }
 
     public SafetensorsFile File { get; }
 
     /// <summary>A weight as the codes say.</summary>
     public Func<string, float[]> Read { get; }
-
-    private float[] Part(BlockWeight weight, string name)
-    {
-        var all = StoredTensor.FromBlocks([File], weight.Name, () => weight.Layout)!;
-        var from = 0L;
-        foreach (var (tensor, rows) in weight.Sources)
-        {
-            if (weight.Sources.Count > 1 && tensor == name)
-                return all[(int)(from * weight.Layout.Inputs)..(int)((from + rows) * weight.Layout.Inputs)];
-            from += rows;
-        }
-
-        return all;
-    }
 
     public void Dispose()
     {

@@ -79,7 +79,7 @@ public sealed record ServedGraph(string Form, int Rows, string File, string Sha2
 /// Face name (<c>SessionOptions.AddInitializer</c>) and sets these entries.</summary>
 public static class PlaceholderWeights
 {
-    /// <param name="precision">The manifest's: <c>fp32</c> or <c>fp16</c>.</param>
+    /// <param name="precision">The manifest's.</param>
     public static IEnumerable<(string Key, string Value)> SessionEntries(string precision)
     {
         // On the CPU this optimizer would read fp16 weights at load, to cast them once, and fail: the placeholders have no data.

@@ -83,7 +83,8 @@ public sealed record BlockWeight(string Name, IReadOnlyList<(string Tensor, long
 /// on every machine.</summary>
 public static unsafe class BlockQuantiser
 {
-    private const long Scratch = 1 << 20; // values that are read at a time, unless a row is longer
+    // Values that are read at a time, unless a row is longer: an array of 85 kB or more that lives briefly calls for full collections.
+    private const long Scratch = 1 << 14;
 
     // Of the range that just holds the block; clipping one outlier may serve the rest.
     private static readonly float[] Shares4 = [1, 0.95f, 0.9f, 0.85f, 0.8f], Shares8 = [1];

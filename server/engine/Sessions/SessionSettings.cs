@@ -3,7 +3,7 @@ using Microsoft.ML.OnnxRuntime;
 namespace Btx.Engine.Sessions;
 
 /// <summary>How sessions are made: device, threads, weights.</summary>
-/// <param name="Precision">The served forest's: <c>fp32</c> or <c>fp16</c>.</param>
+/// <param name="Precision">The served forest's, as its manifest names it.</param>
 /// <param name="Prepack">Rearranges the weights for speed: a private copy and a slower start; else runs read the mapped file.</param>
 internal sealed record SessionSettings(DeviceSpec Device, int IntraOpThreads, Spinning Spinning, string Precision, bool Prepack = true)
 {

@@ -1,4 +1,5 @@
 using Btx.Forest;
+using Btx.Model.Tensors;
 using Btx.Model.Tokens;
 using Microsoft.AspNetCore.Authorization;
 
@@ -56,8 +57,9 @@ internal sealed class ServedForest(LoadedForest? forest = null) : IAsyncDisposab
 internal static class MemoryStatement
 {
     public static string Line(ForestDescription forest, EngineOptions options) =>
-        $"weights {Quantity.Bytes(forest.Memory.Weights)} mapped; KV cache {Quantity.Bytes(forest.Memory.KvCache)} "
-        + $"(--slots {options.Slots}, context {forest.ContextLength}); sessions and logits {Quantity.Bytes(forest.Memory.Sessions)} "
+        $"weights {Quantity.Bytes(forest.Memory.Weights)}{(BlockLayout.BitsOf(forest.Precision) is null ? " mapped" : "")}; "
+        + $"KV cache {Quantity.Bytes(forest.Memory.KvCache)} (--slots {options.Slots}, context {forest.ContextLength}); "
+        + $"sessions and logits {Quantity.Bytes(forest.Memory.Sessions)} "
         + $"(--max-batch-tokens {options.MaxBatchTokens})";
 
     /// <param name="available">Bytes that this process may use.</param>
