@@ -1,4 +1,5 @@
 using Btx.Engine.Requests;
+using Btx.Exporter;
 using Btx.Model.Configuration;
 using Btx.Model.Mixing;
 
@@ -49,7 +50,7 @@ internal static class EnginePairs
         {
             using var forest = new TinyServedForest(new TinyForest { Config = config, Experts = 1 });
             await using var engine = Runs.Start(forest, settings.Threads);
-            using var graph = new DecodeGraph(forest, config, settings.Threads);
+            using var graph = new ServedGraphRun(forest, config, GraphForm.Decode, settings.Threads);
             await foreach (var sample in Pair.AlternateAsync(name, settings.Samples,
                 async () => 1e6 / await Runs.DecodeAsync(engine, Runs.Only(engine), 1, Steps),
                 () => Task.FromResult(graph.Decode(Runs.PromptTokens, Steps))))

@@ -24,7 +24,7 @@ internal sealed class GraphCheck(LlamaConfig config, GraphPrecision precision, F
             var worst = form == GraphForm.Decode
                 ? Decode(Runner(session!, slots, reference), prefill, reference)
                 : Ragged(Runner(session ?? first, slots, reference), form.Rows, reference);
-            largest = Math.Max(largest, worst);
+            largest = Math.Max(largest, Math.Max(worst, prefill.LikelihoodDifference));
         }
 
         return largest;
@@ -59,8 +59,9 @@ internal sealed class GraphCheck(LlamaConfig config, GraphPrecision precision, F
             for (var r = 0; r < rows; r++) past[r] += batch[r].Tokens.Length;
         }
 
-        if (rows > 1) return worst;
+        if (rows > 1) return Math.Max(worst, runner.LikelihoodDifference);
         var whole = runner.Ragged([new RaggedRow(1, 0, tokens)], [.. Enumerable.Range(0, tokens.Length).Select(i => (long)i)]);
+        worst = Math.Max(worst, runner.LikelihoodDifference);
         return Enumerable.Range(0, tokens.Length).Aggregate(worst, (w, i) => Math.Max(w, Difference(runner, whole, i, reference, i)));
     }
 

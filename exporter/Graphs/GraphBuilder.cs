@@ -80,6 +80,26 @@ internal sealed class GraphBuilder
         return Node("If", name, [condition], Branch("then_branch", then), Branch("else_branch", otherwise));
     }
 
+    /// <summary>Repeats a part of the graph, which sees every value around it, and carries one value from turn to turn.</summary>
+    /// <param name="turns">int64, one element.</param>
+    /// <param name="initial">The value before the first turn.</param>
+    /// <param name="body">From the turn's number, int64, and the value to the next value.</param>
+    /// <param name="type">Of the value.</param>
+    /// <param name="dims">Its shape, which may grow.</param>
+    public string Loop(string scope, string turns, string initial, Func<GraphBuilder, string, string, string> body, int type,
+        params object[] dims)
+    {
+        var inside = new GraphBuilder(this, $"{scope}/body");
+        var turn = inside.Input($"{scope}/turn", ElementTypes.Int64);
+        var goesOn = inside.Input($"{scope}/goes_on", ElementTypes.Bool);
+        var value = inside.Input($"{scope}/value", type, dims);
+        var next = body(inside, turn, value);
+        inside.Output(inside.Node("Identity", $"{scope}/goes_on/Identity", [goesOn]), ElementTypes.Bool);
+        inside.Output(next, type, dims);
+        return Node("Loop", $"{scope}/Loop", [turns, "", initial],
+            new AttributeProto { Name = "body", G = inside.graph, Type = AttributeProto.Types.AttributeType.Graph });
+    }
+
     /// <summary>A weight under its Hugging Face name, in Hugging Face's layout; its data lies where the placement says.</summary>
     public string Weight(string name, params long[] shape) => Stored(name, ElementType, ElementBytes, shape);
 
@@ -98,6 +118,15 @@ internal sealed class GraphBuilder
         var tensor = new TensorProto { Name = name, DataType = ElementTypes.Int64 };
         tensor.Dims.Add(values.Length);
         tensor.Int64Data.Add(values);
+        root.graph.Initializer.Add(tensor);
+        return name;
+    }
+
+    /// <summary>A constant fp32 vector without elements.</summary>
+    public string Nothing(string name)
+    {
+        var tensor = new TensorProto { Name = name, DataType = ElementTypes.Float };
+        tensor.Dims.Add(0);
         root.graph.Initializer.Add(tensor);
         return name;
     }

@@ -12,9 +12,10 @@ namespace Btx.Exporter;
 ///            past_key_values.L.key|value [B, kv_heads, P, head_dim]
 ///         →  logits fp32[B,V], present.L.key|value
 /// ragged R   input_ids int64[1,T], lens int64[R] (sum T, each ≥ 1), logits_index int64[N] (positions whose logits are wanted),
-///            per row r: seqlens_k.r int32[1] (= past + len - 1), total_sequence_length.r int32[] (= past + len),
+///            scored_index int64[S] (positions whose next token is known), targets int64[S] (these tokens), per row r: seqlens_k.r
+///            int32[1] (= past + len - 1), total_sequence_length.r int32[] (= past + len),
 ///            past_key_values.L.key.r|value.r [1, kv_heads, P, head_dim]
-///         →  logits fp32[N,V], present.L.key.r|value.r
+///         →  logits fp32[N,V], log_likelihood fp32[S] (log-softmax of the targets), present.L.key.r|value.r
 /// genai      input_ids int64[B,S], attention_mask int64[B,past+S], past_key_values.L.key|value
 ///         →  logits fp32[B,S,V], present.L.key|value
 /// </code>
@@ -22,6 +23,9 @@ namespace Btx.Exporter;
 internal sealed class LlamaGraph(LlamaConfig config, GraphForm form, GraphPrecision precision, GraphBuilder graph, FeedForward feedForward,
     int? bits)
 {
+    // Positions whose logits are in memory at a time where only a likelihood is asked for.
+    private const int Chunk = 32;
+
     private (string Cos, string Sin) rotary;
     private (string SeqLens, string Total)[] rows = [];
 
@@ -99,6 +103,8 @@ internal sealed class LlamaGraph(LlamaConfig config, GraphForm form, GraphPrecis
                 tokens = graph.Input("input_ids", ElementTypes.Int64, 1, "tokens");
                 graph.Input("lens", ElementTypes.Int64, form.Rows);
                 graph.Input("logits_index", ElementTypes.Int64, "wanted");
+                graph.Input("scored_index", ElementTypes.Int64, "scored");
+                graph.Input("targets", ElementTypes.Int64, "scored");
                 rows = [.. Enumerable.Range(0, form.Rows).Select(r =>
                     (graph.Input($"seqlens_k.{r}", ElementTypes.Int32, 1), graph.Input($"total_sequence_length.{r}", ElementTypes.Int32)))];
                 break;
@@ -175,23 +181,56 @@ internal sealed class LlamaGraph(LlamaConfig config, GraphForm form, GraphPrecis
     private void AddHead(string normed, string embedding)
     {
         const string scope = "/lm_head";
-        var hidden = form.Name switch
-        {
-            GraphForm.GenAIName => normed,                                                                                       // [B,S,d]
-            Model.Serving.ServedGraph.Decode => graph.Node("Squeeze", $"{scope}/Squeeze", [normed, graph.Constant("axis_1", 1)]), // [B,d]
-            // [N,d]
-            _ => graph.Node("Gather", $"{scope}/Gather",
-                [graph.Node("Squeeze", $"{scope}/Squeeze", [normed, graph.Constant("axis_0", 0)]), "logits_index"], Int("axis", 0)),
-        };
         var weight = config.TieWordEmbeddings && bits is null ? embedding : "lm_head.weight";
-        var logits = graph.Linear(scope, hidden, weight, config.VocabSize, config.HiddenSize, bits);
-        graph.Node("Cast", "", $"{scope}/Cast", [logits], ["logits"], Int("to", ElementTypes.Float));
-        object[] shape = form.Name switch
+        object[] shape;
+        string hidden;
+        switch (form.Name)
         {
-            GraphForm.GenAIName => ["batch", "sequence", config.VocabSize],
-            Model.Serving.ServedGraph.Decode => ["batch", config.VocabSize],
-            _ => ["wanted", config.VocabSize],
-        };
+            case GraphForm.GenAIName:
+                (hidden, shape) = (normed, ["batch", "sequence", config.VocabSize]);                                    // [B,S,d]
+                break;
+            case Model.Serving.ServedGraph.Decode:
+                hidden = graph.Node("Squeeze", $"{scope}/Squeeze", [normed, graph.Constant("axis_1", 1)]);              // [B,d]
+                shape = ["batch", config.VocabSize];
+                break;
+            default:
+                var all = graph.Node("Squeeze", $"{scope}/Squeeze", [normed, graph.Constant("axis_0", 0)]);             // [T,d]
+                hidden = graph.Node("Gather", $"{scope}/Gather", [all, "logits_index"], Int("axis", 0));                // [N,d]
+                shape = ["wanted", config.VocabSize];
+                AddLikelihoods($"{scope}/scored", all, weight);
+                break;
+        }
+
+        graph.Node("Cast", "", $"{scope}/Cast", [Logits(graph, scope, hidden, weight)], ["logits"], Int("to", ElementTypes.Float));
         graph.Output("logits", ElementTypes.Float, shape);
     }
+
+    /// <summary>What each scored position gives to the token that follows, a chunk of positions at a time: their logits are never all in
+    /// memory.</summary>
+    private void AddLikelihoods(string scope, string all, string weight)
+    {
+        var count = graph.Node("Shape", $"{scope}/Shape", ["scored_index"]);
+        var filled = graph.Node("Add", $"{scope}/Add", [count, graph.Constant("chunk_less_1", Chunk - 1)]);
+        var chunks = graph.Node("Div", $"{scope}/Div", [filled, graph.Constant("chunk", Chunk)]);
+        var likelihoods = graph.Loop(scope, chunks, graph.Nothing("no_likelihood"), (inside, turn, before) =>
+        {
+            var first = inside.Node("Mul", $"{scope}/Mul", [turn, graph.Constant("chunk", Chunk)]);
+            var end = inside.Node("Add", $"{scope}/end/Add", [first, graph.Constant("chunk", Chunk)]);
+            string Part(string name, string of) =>
+                inside.Node("Slice", $"{scope}/{name}/Slice", [of, first, end, graph.Constant("axis_0", 0)]);           // [C]
+            var hidden = inside.Node("Gather", $"{scope}/Gather", [all, Part("index", "scored_index")], Int("axis", 0)); // [C,d]
+            var logits = inside.Node("Cast", $"{scope}/Cast", [Logits(inside, scope, hidden, weight)], Int("to", ElementTypes.Float));
+            var logProbs = inside.Node("LogSoftmax", $"{scope}/LogSoftmax", [logits], Int("axis", -1));                 // [C,V]
+            var axis = graph.Constant("axis_1", 1);
+            var targets = inside.Node("Unsqueeze", $"{scope}/Unsqueeze", [Part("targets", "targets"), axis]);           // [C,1]
+            var taken = inside.Node("GatherElements", $"{scope}/GatherElements", [logProbs, targets], Int("axis", 1));
+            var next = inside.Node("Squeeze", $"{scope}/Squeeze", [taken, axis]);                                       // [C]
+            return inside.Node("Concat", $"{scope}/Concat", [before, next], Int("axis", 0));
+        }, ElementTypes.Float, "likelihoods");
+        graph.Node("Identity", "", $"{scope}/Identity", [likelihoods], ["log_likelihood"]);
+        graph.Output("log_likelihood", ElementTypes.Float, "scored");
+    }
+
+    private string Logits(GraphBuilder where, string scope, string hidden, string weight) =>
+        where.Linear(scope, hidden, weight, config.VocabSize, config.HiddenSize, bits);
 }

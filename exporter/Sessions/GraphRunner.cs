@@ -1,4 +1,6 @@
+using System.Numerics.Tensors;
 using System.Runtime.InteropServices;
+using Btx.Model.Mixing;
 using Microsoft.ML.OnnxRuntime;
 using Microsoft.ML.OnnxRuntime.Tensors;
 
@@ -7,16 +9,26 @@ namespace Btx.Exporter;
 /// <summary>Runs the decode and ragged forms on KV slots, past and present in one buffer. For checks: each run binds.</summary>
 internal sealed class GraphRunner(InferenceSession session, LlamaConfig config, KvSlots slots)
 {
+    private float[] last = []; // kept for the next run
+
     /// <summary>k of the token at a position of its sequence, for graphs that take it.</summary>
     public Func<int, int>? ExpertsPerToken { get; init; }
+
+    /// <summary>A run's logits may be overwritten by the next one's, as in a server; else each has its own.</summary>
+    public bool ReusesLogits { get; init; }
 
     /// <summary>Gates of the last run, [T,L,N]; empty for a dense model.</summary>
     public float[] Gates { get; private set; } = [];
 
-    /// <summary>Runs one step of the ragged form with exactly as many rows as the graph has.</summary>
+    /// <summary>Largest difference so far of a likelihood from that of the position's own logits, of the largest logit.</summary>
+    public double LikelihoodDifference { get; private set; }
+
+    /// <summary>Runs one step of the ragged form with exactly as many rows as the graph has, and checks what it says of the likelihood of
+    /// some token at each wanted position.</summary>
     /// <param name="wanted">Positions in the flattened tokens whose logits are returned.</param>
+    /// <param name="scored">Positions whose likelihoods are computed and not checked; null: the wanted ones, and they are.</param>
     /// <returns>Logits [wanted, V], row after row.</returns>
-    public float[] Ragged(IReadOnlyList<RaggedRow> rows, long[] wanted)
+    public float[] Ragged(IReadOnlyList<RaggedRow> rows, long[] wanted, long[]? scored = null)
     {
         using var values = new DisposableList();
         using var io = session.CreateIoBinding();
@@ -25,6 +37,11 @@ internal sealed class GraphRunner(InferenceSession session, LlamaConfig config, 
         io.BindInput("lens",
             values.Add(OrtValue.CreateTensorValueFromMemory(rows.Select(r => (long)r.Tokens.Length).ToArray(), [rows.Count])));
         io.BindInput("logits_index", values.Add(OrtValue.CreateTensorValueFromMemory(wanted, [wanted.Length])));
+        long[] at = scored ?? wanted, targets = [.. at.Select((position, i) => (tokens[position] + i) % config.VocabSize)];
+        var likelihoods = new float[at.Length];
+        io.BindInput("scored_index", values.Add(OrtValue.CreateTensorValueFromMemory(at, [at.Length])));
+        io.BindInput("targets", values.Add(OrtValue.CreateTensorValueFromMemory(targets, [at.Length])));
+        io.BindOutput("log_likelihood", values.Add(OrtValue.CreateTensorValueFromMemory(likelihoods, [at.Length])));
         for (var r = 0; r < rows.Count; r++)
         {
             var total = rows[r].Past + rows[r].Tokens.Length;
@@ -33,7 +50,17 @@ internal sealed class GraphRunner(InferenceSession session, LlamaConfig config, 
             BindCache(io, values, rows[r].Slot, 1, $".{r}");
         }
 
-        return Run(io, values, wanted.Length, [.. rows.SelectMany(r => Enumerable.Range(r.Past, r.Tokens.Length))]);
+        var logits = Run(io, values, wanted.Length, [.. rows.SelectMany(r => Enumerable.Range(r.Past, r.Tokens.Length))]);
+        for (var i = 0; scored is null && i < wanted.Length; i++)
+        {
+            var row = logits.AsSpan(i * config.VocabSize, config.VocabSize);
+            var difference = Math.Abs(LogitRow.LogProbability(row, (int)targets[i]) - likelihoods[i])
+                / Math.Max(1, TensorPrimitives.MaxMagnitude((ReadOnlySpan<float>)row));
+            if (!(difference <= LikelihoodDifference))
+                LikelihoodDifference = double.IsNaN(difference) ? double.PositiveInfinity : difference;
+        }
+
+        return logits;
     }
 
     /// <summary>Runs one step of the decode form: one token on each of the slots from <paramref name="firstSlot"/>.</summary>
@@ -78,7 +105,9 @@ internal sealed class GraphRunner(InferenceSession session, LlamaConfig config, 
                 values.Add(OrtValue.CreateTensorValueFromMemory(Gates, [positions.Length, config.NumHiddenLayers, moe.Experts])));
         }
 
-        var logits = new float[(long)rows * config.VocabSize];
+        var size = (long)rows * config.VocabSize;
+        var logits = ReusesLogits && last.LongLength == size ? last : new float[size];
+        if (ReusesLogits) last = logits;
         io.BindOutput("logits", values.Add(OrtValue.CreateTensorValueFromMemory(logits, [rows, config.VocabSize])));
         using var options = new RunOptions();
         session.RunWithBinding(options, io);

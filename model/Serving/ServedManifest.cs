@@ -6,7 +6,7 @@ namespace Btx.Model.Serving;
 /// directory; what may point elsewhere is <see cref="Source"/> alone.</summary>
 public abstract record ServedManifest
 {
-    public const int CurrentSchema = 1;
+    public const int CurrentSchema = 2;
 
     /// <summary>fp32 and fp16 are those of weights and KV cache. int8 and int4 are those of a dense model's matrix products or of a BTX
     /// model's experts, see <see cref="Tensors.BlockLayout"/>; the rest is fp32 then.</summary>

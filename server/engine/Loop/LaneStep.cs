@@ -20,7 +20,8 @@ internal sealed class LaneStep(int maxRows, int maxTokens)
             for (var r = 0; r < planned.Length; r++)
             {
                 ref readonly var p = ref planned[r];
-                rows[r] = new RunRow(p.Member.Slot, p.Start, p.Count, p.Wanted, p.Sequence.Routing.K);
+                var next = p.Wanted == 0 && p.Scored > 0 ? p.Sequence.Tokens[p.Start + p.Count] : 0;
+                rows[r] = new RunRow(p.Member.Slot, p.Start, p.Count, p.Wanted, p.Sequence.Routing.K, p.Scored, next);
                 for (var i = 0; i < p.Count; i++) tokens[at++] = p.Sequence.Tokens[p.Start + i];
             }
 
@@ -61,13 +62,15 @@ internal sealed class LaneStep(int maxRows, int maxTokens)
     {
         var member = p.Member;
         member.Row = row;
+        var likelihoods = lane.Runner.LogLikelihoods(row);
+        var first = p.Start + p.Count - p.Wanted - p.Scored + 1;
+        for (var i = 0; i < p.Scored; i++)
+            member.LogProbs[first + i] = float.IsFinite(likelihoods[i]) ? likelihoods[i] : throw NotFinite(lane);
         for (var i = 0; i < p.Wanted; i++)
         {
             var logits = lane.Runner.Logits(row, i);
             var normaliser = LogitRow.LogNormaliser(logits);
-            if (!double.IsFinite(normaliser))
-                throw new BtxException($"{lane.Title} gives logits that are not finite: its weights are "
-                    + "damaged, or too large for their precision");
+            if (!double.IsFinite(normaliser)) throw NotFinite(lane);
             var predicted = p.Start + p.Count - p.Wanted + i + 1;
             if (predicted < p.Sequence.Length)
             {
@@ -78,4 +81,7 @@ internal sealed class LaneStep(int maxRows, int maxTokens)
             (member.LogitsPosition, member.LogNormaliser) = (i, normaliser);
         }
     }
+
+    private static BtxException NotFinite(Lane lane) =>
+        new($"{lane.Title} gives logits that are not finite: its weights are damaged, or too large for their precision");
 }

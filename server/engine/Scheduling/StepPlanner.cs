@@ -17,6 +17,9 @@ internal sealed class StepPlan
 
     public int PrefillTokens { get; set; }
 
+    /// <summary>Positions to be ranked that the plan may still add.</summary>
+    public int RankedBudget { get; set; }
+
     public LaneRows this[Lane lane] => byLane[lane];
 
     public void Begin(IReadOnlyList<Lane> lanes, int budget)
@@ -25,7 +28,7 @@ internal sealed class StepPlan
         Lanes.Clear();
         Emitting.Clear();
         Ranked.Clear();
-        PrefillTokens = 0;
+        (PrefillTokens, RankedBudget) = (0, StepPlanner.MostRanked);
         while (buffers.Count < lanes.Count) buffers.Add(new LaneRows());
         for (var i = 0; i < lanes.Count; i++) byLane.Add(lanes[i], buffers[i].Begin(lanes[i], budget));
     }
@@ -50,7 +53,8 @@ internal sealed class LaneRows
 
 /// <summary>One row of a plan: positions Start … Start + Count − 1 of a sequence on one of its members.</summary>
 /// <param name="Wanted">How many of the last positions need logits.</param>
-internal readonly record struct PlannedRow(Sequence Sequence, Member Member, int Start, int Count, int Wanted);
+/// <param name="Scored">How many of those before need the likelihood of the token that follows.</param>
+internal readonly record struct PlannedRow(Sequence Sequence, Member Member, int Start, int Count, int Wanted, int Scored);
 
 /// <summary>Positions Start … Start + Count − 1 of a scored text, which one step runs on every member, to be ranked.</summary>
 internal readonly record struct RankedRows(Sequence Sequence, int Start, int Count);
@@ -59,6 +63,9 @@ internal readonly record struct RankedRows(Sequence Sequence, int Start, int Cou
 /// member; what the token budget leaves goes to prefill and catch-up in the order of admission, at most a chunk each.</summary>
 internal static class StepPlanner
 {
+    /// <summary>Most positions that a step ranks: each keeps a row of logits on every member.</summary>
+    public const int MostRanked = 64;
+
     /// <param name="prefillChunk">Most prompt tokens of a sequence on a lane.</param>
     public static void Plan(IReadOnlyList<Sequence> running, IReadOnlyList<Lane> lanes, int maxBatchTokens, int prefillChunk, StepPlan plan)
     {
@@ -86,7 +93,7 @@ internal static class StepPlanner
         {
             if (!member.Active) continue;
             var count = s.Length - member.Cached;
-            Add(s, member, count, s.WantsLikelihood ? count : 1, plan);
+            Add(s, member, count, 1, s.WantsLikelihood ? count - 1 : 0, plan);
         }
 
         plan.Emitting.Add(s);
@@ -99,15 +106,19 @@ internal static class StepPlanner
         if (s.Alternatives > 0)
         {
             // The mixture is ranked where all members are: they go in step.
+            most = Math.Min(most, plan.RankedBudget);
             foreach (var m in s.Members) most = Math.Min(most, Math.Min(s.Length - 1 - m.Cached, plan[m.Lane].Budget));
             if (most > 0) plan.Ranked.Add(new(s, s.Members[0].Cached, most));
+            plan.RankedBudget -= Math.Max(0, most);
         }
 
         foreach (var member in s.Members)
         {
             if (!s.Reads(member)) continue; // left out by a fixed posterior, which needs no text, or by a probe
             var count = Math.Min(Math.Min(s.HistoryEnd - member.Cached, most), plan[member.Lane].Budget);
-            if (count > 0) Add(s, member, count, s.WantsLikelihood ? count : 0, plan);
+            if (count <= 0) continue;
+            if (s.Alternatives > 0) Add(s, member, count, count, 0, plan);
+            else Add(s, member, count, 0, s.WantsLikelihood ? count : 0, plan);
         }
     }
 
@@ -118,11 +129,11 @@ internal static class StepPlanner
         return true;
     }
 
-    private static void Add(Sequence s, Member member, int count, int wanted, StepPlan plan)
+    private static void Add(Sequence s, Member member, int count, int wanted, int scored, StepPlan plan)
     {
         var rows = plan[member.Lane];
         rows.Budget -= count;
-        rows.Rows.Add(new PlannedRow(s, member, member.Cached, count, wanted));
+        rows.Rows.Add(new PlannedRow(s, member, member.Cached, count, wanted, scored));
         if (s.Phase != SequencePhase.Decode) plan.PrefillTokens += count;
     }
 }

@@ -15,8 +15,8 @@ internal sealed unsafe class GraphSet : IDisposable
     private readonly int[] buckets;
     private readonly KvCache kv;
     private readonly Dictionary<(int First, int Span), DecodeBinding> decodeBindings = [];
-    private readonly NativeBuffer decodeIds, decodePasts, decodeTotal, logits, gates;
-    private readonly int[] logitsStart, gatesStart, counts; // per row of the last run
+    private readonly NativeBuffer decodeIds, decodePasts, decodeTotal, logits, likelihoods, gates;
+    private readonly int[] logitsStart, likelihoodsStart, scored, gatesStart, counts; // per row of the last run
     private readonly bool takesK, rebind;
     private readonly int gatesPerToken;
 
@@ -28,10 +28,12 @@ internal sealed unsafe class GraphSet : IDisposable
         takesK = config.Moe is not null && graphs[0].Graph.ExpertsPerToken is null;
         gatesPerToken = config.NumHiddenLayers * (config.Moe?.Experts ?? 0);
         (logitsStart, gatesStart, counts) = (new int[slots], new int[slots], new int[slots]);
+        (likelihoodsStart, scored) = (new int[slots], new int[slots]);
         decodeIds = new NativeBuffer(8L * slots);
         decodePasts = new NativeBuffer(4L * slots);
         decodeTotal = new NativeBuffer(4);
-        logits = new NativeBuffer(4L * config.VocabSize * (slots + maxTokens + slots));
+        logits = new NativeBuffer(4L * config.VocabSize * SequenceMemory.LogitRows(slots, maxTokens));
+        likelihoods = new NativeBuffer(4L * maxTokens);
         var ordered = graphs.Where(g => g.Graph.Form == ServedGraph.Ragged).OrderBy(g => g.Graph.Rows).ToList();
         buckets = [.. ordered.Select(g => g.Graph.Rows)];
         gates = new NativeBuffer(4L * gatesPerToken * (slots + maxTokens + buckets[^1]));
@@ -39,7 +41,7 @@ internal sealed unsafe class GraphSet : IDisposable
         ragged = [.. ordered.Select(g => new RaggedBinding(g.Session, kv, config, g.Graph.Rows, takesK, maxTokens, rebind))];
     }
 
-    public long Bytes => logits.Bytes + gates.Bytes;
+    public long Bytes => logits.Bytes + likelihoods.Bytes + gates.Bytes;
 
     /// <inheritdoc cref="IModelRunner.Run"/>
     /// <param name="filled">Per slot, the tokens it holds; updated.</param>
@@ -54,6 +56,8 @@ internal sealed unsafe class GraphSet : IDisposable
     public ReadOnlySpan<float> Logits(int row, int position) =>
         logits.Span<float>((long)(logitsStart[row] + position) * config.VocabSize, config.VocabSize);
 
+    public ReadOnlySpan<float> LogLikelihoods(int row) => likelihoods.Span<float>(likelihoodsStart[row], scored[row]);
+
     public ReadOnlySpan<float> Gates(int row) => gates.Span<float>((long)gatesStart[row] * gatesPerToken, counts[row] * gatesPerToken);
 
     public void Dispose()
@@ -61,7 +65,7 @@ internal sealed unsafe class GraphSet : IDisposable
         foreach (var binding in decodeBindings.Values) binding.Dispose();
         decodeBindings.Clear();
         foreach (var binding in ragged) binding.Dispose();
-        foreach (var buffer in (NativeBuffer[])[decodeIds, decodePasts, decodeTotal, logits, gates]) buffer.Dispose();
+        foreach (var buffer in (NativeBuffer[])[decodeIds, decodePasts, decodeTotal, logits, likelihoods, gates]) buffer.Dispose();
     }
 
     // Slots between the rows run along on token 0 and write behind what they hold: the next real token overwrites it.
@@ -81,7 +85,7 @@ internal sealed unsafe class GraphSet : IDisposable
             pasts[at] = rows[r].Past;
             if (takesK) binding.ExpertsPerToken[at] = rows[r].ExpertsPerToken;
             logitsStart[r] = gatesStart[r] = at;
-            counts[r] = 1;
+            (counts[r], scored[r]) = (1, 0);
         }
 
         var longest = 0;
@@ -107,23 +111,25 @@ internal sealed unsafe class GraphSet : IDisposable
 
     private void RunRagged(RunOptions options, ReadOnlySpan<RunRow> rows, ReadOnlySpan<long> tokens)
     {
-        int from = 0, token = 0, at = 0;
+        int from = 0, token = 0, at = 0, known = 0;
         while (from < rows.Length)
         {
             var graph = ragged[BatchShape.Bucket(rows.Length - from, buckets)];
             var part = rows.Slice(from, Math.Min(graph.Rows, rows.Length - from));
-            int count = 0, start = at;
+            int count = 0, start = at, knownStart = known;
             for (var r = 0; r < part.Length; r++)
             {
                 logitsStart[from + r] = at;
                 gatesStart[from + r] = token + count;
                 counts[from + r] = part[r].Count;
+                (likelihoodsStart[from + r], scored[from + r]) = (known, part[r].Scored);
                 at += part[r].Wanted;
+                known += part[r].Scored;
                 count += part[r].Count;
             }
 
             graph.Run(options, part, tokens.Slice(token, count), kv.Slots - 1, (float*)logits.Pointer + ((long)start * config.VocabSize),
-                (float*)gates.Pointer + ((long)token * gatesPerToken));
+                (float*)likelihoods.Pointer + knownStart, (float*)gates.Pointer + ((long)token * gatesPerToken));
             if (at == start) at++;
             token += count;
             from += part.Length;
@@ -134,7 +140,8 @@ internal sealed unsafe class GraphSet : IDisposable
 /// <summary>Which graph a run's rows go through: pure functions of the rows.</summary>
 internal static class BatchShape
 {
-    /// <summary>True if the decode graph serves the rows: one new token each, and few free slots between, which run along.</summary>
+    /// <summary>True if the decode graph serves the rows: one new token each, none scored, and few free slots between, which run
+    /// along.</summary>
     /// <param name="filled">Per slot, the tokens it holds: where an unread row would write.</param>
     public static bool IsDecode(ReadOnlySpan<RunRow> rows, ReadOnlySpan<int> filled, int context, out int firstSlot, out int span)
     {
@@ -143,7 +150,7 @@ internal static class BatchShape
         var single = true;
         foreach (var row in rows)
         {
-            single &= row.Count == 1;
+            single &= row is { Count: 1, Scored: 0 };
             firstSlot = Math.Min(firstSlot, row.Slot);
             last = Math.Max(last, row.Slot);
         }

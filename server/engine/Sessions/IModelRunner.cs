@@ -12,6 +12,9 @@ internal interface IModelRunner : IDisposable
     /// <param name="position">0..Wanted−1: the row's wanted positions in order.</param>
     ReadOnlySpan<float> Logits(int row, int position);
 
+    /// <summary>Of the last run, [Scored]: the log-likelihood that each scored position of the row gives to the token that follows.</summary>
+    ReadOnlySpan<float> LogLikelihoods(int row);
+
     /// <summary>A BTX model's gates [Count, L, N] of the last run, for each new token of the row; empty for a dense model.</summary>
     ReadOnlySpan<float> Gates(int row);
 
@@ -28,7 +31,9 @@ internal interface IModelRunner : IDisposable
 /// <param name="Past">Tokens already in that slot.</param>
 /// <param name="Count">New tokens, at least 1.</param>
 /// <param name="Wanted">How many of the last new positions need logits, 0..Count.</param>
-internal readonly record struct RunRow(int Slot, int Past, int Count, int Wanted, int ExpertsPerToken = 0);
+/// <param name="Scored">How many of the positions before those need the likelihood of the token that follows.</param>
+/// <param name="Next">The token after the last new position, if that is a scored one.</param>
+internal readonly record struct RunRow(int Slot, int Past, int Count, int Wanted, int ExpertsPerToken = 0, int Scored = 0, int Next = 0);
 
 /// <summary>Sessions made beside a model's running ones. Disposal frees whichever of the two do not run.</summary>
 internal interface IStagedSessions : IDisposable

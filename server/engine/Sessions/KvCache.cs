@@ -94,7 +94,12 @@ internal sealed class SequenceMemory(LlamaConfig config, int slots, int context,
 
     private Int128 KvCache => Buffer * 2 * config.NumHiddenLayers;
 
-    private Int128 Step => ((Int128)maxTokens + (2 * slots)) * 4 * (config.VocabSize + gatesPerToken);
+    private Int128 Step => 4 * (((Int128)LogitRows(slots, maxTokens) * config.VocabSize)
+        + (((Int128)maxTokens + (2 * slots)) * (gatesPerToken + 1)));
+
+    /// <summary>Most full rows of logits of a step: one of each sequence and one of each run that asks for none, and those to be
+    /// ranked.</summary>
+    public static int LogitRows(int slots, int maxTokens) => (2 * slots) + Math.Min(maxTokens, Scheduling.StepPlanner.MostRanked);
 
     public void Require(DeviceSpec device)
     {

@@ -89,6 +89,8 @@ internal sealed class ModelSessions : IDisposable
 
     public ReadOnlySpan<float> Logits(int row, int position) => sets[places[row].Set].Logits(places[row].Row, position);
 
+    public ReadOnlySpan<float> LogLikelihoods(int row) => sets[places[row].Set].LogLikelihoods(places[row].Row);
+
     public ReadOnlySpan<float> Gates(int row) => sets[places[row].Set].Gates(places[row].Row);
 
     public void Unbind()

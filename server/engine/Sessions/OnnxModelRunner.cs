@@ -51,6 +51,8 @@ internal sealed class OnnxModelRunner : IModelRunner
 
     public ReadOnlySpan<float> Logits(int row, int position) => sessions!.Logits(row, position);
 
+    public ReadOnlySpan<float> LogLikelihoods(int row) => sessions!.LogLikelihoods(row);
+
     public ReadOnlySpan<float> Gates(int row) => sessions!.Gates(row);
 
     public IStagedSessions? Stage()

@@ -9,12 +9,12 @@ internal sealed unsafe class RaggedBinding : IDisposable
     private readonly GraphBinding graph;
     private readonly KvCache kv;
     private readonly int vocabSize;
-    private readonly NativeBuffer ids, index, lens, seqLens, totals;
+    private readonly NativeBuffer ids, index, scoredIndex, targets, lens, seqLens, totals;
     private readonly string[][] pastNames, presentNames; // [row][layer·2 + part]
     private readonly int[] boundSlots;
     private readonly MoePorts? moe;
-    private int boundTokens = -1, boundWanted = -1;
-    private float* boundLogits;
+    private int boundTokens = -1, boundWanted = -1, boundScored = -1;
+    private float* boundLogits, boundLikelihoods;
 
     public RaggedBinding(InferenceSession session, KvCache kv, LlamaConfig config, int rows, bool takesK, int maxTokens, bool rebind)
     {
@@ -23,6 +23,8 @@ internal sealed unsafe class RaggedBinding : IDisposable
         if (config.Moe is { } m) moe = new MoePorts(graph, config.NumHiddenLayers, m.Experts, takesK, maxTokens + rows);
         ids = new NativeBuffer(8L * (maxTokens + rows));
         index = new NativeBuffer(8L * (maxTokens + rows));
+        scoredIndex = new NativeBuffer(8L * maxTokens);
+        targets = new NativeBuffer(8L * maxTokens);
         lens = new NativeBuffer(8L * rows);
         seqLens = new NativeBuffer(4L * rows);
         totals = new NativeBuffer(4L * rows);
@@ -43,10 +45,12 @@ internal sealed unsafe class RaggedBinding : IDisposable
 
     /// <summary>Runs at most <see cref="Rows"/> rows; the rest is padded with the scratch slot.</summary>
     /// <param name="logits">Out: the wanted logits in order, [max(1, wanted), V].</param>
+    /// <param name="likelihoods">Out: of the scored positions in order, [scored].</param>
     /// <param name="gates">Out, of a BTX model: [tokens + padding rows, L, N].</param>
-    public void Run(RunOptions options, ReadOnlySpan<RunRow> rows, ReadOnlySpan<long> tokens, int scratchSlot, float* logits, float* gates)
+    public void Run(RunOptions options, ReadOnlySpan<RunRow> rows, ReadOnlySpan<long> tokens, int scratchSlot, float* logits,
+        float* likelihoods, float* gates)
     {
-        var (count, wanted) = Fill(rows, tokens, scratchSlot);
+        var (count, wanted, scored) = Fill(rows, tokens, scratchSlot);
         moe?.Bind(count, gates);
         if (count != boundTokens) graph.Input("input_ids", TensorViews.Cpu(ids.Pointer, TensorElementType.Int64, 1, count));
         if (wanted != boundWanted || logits != boundLogits)
@@ -55,8 +59,16 @@ internal sealed unsafe class RaggedBinding : IDisposable
             graph.Output("logits", TensorViews.Cpu(logits, TensorElementType.Float, wanted, vocabSize));
         }
 
-        (boundTokens, boundWanted) = (count, wanted);
+        if (scored != boundScored || likelihoods != boundLikelihoods)
+        {
+            graph.Input("scored_index", TensorViews.Cpu(scoredIndex.Pointer, TensorElementType.Int64, scored));
+            graph.Input("targets", TensorViews.Cpu(targets.Pointer, TensorElementType.Int64, scored));
+            graph.Output("log_likelihood", TensorViews.Cpu(likelihoods, TensorElementType.Float, scored));
+        }
+
+        (boundTokens, boundWanted, boundScored) = (count, wanted, scored);
         boundLogits = logits;
+        boundLikelihoods = likelihoods;
         graph.Run(options);
     }
 
@@ -64,20 +76,24 @@ internal sealed unsafe class RaggedBinding : IDisposable
     {
         graph.Dispose();
         moe?.Dispose();
-        foreach (var buffer in (NativeBuffer[])[ids, index, lens, seqLens, totals]) buffer.Dispose();
+        foreach (var buffer in (NativeBuffer[])[ids, index, scoredIndex, targets, lens, seqLens, totals]) buffer.Dispose();
     }
 
-    private (int Tokens, int Wanted) Fill(ReadOnlySpan<RunRow> rows, ReadOnlySpan<long> tokens, int scratchSlot)
+    private (int Tokens, int Wanted, int Scored) Fill(ReadOnlySpan<RunRow> rows, ReadOnlySpan<long> tokens, int scratchSlot)
     {
         var id = ids.Span<long>(0, (int)(ids.Bytes / 8));
         var want = index.Span<long>(0, (int)(index.Bytes / 8));
+        var score = scoredIndex.Span<long>(0, (int)(scoredIndex.Bytes / 8));
+        var target = targets.Span<long>(0, (int)(targets.Bytes / 8));
         tokens.CopyTo(id);
-        int at = 0, wanted = 0;
+        int at = 0, wanted = 0, scored = 0;
         for (var r = 0; r < Rows; r++)
         {
             var row = r < rows.Length ? rows[r] : new RunRow(scratchSlot, 0, 1, 0);
             if (r >= rows.Length) id[at] = 0;
             for (var i = row.Count - row.Wanted; i < row.Count; i++) want[wanted++] = at + i;
+            for (var i = row.Count - row.Wanted - row.Scored; i < row.Count - row.Wanted; i++)
+                (score[scored], target[scored++]) = (at + i, i + 1 < row.Count ? id[at + i + 1] : row.Next);
             if (moe is { ExpertsPerToken.IsEmpty: false })
                 moe.ExpertsPerToken.Slice(at, row.Count).Fill(Math.Max(1, row.ExpertsPerToken));
             at += row.Count;
@@ -88,7 +104,7 @@ internal sealed unsafe class RaggedBinding : IDisposable
         }
 
         if (wanted == 0) want[wanted++] = 0; // the output layer needs a row; nobody reads it
-        return (at, wanted);
+        return (at, wanted, scored);
     }
 
     private void BindSlot(int row, int slot)

@@ -67,8 +67,8 @@ internal sealed class PriorEstimate(ForestEngine engine, EngineOptions options)
                 cancellation.ThrowIfCancellationRequested();
                 var count = Math.Min(most, sequence.Length - 1 - past);
                 for (var t = 0; t < count; t++) tokens[t] = sequence[past + t];
-                runner.Run([new RunRow(0, past, count, count)], tokens.AsSpan(0, count));
-                for (var t = 0; t < count; t++) totals[i] += LogitRow.LogProbability(runner.Logits(0, t), sequence[past + t + 1]);
+                runner.Run([new RunRow(0, past, count, 0, Scored: count, Next: sequence[past + count])], tokens.AsSpan(0, count));
+                foreach (var likelihood in runner.LogLikelihoods(0)) totals[i] += likelihood;
                 past += count;
             }
         }

@@ -1,4 +1,5 @@
 using Btx.Engine.Sessions;
+using Btx.Model.Mixing;
 
 namespace Btx.Engine.Tests.Fixtures;
 
@@ -13,6 +14,7 @@ internal sealed class FakeModelRunner(int seed, int vocabSize, int slots, int la
     private readonly List<long>[] cache = [.. Enumerable.Range(0, slots).Select(_ => new List<long>())];
     private readonly List<(int First, int Count)> wanted = [];
     private readonly List<float[]> logits = [];
+    private readonly List<float[]> likelihoods = []; // by row
 
     /// <summary>Rows of every run so far.</summary>
     public List<RunRow[]> Runs { get; } = [];
@@ -51,6 +53,7 @@ internal sealed class FakeModelRunner(int seed, int vocabSize, int slots, int la
         wanted.Clear();
         logits.Clear();
         gates.Clear();
+        likelihoods.Clear();
         var at = 0;
         foreach (var row in rows)
         {
@@ -59,15 +62,20 @@ internal sealed class FakeModelRunner(int seed, int vocabSize, int slots, int la
             slot.RemoveRange(row.Past, slot.Count - row.Past);
             wanted.Add((logits.Count, row.Wanted));
             var routed = new List<float>();
+            var scored = new List<float>();
             if (layers > 0) Assert.InRange(row.ExpertsPerToken, 1, experts);
             for (var i = 0; i < row.Count; i++)
             {
+                var following = i + 1 < row.Count ? tokens[at + 1] : row.Next;
                 slot.Add(layers == 0 ? tokens[at++] : (tokens[at++] * 1000) + row.ExpertsPerToken);
                 routed.AddRange(Route(slot, row.ExpertsPerToken));
                 if (i >= row.Count - row.Wanted) logits.Add(Hash(slot));
+                else if (i >= row.Count - row.Wanted - row.Scored)
+                    scored.Add((float)LogitRow.LogProbability(Hash(slot), (int)following));
             }
 
             gates.Add([.. routed]);
+            likelihoods.Add([.. scored]);
         }
 
         Assert.Equal(tokens.Length, at);
@@ -78,6 +86,8 @@ internal sealed class FakeModelRunner(int seed, int vocabSize, int slots, int la
         Assert.InRange(position, 0, wanted[row].Count - 1);
         return logits[wanted[row].First + position];
     }
+
+    public ReadOnlySpan<float> LogLikelihoods(int row) => likelihoods[row];
 
     public ReadOnlySpan<float> Gates(int row) => gates[row];
 

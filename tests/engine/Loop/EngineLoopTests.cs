@@ -109,9 +109,10 @@ public sealed class EngineLoopTests
         int[] best = [.. Enumerable.Range(0, 3).OrderByDescending(j => exact.Posterior[j][5]).Take(k)]; // weighs what follows 6 tokens
         foreach (var (j, expert) in forest.Experts.Index())
         {
-            (int Past, int Count, int Wanted)[] rows = [.. expert.Runs.SelectMany(r => r).Select(r => (r.Past, r.Count, r.Wanted))];
-            (int, int, int)[] rest = [(5, 11, k == 1 && reroute == 0 ? 1 : 11), (16, 1, 1), (17, 1, 1)]; // one alone needs no likelihood
-            Assert.Equal([(0, 5, 5), .. best.Contains(j) ? rest : []], rows.SkipLast(1)); // without the score's
+            (int, int, int, int)[] rows = [.. expert.Runs.SelectMany(r => r).Select(r => (r.Past, r.Count, r.Wanted, r.Scored))];
+            var scored = k == 1 && reroute == 0 ? 0 : 10; // one alone needs no likelihood
+            (int, int, int, int)[] rest = [(5, 11, 1, scored), (16, 1, 1, 0), (17, 1, 1, 0)];
+            Assert.Equal([(0, 5, 0, 5), .. best.Contains(j) ? rest : []], rows.SkipLast(1)); // without the score's
             Assert.All(events, e => Assert.Equal(best.Contains(j), e.Posterior![j] > 0));
         }
     }

@@ -8,11 +8,16 @@ namespace Btx.Engine.Tests.Scheduling;
 
 public sealed class StepPlannerTests
 {
-    private static Sequence Make(Routing routing, Lane[] lanes, int length, SequencePhase phase, params int[] cached)
+    private static Sequence Make(Routing routing, Lane[] lanes, int length, SequencePhase phase, params int[] cached) =>
+        Make(routing, lanes, length, phase, 0, cached);
+
+    /// <param name="alternatives">Above 0: it is scored.</param>
+    private static Sequence Make(Routing routing, Lane[] lanes, int length, SequencePhase phase, int alternatives, int[] cached)
     {
         var s = new Sequence
         {
-            Generation = new GenerationRequest { Prompt = [0], Routing = routing },
+            Generation = alternatives > 0 ? null : new GenerationRequest { Prompt = [0], Routing = routing },
+            Alternatives = alternatives,
             Routing = routing,
             Tokens = new int[length + 8],
             PromptLength = length,
@@ -30,8 +35,8 @@ public sealed class StepPlannerTests
     private static Lane[] Lanes(int count) =>
         [.. Enumerable.Range(0, count).Select(j => new Lane(new ServedModel($"e{j}", new FakeModelRunner(j, 8, 4)), j, 4))];
 
-    private static (int Start, int Count, int Wanted)[] Rows(StepPlan plan, Lane lane) =>
-        [.. plan[lane].Rows.Select(r => (r.Start, r.Count, r.Wanted))];
+    private static (int Start, int Count, int Wanted, int Scored)[] Rows(StepPlan plan, Lane lane) =>
+        [.. plan[lane].Rows.Select(r => (r.Start, r.Count, r.Wanted, r.Scored))];
 
     [Fact]
     public void Decode_goes_first_and_prefill_takes_what_is_left()
@@ -41,7 +46,7 @@ public sealed class StepPlannerTests
         StepPlanner.Plan(
             [Make(new Routing(), lanes, 20, SequencePhase.Prefill, 0), Make(new Routing(), lanes, 10, SequencePhase.Decode, 9)], lanes,
                 6, 100, plan);
-        Assert.Equal([(9, 1, 1), (0, 5, 0)], Rows(plan, lanes[0]));
+        Assert.Equal([(9, 1, 1, 0), (0, 5, 0, 0)], Rows(plan, lanes[0]));
         Assert.Single(plan.Emitting);
         Assert.Equal(5, plan.PrefillTokens);
     }
@@ -52,11 +57,11 @@ public sealed class StepPlannerTests
         var lanes = Lanes(2);
         var plan = new StepPlan();
         StepPlanner.Plan([Make(new Routing(), lanes, 8, SequencePhase.Prefill, 0, 0)], lanes, 16, 8, plan);
-        Assert.Equal([(0, 8, 8)], Rows(plan, lanes[0])); // every position: the posterior reads the prompt
+        Assert.Equal([(0, 8, 1, 7)], Rows(plan, lanes[0])); // the posterior reads the prompt
         Assert.Single(plan.Emitting);
         StepPlanner.Plan([Make(new Routing { Posterior = PosteriorKind.Fixed }, lanes, 8, SequencePhase.Prefill, 0, 0)], lanes,
             16, 8, plan);
-        Assert.Equal([(0, 8, 1)], Rows(plan, lanes[0]));
+        Assert.Equal([(0, 8, 1, 0)], Rows(plan, lanes[0]));
     }
 
     [Fact]
@@ -65,7 +70,7 @@ public sealed class StepPlannerTests
         var lanes = Lanes(2);
         var plan = new StepPlan();
         StepPlanner.Plan([Make(EngineCalls.TopK(1), lanes, 8, SequencePhase.Prefill, 0, 0)], lanes, 16, 8, plan);
-        Assert.Equal([(0, 7, 7)], Rows(plan, lanes[0]));
+        Assert.Equal([(0, 7, 0, 7)], Rows(plan, lanes[0]));
         Assert.Empty(plan.Emitting);
     }
 
@@ -76,10 +81,21 @@ public sealed class StepPlannerTests
         var plan = new StepPlan();
         StepPlanner.Plan([Make(new Routing(), lanes, 30, SequencePhase.CatchUp, 29, 10, 26)], lanes, 64, 8, plan);
         Assert.Empty(Rows(plan, lanes[0]));
-        Assert.Equal([(10, 8, 8)], Rows(plan, lanes[1]));
-        Assert.Equal([(26, 3, 3)], Rows(plan, lanes[2]));
+        Assert.Equal([(10, 8, 0, 8)], Rows(plan, lanes[1]));
+        Assert.Equal([(26, 3, 0, 3)], Rows(plan, lanes[2]));
         Assert.Equal(2, plan.Lanes.Count);
         Assert.Empty(plan.Emitting);
+    }
+
+    [Fact]
+    public void Few_positions_are_ranked_in_a_step_and_others_wait()
+    {
+        var lanes = Lanes(2);
+        var plan = new StepPlan();
+        var running = new[] { 200, 200 }.Select(length => Make(new Routing(), lanes, length, SequencePhase.Prefill, 5, [10, 10])).ToList();
+        StepPlanner.Plan(running, lanes, 512, 256, plan);
+        Assert.Equal([(10, 64, 64, 0)], Rows(plan, lanes[0])); // of the first: its logits are all kept
+        Assert.Equal((10, 64), (Assert.Single(plan.Ranked).Start, plan.Ranked[0].Count));
     }
 
     [Fact]

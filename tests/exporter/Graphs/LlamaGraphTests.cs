@@ -40,7 +40,8 @@ public sealed partial class LlamaGraphTests
         var ragged = LlamaGraph.Build(Config with { NumHiddenLayers = 1 }, GraphForm.Ragged(2), GraphPrecision.Fp32,
             WeightPlacements.Placeholder).Graph;
         Assert.Equal(
-            ["input_ids", "lens", "logits_index", "seqlens_k.0", "total_sequence_length.0", "seqlens_k.1", "total_sequence_length.1",
+            ["input_ids", "lens", "logits_index", "scored_index", "targets", "seqlens_k.0", "total_sequence_length.0", "seqlens_k.1",
+             "total_sequence_length.1",
              "past_key_values.0.key.0", "past_key_values.0.value.0", "past_key_values.0.key.1", "past_key_values.0.value.1"],
             ragged.Input.Select(i => i.Name));
     }
@@ -74,6 +75,28 @@ public sealed partial class LlamaGraphTests
         var step = new GraphRunner(decode, Config, slots).Decode(2, [texts[1][past[1]], texts[2][past[2]], texts[3][past[3]]],
             [past[1], past[2], past[3]]);
         for (var r = 1; r < 4; r++) Near(reference[r][past[r]], step.AsSpan((r - 1) * Config.VocabSize, Config.VocabSize));
+    }
+
+    [Theory] // a chunk is 32 positions
+    [InlineData(1, false)]
+    [InlineData(32, false)]
+    [InlineData(33, true)]
+    [InlineData(64, true)]
+    public void Likelihoods_are_those_of_the_logits(int tokens, bool tied)
+    {
+        var config = Config with { MaxPositionEmbeddings = 64, TieWordEmbeddings = tied };
+        using var served = new TinyServedForest(new TinyForest { Config = config, Experts = 1 });
+        using var checkpoint = Checkpoint.Open(Path.Combine(served.Forest, "experts", "alpha"));
+        using var weights = new CheckedWeights(checkpoint, GraphPrecision.Fp32, DeviceSpec.Cpu);
+        using var ragged = weights.Open(Path.Combine(served.Served, "graphs"), GraphForm.Ragged(1), 1);
+        using var slots = new KvSlots(config, 1, 64, GraphPrecision.Fp32);
+        var runner = new GraphRunner(ragged, config, slots);
+        int[] text = [.. Enumerable.Range(0, tokens).Select(i => i * 31 % config.VocabSize)];
+        runner.Ragged([new RaggedRow(0, 0, text)], [.. Enumerable.Range(0, tokens).Select(i => (long)i)]);
+        Assert.InRange(runner.LikelihoodDifference, 0, 1e-5);
+        var checkedSoFar = runner.LikelihoodDifference;
+        runner.Ragged([new RaggedRow(0, 0, text)], [0], scored: []); // none at all
+        Assert.Equal(checkedSoFar, runner.LikelihoodDifference);
     }
 
     [Fact]
