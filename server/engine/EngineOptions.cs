@@ -24,6 +24,9 @@ public sealed record EngineOptions(string? Directory = null, string? Moe = null,
 {
     public DeviceSpec Device { get; init; } = DeviceSpec.Cpu;
 
+    /// <summary>Tests have no other device for fp16.</summary>
+    internal bool ServesHalfOnCpu { get; init; }
+
     /// <summary>Shared by all engines whose options are copies of these, so that a file is copied once.</summary>
     public PrivateCopies Copies { get; init; } = new();
 

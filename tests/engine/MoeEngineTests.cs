@@ -89,7 +89,8 @@ public sealed class MoeEngineTests(ServedForest forest, ServedBtx btx)
         using var converted = new TinyServedMoe(o => o with { Precision = precision }, soft: [0]);
         var request = new ScoreRequest([256, 84, 104, 101, 32, 99, 97, 116, 9, 200], Moe(4)); // all experts: a rounded logit swaps none
         await using var full = ForestEngine.Start(new EngineOptions { Moe = btx.Served, Threads = 1, Slots = 2 });
-        await using var engine = ForestEngine.Start(new EngineOptions { Moe = converted.Served, Threads = 1, Slots = 2 });
+        await using var engine = ForestEngine.Start(new EngineOptions
+        { Moe = converted.Served, Threads = 1, Slots = 2, ServesHalfOnCpu = true });
         var expected = (await full.ScoreAsync(request, None)).LogProbs;
         var scored = (await engine.ScoreAsync(request, None)).LogProbs;
         Assert.NotEqual(expected, scored);

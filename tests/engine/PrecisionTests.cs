@@ -28,9 +28,35 @@ public sealed class PrecisionTests(ServedForest forest)
         using var rounded = new TinyServedForest(new TinyForest(), o => o with { Precision = precision });
         var request = new ScoreRequest([256, 84, 104, 101, 32, 99, 97, 116, 9, 200], routing);
         var expected = await Score(forest.Options, request);
-        var scored = await Score(forest.Options with { Directory = rounded.Served }, request);
+        var scored = await Score(forest.Options with { Directory = rounded.Served, ServesHalfOnCpu = true }, request);
         Assert.NotEqual(expected, scored);
         for (var i = 0; i < expected.Count; i++) Assert.Equal(expected[i], scored[i], most);
+    }
+
+    /// <summary>Blocks are made of whatever is stored: half the bytes, or an output layer that is the embedding.</summary>
+    [Theory]
+    [InlineData(TensorDtype.BF16, false)]
+    [InlineData(TensorDtype.F32, true)]
+    public async Task Blocks_are_made_of_what_is_stored(TensorDtype stored, bool tied)
+    {
+        var tiny = new TinyForest { Dtype = stored, Config = TinyForest.DefaultConfig with { TieWordEmbeddings = tied } };
+        using var full = new TinyServedForest(tiny);
+        using var rounded = new TinyServedForest(tiny, o => o with { Precision = GraphPrecision.Int8 });
+        var request = new ScoreRequest([256, 84, 104, 101, 32, 99, 97, 116, 9, 200], new Routing { Mode = RoutingMode.Ensemble });
+        var expected = await Score(forest.Options with { Directory = full.Served }, request);
+        var scored = await Score(forest.Options with { Directory = rounded.Served }, request);
+        Assert.NotEqual(expected, scored);
+        for (var i = 0; i < expected.Count; i++) Assert.Equal(expected[i], scored[i], 0.1);
+    }
+
+    [Theory]
+    [InlineData(Spinning.Step)]
+    [InlineData(Spinning.Always)]
+    public async Task Threads_that_spin_compute_the_same(Spinning spinning)
+    {
+        var request = new ScoreRequest([256, 84, 104, 101, 32, 99, 97, 116, 9, 200], EngineCalls.Expert("beta"));
+        var options = forest.Options with { IntraOpThreads = 2 };
+        Assert.Equal(await Score(options, request), await Score(options with { Spinning = spinning }, request));
     }
 
     /// <summary>Averages are made of the stored weights and rounded then: to the bit what an expert of those weights is.</summary>

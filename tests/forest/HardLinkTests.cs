@@ -68,7 +68,7 @@ public sealed partial class HardLinkTests(ServedForest served)
         var half = Path.Combine(f.Others, "half");
         Exporter.ForestExporter.Export(new()
         { Forest = f.Source, Out = half, Threads = 1, Precision = Exporter.GraphPrecision.Fp16 });
-        f.Engine = f.Engine with { Directory = half };
+        f.Engine = f.Engine with { Directory = half, ServesHalfOnCpu = true };
         _ = f.Registry;
         Link(Weights(f, "gamma"), Path.Combine(f.Others, "other"));
         var e = await Assert.ThrowsAsync<BtxException>(() => f.Remove("beta"));

@@ -14,7 +14,7 @@ internal sealed class ForestLoader(EngineOptions options, string directory, Fore
     {
         served = ServedForestManifest.Load(directory, trees: false);
         if ((ProviderLibraries.Of(options.Device).Problem(options.Device)
-            ?? DevicePrecision.Problem(options.Device, served.Precision)) is { } problem)
+            ?? DevicePrecision.Problem(options, served.Precision)) is { } problem)
             throw new BtxException(problem);
         if (!state.Ready.Any()) throw new BtxException($"{directory}: no expert is ready; all are quarantined");
         experts = [.. state.Ready.Select(e => (e, e.Directory(directory, served)))];

@@ -17,7 +17,7 @@ internal sealed class MoeLoader(EngineOptions options, string directory, int thr
     {
         var served = ServedMoeManifest.Load(directory);
         if ((ProviderLibraries.Of(options.Device).Problem(options.Device)
-            ?? DevicePrecision.Problem(options.Device, served.Precision, "BTX model")) is { } problem)
+            ?? DevicePrecision.Problem(options, served.Precision, "BTX model")) is { } problem)
             throw new BtxException(problem);
         var config = LlamaConfig.Load(directory);
         if (config.Moe is null || config.Moe.Experts != served.Experts.Count || config.Fingerprint() != served.Architecture)

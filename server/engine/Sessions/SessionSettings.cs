@@ -49,7 +49,13 @@ internal sealed record SessionSettings(DeviceSpec Device, int IntraOpThreads, Sp
 internal static class DevicePrecision
 {
     /// <returns>One clear line, or null if the device serves it.</returns>
-    public static string? Problem(DeviceSpec device, string precision, string what = "forest") =>
-        !device.IsCuda || precision == "fp16" ? null
-        : $"--device {device}: attention on CUDA needs fp16, the {what} is {precision}; export with --precision fp16";
+    public static string? Problem(EngineOptions options, string precision, string what = "forest") =>
+        (options.Device.IsCuda, precision == "fp16") switch
+        {
+            (true, false) => $"--device {options.Device}: attention on CUDA needs fp16, the {what} is {precision}; export with "
+                + "--precision fp16",
+            (false, true) when !options.ServesHalfOnCpu => $"--device {options.Device}: the {what} is fp16, which a CPU computes more "
+                + "slowly than fp32; export with --precision int8 or fp32, or serve on CUDA",
+            _ => null,
+        };
 }

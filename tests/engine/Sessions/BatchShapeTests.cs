@@ -45,13 +45,15 @@ public sealed class BatchShapeTests
 
 public sealed class DevicePrecisionTests
 {
-    private static readonly DeviceSpec Cuda = DeviceSpec.Parse("cuda:1");
+    private static readonly EngineOptions Cpu = new(), Cuda = new() { Device = DeviceSpec.Parse("cuda:1") };
 
     [Fact]
-    public void The_cpu_serves_both()
+    public void The_cpu_does_not_serve_half_precision_and_says_what_is_fast_there()
     {
-        Assert.Null(DevicePrecision.Problem(DeviceSpec.Cpu, "fp32"));
-        Assert.Null(DevicePrecision.Problem(DeviceSpec.Cpu, "fp16"));
+        Assert.Null(DevicePrecision.Problem(Cpu, "fp32"));
+        Assert.Null(DevicePrecision.Problem(Cpu, "int4"));
+        Assert.Equal("--device cpu: the BTX model is fp16, which a CPU computes more slowly than fp32; export with --precision int8 or "
+            + "fp32, or serve on CUDA", DevicePrecision.Problem(Cpu, "fp16", "BTX model"));
     }
 
     [Fact]
