@@ -12,7 +12,7 @@ internal interface IModelRunner : IDisposable
     /// <param name="position">0..Wanted−1: the row's wanted positions in order.</param>
     ReadOnlySpan<float> Logits(int row, int position);
 
-    /// <summary>Of the last run, [Scored]: the log-likelihood that each scored position of the row gives to the token that follows.</summary>
+    /// <summary>Log-likelihoods of the last run, [Scored]: of the token that follows, at each scored position of the row.</summary>
     ReadOnlySpan<float> LogLikelihoods(int row);
 
     /// <summary>A BTX model's gates [Count, L, N] of the last run, for each new token of the row; empty for a dense model.</summary>

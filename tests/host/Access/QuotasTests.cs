@@ -134,8 +134,8 @@ public sealed class QuotasTests
         using var http = new HttpClient();
         using var refused = await http.SendAsync(request, TestContext.Current.CancellationToken);
         Assert.Equal(HttpStatusCode.BadRequest, refused.StatusCode);
-        Assert.Contains("shorten it, or ask for fewer tokens", await refused.Content.ReadAsStringAsync(TestContext.Current.CancellationToken),
-            StringComparison.Ordinal);
+        Assert.Contains("shorten it, or ask for fewer tokens",
+            await refused.Content.ReadAsStringAsync(TestContext.Current.CancellationToken), StringComparison.Ordinal);
         Assert.Null(server.Engine.LastGeneration);
     }
 

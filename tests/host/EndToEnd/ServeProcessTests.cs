@@ -23,7 +23,8 @@ public sealed class ServeProcessTests(ServedForestFixture tiny)
         }
 
         Assert.StartsWith("http://127.0.0.1:", grpc, StringComparison.Ordinal);
-        Assert.DoesNotContain(Directory.GetFiles($"/proc/{serve.Id}/fd"), file => File.ResolveLinkTarget(file, false)?.Name == "anon_inode:inotify");
+        Assert.DoesNotContain(Directory.GetFiles($"/proc/{serve.Id}/fd"),
+            file => File.ResolveLinkTarget(file, false)?.Name == "anon_inode:inotify");
         var remote = await Run("generate", "The cat", "--server", grpc, "--max-tokens", "5", "--seed", "1", "--ignore-eos",
             "--show-experts");
         Assert.Equal(0, remote.Code);
@@ -42,7 +43,8 @@ public sealed class ServeProcessTests(ServedForestFixture tiny)
         await kill.WaitForExitAsync(TestContext.Current.CancellationToken);
         await serve.WaitForExitAsync(TestContext.Current.CancellationToken);
         Assert.Equal(0, serve.ExitCode);
-        Assert.DoesNotContain("dbug", await serve.StandardError.ReadToEndAsync(TestContext.Current.CancellationToken), StringComparison.Ordinal);
+        Assert.DoesNotContain("dbug", await serve.StandardError.ReadToEndAsync(TestContext.Current.CancellationToken),
+            StringComparison.Ordinal);
     }
 
     [Fact]

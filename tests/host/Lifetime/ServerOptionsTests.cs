@@ -55,8 +55,9 @@ public sealed class ServerOptionsTests
             Http = ListenAddress.Parse("--http", "0.0.0.0:1"),
             Grpc = ListenAddress.Parse("--grpc", "127.0.0.1:2"),
             Tls = new("/no/cert", "/no/tls-key", ClientCaFile: "/no/ca"),
-            Access = access.ReadAccess(command.Parse(["--cors-origins", "nowhere,https://a.example/path", "--allowed-hosts", "a b,https://c",
-                "--keys", "/no/keys", "--jwt-key", "/no/jwt", "--audit", "/no/audit", "--admin-key-file", "/no/key", "--insecure", "--jwt-issuer", "i"]), problems),
+            Access = access.ReadAccess(command.Parse(["--cors-origins", "nowhere,https://a.example/path", "--allowed-hosts",
+                "a b,https://c", "--keys", "/no/keys", "--jwt-key", "/no/jwt", "--audit", "/no/audit", "--admin-key-file", "/no/key",
+                "--insecure", "--jwt-issuer", "i"]), problems),
         };
         options.Check(problems);
         Assert.All(["\"nowhere\"", "\"https://a.example/path\"", "--allowed-hosts a b", "--allowed-hosts https://c", "--keys /no/keys",

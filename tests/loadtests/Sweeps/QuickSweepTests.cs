@@ -153,7 +153,7 @@ public sealed class QuickSweepTests(SweepProgram program) : IClassFixture<SweepP
             StringComparison.Ordinal);
     }
 
-    /// <summary>From <paramref name="least"/> to <paramref name="most"/> experts in a decode step, but for those at the two edges.</summary>
+    /// <summary>From <paramref name="least"/> to <paramref name="most"/> experts in a decode step, but for those at both edges.</summary>
     private static void Counted(int least, int most, ServerFigures figures, Func<ServerFigures, double?> distinct) =>
         Assert.InRange(distinct(figures)!.Value, 0.9 * least, 1.1 * most);
 

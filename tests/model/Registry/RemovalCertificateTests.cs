@@ -115,7 +115,8 @@ public sealed class RemovalCertificateTests
             damaged[at] ^= (byte)(1 << (at % 8));
             Assert.False(CertificateVerifier.Verify(damaged, "c.json").Valid, $"byte {at}, bit {at % 8}");
             var put = " \n\t,0"u8[at % 5];
-            Assert.False(CertificateVerifier.Verify([.. json[..at], put, .. json[at..]], "c.json").Valid, $"byte {at}, {put} put before it");
+            Assert.False(CertificateVerifier.Verify([.. json[..at], put, .. json[at..]], "c.json").Valid,
+                $"byte {at}, {put} put before it");
             Assert.False(CertificateVerifier.Verify([.. json[..at], .. json[(at + 1)..]], "c.json").Valid, $"byte {at} left out");
         }
 
