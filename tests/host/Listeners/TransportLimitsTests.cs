@@ -69,7 +69,9 @@ public sealed class TransportLimitsTests : IAsyncLifetime
     [Fact]
     public async Task Of_HTTP2_as_it_tells_them_and_a_client_that_does_not_answer_a_ping_is_gone()
     {
-        await Task.WhenAll(SettingsAsync(_server.GrpcAddress), SettingsAsync(_server.Urls.Admin!));
+        await using var server = await RunningServer.StartAsync(change: options =>
+            RunningServer.WithAdmin(options) with { Transport = s_limits with { IdleTime = 3600 } }); // else it may be idle too long first
+        await Task.WhenAll(SettingsAsync(server.GrpcAddress), SettingsAsync(server.Urls.Admin!));
 
         static async Task SettingsAsync(string url)
         {
