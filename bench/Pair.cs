@@ -9,8 +9,8 @@ internal sealed record Pair(string Name, string What, IReadOnlyList<Bar> Bars, F
     /// <summary>Every pair that there is, in the order of the list.</summary>
     public static IReadOnlyList<Pair> All { get; } =
     [
-        .. EnginePairs.All, RouterPair.FirstToken, PrefillPair.Memory, .. PrecisionPairs.All, Change.ChangePair.Changes,
-        Change.Cycles.Memory,
+        .. EnginePairs.All, RouterPair.FirstToken, PrefillPair.Memory, .. PrecisionPairs.All, ScalePairs.Mixture,
+        ScalePairs.Experts, Change.ChangePair.Changes, Change.Cycles.Memory,
     ];
 
     /// <summary>Measures both sides by turns, and each first every other time. The first sample is warm-up and left out.</summary>
