@@ -40,6 +40,7 @@ internal sealed record Scale(bool Logarithmic, double Least, double Most, double
         };
         if (Step > 0 && Math.Abs(value) < Step / 1e6) return "0";
         if (Step <= 0 || size is < 1e-3 or >= 1e15) return (value / unit).ToString("G4", CultureInfo.InvariantCulture) + suffix;
+        if (Step / unit < 1e-6) (unit, suffix) = (1, ""); // the figures that differ would be beyond what is printed
         var decimals = Math.Clamp((int)Math.Ceiling(-Math.Log10(Step / unit) - 1e-9), 0, 10);
         return (value / unit).ToString($"F{decimals}", CultureInfo.InvariantCulture) + suffix;
     }

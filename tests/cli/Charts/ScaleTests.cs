@@ -89,6 +89,13 @@ public sealed class ScaleTests
     }
 
     [Fact]
+    public void Labels_of_whole_numbers_close_together_differ()
+    {
+        var scale = Scale.Of(new Axis("y") { Whole = true }, [-7.32e12], 6);
+        Assert.Equal(["-7320000000001", "-7320000000000", "-7319999999999"], scale.Ticks.Select(scale.Label));
+    }
+
+    [Fact]
     public void Whatever_the_values_ticks_are_few_ascending_evenly_labelled_and_in_range()
     {
         var amounts = Gen.Choose(-12, 12).SelectMany(power => Gen.Choose(-999, 999).Select(n => n * Math.Pow(10, power)));
